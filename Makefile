@@ -1,0 +1,79 @@
+# Two commands to know: `make book` builds the site, `make test` proves it. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+PORT ?= 8000
+CH ?=
+BOOK_REQUIRE ?=
+TORCH := torch==2.13.0
+
+# The profile keeps native log lines out of the notebooks; see tools/ipython.
+export IPYTHONDIR := $(CURDIR)/tools/ipython
+export PYTHONPATH := $(CURDIR)
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export KERAS_BACKEND ?= tensorflow
+export BOOK_REQUIRE
+
+.PHONY: help book serve test test-slow execute lint format bench bench-build reference results lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+book: .venv/book.stamp ## Build the site into _build/html, warnings as errors, and check that every page is there
+	@$(PY) tools/build_site.py
+
+serve: book ## Build the site and serve it on localhost (PORT=8000)
+	@$(PY) tools/serve.py --port $(PORT)
+
+test: .venv/all.stamp ## Prove everything that takes minutes: style, spelling, utils, every cell, the built pages
+	@$(PY) tools/prove.py
+
+test-slow: .venv/all.stamp ## Prove what takes longer: mutants that every checked equation must catch
+	@$(PY) tools/prove.py --slow
+
+execute: .venv/all.stamp ## Re-run chapters from a fresh kernel and store their outputs (CH=01 for one)
+	@$(PY) tools/execute.py $(CH)
+
+lint: .venv/all.stamp ## Style, spelling and the chapter lint, in seconds
+	@$(PY) tools/prove.py --only lint
+
+format: .venv/all.stamp ## Put code and notebooks into the house style
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: .venv/all.stamp ## Measure our operations against Keras's, both in one run
+	@$(PY) tools/bench.py
+
+bench-build: ## Time `make book` from a fresh clone and again with the environment in place
+	@$(PYTHON) tools/bench_build.py
+
+reference: .venv/torch.stamp .venv/all.stamp ## Write PyTorch's reference values to data/reference
+	@$(PY) tools/reference.py
+
+results: .venv/all.stamp ## Measure what the chapters show from data/results
+	@$(PY) tools/measure_attention_cost.py
+
+lock: .venv/all.stamp ## Compile requirements/*.in to hash-locked *.txt
+	@bash tools/lock.sh
+
+clean: ## Remove what was built (the environment stays; remove .venv by hand)
+	@rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* && find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# One environment. The book's packages are a subset of all of them, so the larger set serves both.
+.venv/python.stamp:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "expected Python 3.11 to 3.13; %s is %d.%d. Choose one with: make PYTHON=python3.12 ..." % (sys.executable, *v))'
+	@echo "Creating .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv .venv && touch $@
+
+.venv/book.stamp: requirements/book.txt | .venv/python.stamp
+	@echo "Installing what the build needs"; $(PIP) --require-hashes --no-deps --no-compile -r $< && touch $@
+
+.venv/torch.stamp: | .venv/python.stamp
+	@echo "Installing PyTorch"; $(PIP) $(TORCH) && touch $@
+
+.venv/all.stamp: requirements/all.txt $(if $(findstring torch,$(BOOK_REQUIRE)),.venv/torch.stamp) | .venv/python.stamp
+	@echo "Installing what running and proving needs"; $(PIP) --require-hashes --no-deps --no-compile -r $< && touch .venv/book.stamp $@

@@ -1,0 +1,8 @@
+"""Kernel profile of the book, found through IPYTHONDIR.
+
+TensorFlow writes native log lines to file descriptor 2 whatever its log level. With descriptor capture
+off they stay in the terminal; what Python itself writes to stderr is still stored and compared.
+"""
+
+c = get_config()  # noqa: F821 - IPython defines it when it reads this file
+c.IPKernelApp.capture_fd_output = False
