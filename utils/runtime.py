@@ -1,0 +1,156 @@
+"""Where a chapter runs: profile, seeds, numeric precision, device report and gradients on any Keras backend."""
+
+import os
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+PROFILES = ("cpu", "real", "gpu")
+
+
+class Device(NamedTuple):
+    """What a chapter really runs on, asked of the backend itself."""
+
+    backend: str
+    kind: str
+    name: str
+
+
+def profile() -> str:
+    """Return the profile that BOOK_PROFILE names: "cpu" (the default), "real" or "gpu".
+
+    Raises:
+        ValueError: BOOK_PROFILE holds another word.
+
+    Example:
+        >>> profile() in PROFILES
+        True
+    """
+    name = os.environ.get("BOOK_PROFILE", "cpu")
+    if name not in PROFILES:
+        raise ValueError(f"expected BOOK_PROFILE to be one of {', '.join(PROFILES)}; received {name!r}")
+    return name
+
+
+def prepare(seed: int = 0) -> np.random.Generator:
+    """Seed every source of randomness and ask the backend for exact float32 products.
+
+    Args:
+        seed: any integer from 0 to 2**32 - 1.
+
+    Returns:
+        A NumPy generator seeded likewise. Chapters draw all inputs and initial weights from it, because the
+        backends' own generators disagree with one another.
+
+    Raises:
+        ValueError: seed is out of range.
+
+    Example:
+        >>> int(prepare(7).integers(10)) == int(prepare(7).integers(10))
+        True
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"expected seed from 0 to 2**32 - 1; received {seed}")
+    random.seed(seed)
+    np.random.seed(seed)
+    keras.utils.set_random_seed(seed)
+    use_full_precision()
+    return np.random.default_rng(seed)
+
+
+def use_full_precision() -> None:
+    """Multiply float32 matrices in float32: no TF32 on NVIDIA GPUs, JAX's precision at its highest."""
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    elif name == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")
+    elif name == "torch":
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+
+def device() -> Device:
+    """Report the backend and the device that a fresh tensor really lands on.
+
+    Returns:
+        Device(backend, kind, name): kind is "cpu", "gpu" or the backend's own word in lower case.
+
+    Example:
+        >>> device().backend == keras.backend.backend()
+        True
+    """
+    name = keras.backend.backend()
+    tensor = keras.ops.zeros(1)
+    if name == "tensorflow":
+        place = tensor.device.rsplit("device:", 1)[-1]
+    elif name == "jax":
+        place = str(next(iter(tensor.devices())))
+    else:
+        place = str(tensor.device)
+    kind = place.split(":")[0].split("_")[0].lower().removesuffix("device")
+    kind = "gpu" if kind in ("cuda", "gpu", "mps", "rocm") else kind
+    return Device(name, kind, place)
+
+
+def gradients(function: Callable[..., Any], *arrays: Any) -> list[np.ndarray]:
+    """Differentiate a scalar function with the backend's automatic differentiation.
+
+    Args:
+        function: takes as many tensors as there are arrays and returns a scalar tensor.
+        *arrays: float arrays of any shape.
+
+    Returns:
+        One NumPy array for each input, of its shape: the partial derivatives of the result.
+
+    Raises:
+        ValueError: the function's result is not a scalar.
+
+    Example:
+        >>> gradients(lambda x: keras.ops.sum(x * x), np.array([1.0, 3.0], "float32"))[0].tolist()
+        [2.0, 6.0]
+    """
+    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
+    differentiate = {"tensorflow": _tensorflow_gradients, "jax": _jax_gradients, "torch": _torch_gradients}
+    found = differentiate[keras.backend.backend()](function, tensors)
+    return [keras.ops.convert_to_numpy(gradient) for gradient in found]
+
+
+def _scalar(result: Any) -> Any:
+    """Return the result, refusing anything that is not a scalar."""
+    if len(result.shape):
+        raise ValueError(f"expected the function to return a scalar; received shape {tuple(result.shape)}")
+    return result
+
+
+def _tensorflow_gradients(function: Callable[..., Any], tensors: list) -> list:
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        for tensor in tensors:
+            tape.watch(tensor)
+        result = _scalar(function(*tensors))
+    return tape.gradient(result, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def _jax_gradients(function: Callable[..., Any], tensors: list) -> list:
+    import jax
+
+    return list(jax.grad(lambda *args: _scalar(function(*args)), argnums=tuple(range(len(tensors))))(*tensors))
+
+
+def _torch_gradients(function: Callable[..., Any], tensors: list) -> list:
+    import torch
+
+    leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]
+    result = _scalar(function(*leaves))
+    return list(torch.autograd.grad(result, leaves, allow_unused=True, materialize_grads=True))
