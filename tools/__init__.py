@@ -1,0 +1,1 @@
+"""Programs of the build: execute, lint, prove, serve, measure."""
