@@ -1,0 +1,62 @@
+"""Sphinx extension: what the book's pages need beyond the theme.
+
+- pages link to the repository only once its address is set in `_config.yml`;
+- `index.html` is the front page itself, not a page that forwards to it;
+- the theme's icon script (1.5 MB to a page) is left out; `icons.css` draws the icons.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+UNSET_OWNER = "/OWNER/"
+REPOSITORY_OPTIONS = ("use_repository_button", "use_issues_button", "use_edit_page_button", "use_source_button")
+ICON_SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*")
+REPEATED_IDS = ("exercise-content", "solution-content")
+
+
+def hide_unset_repository(_app: Sphinx, config: Config) -> None:
+    """Switch every repository button off while the repository's owner is unset."""
+    options = config.html_theme_options
+    if UNSET_OWNER in options.get("repository_url", ""):
+        options.update(dict.fromkeys(REPOSITORY_OPTIONS, False), repository_url="")
+
+
+def without_icon_script(head: str) -> str:
+    """Return the page's head without the script element that loads `fontawesome.js`."""
+    return ICON_SCRIPT.sub("", head)
+
+
+def extend_page_context(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Give `templates/layout.html` the function that it calls; drop MathJax (1.2 MB) where there is nothing to typeset."""
+    context["without_icon_script"] = without_icon_script
+    if doctree is None or not any(doctree.findall(lambda node: isinstance(node, nodes.math | nodes.math_block))):
+        context["script_files"] = [file for file in context["script_files"] if "mathjax" not in str(file.filename)]
+
+
+def drop_repeated_ids(_app: Sphinx, doctree: nodes.document, _page: str) -> None:
+    """Take away the ids that sphinx-exercise gives to the body of every exercise and every solution alike."""
+    for section in doctree.findall(nodes.section):
+        section["ids"] = [name for name in section["ids"] if name not in REPEATED_IDS]
+
+
+def write_index(app: Sphinx, failure: Exception | None) -> None:
+    """Copy the root page to `index.html`; both lie in the top folder, so its links hold."""
+    page = Path(app.outdir) / f"{app.config.root_doc}.html"
+    if failure is None and page.name != "index.html" and page.is_file():
+        shutil.copyfile(page, page.with_name("index.html"))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the extension with Sphinx."""
+    app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it even where comments are not loaded
+    app.connect("config-inited", hide_unset_repository, priority=100)
+    app.connect("doctree-resolved", drop_repeated_ids)
+    app.connect("html-page-context", extend_page_context)
+    app.connect("build-finished", write_index, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
