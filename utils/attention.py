@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from keras import backend, ops
 
-# Lower than any score that can occur, yet finite: the gradient of a masked score is 0, not NaN.
-_NEVER = -1e30
+from utils.attention_checks import as_floats, check_mask, check_sizes
 
 
 def causal_mask(num_queries: int, num_keys: int | None = None, *, offset: int = 0) -> Any:
@@ -80,20 +79,23 @@ def scaled_dot_product_attention(
     Args:
         query: float array (..., T, key_dim).
         key: float array (..., S, key_dim).
-        value: float array (..., S, value_dim).
+        value: float array (..., S, value_dim). A row of weight 0 is multiplied all the same, so keep padding finite.
         attention_mask: broadcastable to (..., T, S). Boolean: True means "may attend". Float: added to the
-            scores, so -inf forbids. Integers are refused, because they could mean either.
+            scores, so -inf forbids and a large negative number only discourages. Integers are refused, as they could
+            mean either.
         use_causal_mask: also forbid key s to query t wherever s > t.
         scale: factor on the scores; 1/√key_dim when omitted.
         softcap: bound c on the scores, c·tanh(score / c), applied before the mask (arXiv:2408.00118).
 
     Returns:
-        (output, weights): (..., T, value_dim) and (..., T, S), in the type of the inputs; the softmax runs in at
-        least float32. Weight rows sum to 1, but a query that may attend to nothing gets weights and output of zero.
+        (output, weights): (..., T, value_dim) and (..., T, S), in the type of the inputs (Keras narrows float64 to
+        float32 on JAX and PyTorch); the softmax runs in at least float32. Weight rows sum to 1, but a query that may
+        attend to nothing gets weights and output of zero.
 
     Raises:
         ValueError: sizes or head counts disagree, key has no rows, an input is not floating-point, softcap is not
-            positive, or the mask is of integers or does not broadcast.
+            positive and finite, key_dim is 0 or unknown with no scale given, or the mask is of integers or does not
+            broadcast.
 
     Example:
         >>> import numpy as np
@@ -102,21 +104,20 @@ def scaled_dot_product_attention(
         >>> float(output[0, 0])
         3.0
     """
-    if softcap is not None and softcap <= 0:
-        raise ValueError(f"expected softcap to be positive, a bound on the scores; received {softcap}")
-    query, key, value = _as_floats(query=query, key=key, value=value)
-    _check_sizes(tuple(query.shape), tuple(key.shape), tuple(value.shape))
+    query, key, value = as_floats(query=query, key=key, value=value)
+    check_sizes(tuple(query.shape), tuple(key.shape), tuple(value.shape))
     dtype = query.dtype
     key, value = (_repeat_heads(array, query) for array in (key, value))
     query, key = (ops.cast(array, backend.result_type(dtype, "float32")) for array in (query, key))
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scale = _default_scale(query.shape[-1]) if scale is None else ops.cast(scale, query.dtype)
     scores = ops.matmul(query * scale, ops.swapaxes(key, -1, -2))  # (..., T, S)
     if softcap is not None:
-        scores = softcap * ops.tanh(scores / softcap)
+        bound = _positive(softcap)
+        scores = bound * ops.tanh(scores / bound)
     scores, allowed = _apply_mask(scores, attention_mask, use_causal_mask)
-    weights = ops.softmax(scores, axis=-1)
+    weights = _softmax(scores)
     if allowed is not None:
-        weights = ops.where(allowed, weights, 0.0)  # only a row with nothing to attend to changes here
+        weights = ops.where(allowed, weights, 0.0)  # changes only rows with nothing to attend to
     weights = ops.cast(weights, dtype)
     return ops.matmul(weights, value), weights
 
@@ -153,90 +154,60 @@ def attention_cost(num_queries: int, num_keys: int, key_dim: int, value_dim: int
     return AttentionCost(pairs * (key_dim + value_dim) + num_queries * key_dim, pairs, pairs)
 
 
-def _as_floats(**arrays: Any) -> list[Any]:
-    """Convert to tensors of one floating-point type, refusing anything else by name."""
-    tensors = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
-    for name, tensor in tensors.items():
-        if not backend.is_float_dtype(backend.standardize_dtype(tensor.dtype)):
-            raise ValueError(
-                f"expected {name} to hold floating-point numbers; received {backend.standardize_dtype(tensor.dtype)}. "
-                "Convert it first, for instance with astype('float32')."
-            )
-    dtype = backend.result_type(*(tensor.dtype for tensor in tensors.values()))
-    return [ops.cast(tensor, dtype) for tensor in tensors.values()]
-
-
-def _check_sizes(query: tuple, key: tuple, value: tuple) -> None:
-    """Raise ValueError unless the three shapes fit; a size of None (not known yet) fits all."""
-    for name, shape in {"query": query, "key": key, "value": value}.items():
-        if len(shape) < 2 or len(shape) != len(query):
-            raise ValueError(
-                f"expected {name} to have at least two axes and as many as query, whose shape is {query}; "
-                f"received shape {shape}"
-            )
-    _check_same("key_dim of key (its last axis)", query[-1], key[-1], "as in query")
-    _check_same("number of rows of value (axis -2)", key[-2], value[-2], "one for each row of key")
-    if key[-2] == 0:
-        raise ValueError(f"expected key to have at least one row (axis -2); received shape {key}")
-    for axis in range(len(query) - 2):
-        if len(query) >= 4 and axis == len(query) - 3:
-            _check_heads(query[axis], key[axis], value[axis])
-            continue
-        _check_same(f"size of axis {axis} of key", query[axis], key[axis], "as in query")
-        _check_same(f"size of axis {axis} of value", query[axis], value[axis], "as in query")
-
-
-def _check_same(what: str, expected: int | None, received: int | None, why: str) -> None:
-    """Raise ValueError unless two sizes agree, as far as they are known."""
-    if None not in (expected, received) and expected != received:
-        raise ValueError(f"expected {what} to be {expected}, {why}; received {received}")
-
-
-def _check_heads(query: int | None, key: int | None, value: int | None) -> None:
-    """Raise ValueError unless key and value have one number of heads and it divides that of query."""
-    _check_same("number of heads of value (axis -3)", key, value, "as in key")
-    if None not in (query, key) and (key == 0 or query % key):
-        raise ValueError(
-            f"expected the number of heads of key and value (axis -3) to divide {query}, the number of heads of query; "
-            f"received {key}"
-        )
-
-
 def _repeat_heads(array: Any, query: Any) -> Any:
     """Give each query head its key or value head: (..., G, S, D) becomes (..., H, S, D)."""
-    if len(query.shape) < 4 or array.shape[-3] in (query.shape[-3], None):
+    if len(query.shape) < 4 or None in (array.shape[-3], query.shape[-3]) or array.shape[-3] == query.shape[-3]:
         return array
     return ops.repeat(array, query.shape[-3] // array.shape[-3], axis=-3)
 
 
+def _default_scale(key_dim: int | None) -> float:
+    """Return 1/√key_dim, which brings scores of unit-variance entries back to unit variance."""
+    if not key_dim:
+        raise ValueError(
+            f"expected key_dim (the last axis of query) to be known and at least 1 when scale is omitted; "
+            f"received {key_dim}"
+        )
+    return 1 / math.sqrt(key_dim)
+
+
+def _positive(softcap: float) -> float:
+    """Return softcap as a plain number, refusing one that is no bound."""
+    if not 0 < softcap < math.inf:
+        raise ValueError(f"expected softcap to be positive and finite, a bound on the scores; received {softcap}")
+    return float(softcap)
+
+
+def _softmax(scores: Any) -> Any:
+    """Normalise each row. One key alone gets weight 1 without Keras's softmax, which would warn about it."""
+    return ops.exp(scores - scores) if scores.shape[-1] == 1 else ops.softmax(scores, axis=-1)
+
+
 def _apply_mask(scores: Any, mask: Any, use_causal_mask: bool) -> tuple[Any, Any]:
-    """Return the scores with forbidden ones pushed down, and where attention is allowed (None: everywhere)."""
+    """Return the scores, -inf where forbidden, and where attention is allowed (None: everywhere)."""
     allowed = None
     if mask is not None:
         mask = ops.convert_to_tensor(mask)
         dtype = backend.standardize_dtype(mask.dtype)
-        _check_mask(tuple(mask.shape), dtype, tuple(scores.shape))
+        check_mask(tuple(mask.shape), dtype, tuple(scores.shape))
         if dtype == "bool":
-            allowed = mask
+            allowed = ops.atleast_1d(mask)
         else:
             scores = scores + ops.cast(mask, scores.dtype)
             allowed = ops.not_equal(scores, -math.inf)
     if use_causal_mask:
-        causal = causal_mask(*ops.shape(scores)[-2:])
+        causal = _causal_like(scores)
         allowed = causal if allowed is None else ops.logical_and(allowed, causal)
     if allowed is not None:
-        scores = ops.where(allowed, scores, _NEVER)
+        # A row of nothing but -inf has no softmax; zeros there keep it, and its gradient, finite.
+        some = ops.any(allowed, axis=-1, keepdims=True)
+        scores = ops.where(allowed, scores, ops.where(some, -math.inf, 0.0))
     return scores, allowed
 
 
-def _check_mask(mask: tuple, dtype: str, scores: tuple) -> None:
-    """Raise ValueError unless the mask is boolean or float and broadcasts to the shape of the scores."""
-    if dtype != "bool" and not backend.is_float_dtype(dtype):
-        raise ValueError(
-            f"expected attention_mask to be boolean (True = may attend) or float (added to the scores); "
-            f"received {dtype}. For 1 = may attend, convert it with astype(bool)."
-        )
-    pairs = zip(reversed(mask), reversed(scores), strict=False)
-    fits = all(have in (1, want, None) or want is None for have, want in pairs)
-    if len(mask) > len(scores) or not fits:
-        raise ValueError(f"expected attention_mask to broadcast to (..., T, S) = {scores}; received shape {mask}")
+def _causal_like(scores: Any) -> Any:
+    """Return the causal mask for the scores, also while a Keras model is built whose lengths are not known yet."""
+    num_queries, num_keys = ops.shape(scores)[-2:]
+    if num_queries is None or num_keys is None:
+        return ops.tril(ops.ones_like(scores, dtype="bool"))
+    return causal_mask(num_queries, num_keys)

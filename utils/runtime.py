@@ -94,12 +94,12 @@ def device() -> Device:
     if name == "tensorflow":
         place = tensor.device.rsplit("device:", 1)[-1]
     elif name == "jax":
-        place = str(next(iter(tensor.devices())))
+        found = next(iter(tensor.devices()))
+        place = f"{found.platform}:{found.id}"  # str(found) is spelled differently from release to release
     else:
         place = str(tensor.device)
-    kind = place.split(":")[0].split("_")[0].lower().removesuffix("device")
-    kind = "gpu" if kind in ("cuda", "gpu", "mps", "rocm") else kind
-    return Device(name, kind, place)
+    kind = place.split(":")[0].lower()
+    return Device(name, "gpu" if kind in ("cuda", "mps", "rocm") else kind, place)
 
 
 def gradients(function: Callable[..., Any], *arrays: Any) -> list[np.ndarray]:
@@ -110,23 +110,31 @@ def gradients(function: Callable[..., Any], *arrays: Any) -> list[np.ndarray]:
         *arrays: float arrays of any shape.
 
     Returns:
-        One NumPy array for each input, of its shape: the partial derivatives of the result.
+        One NumPy array for each input, of its shape: the partial derivatives of the result, zeros where the result
+        does not depend on the input.
 
     Raises:
-        ValueError: the function's result is not a scalar.
+        ValueError: an array is not floating-point, the function's result is not a scalar, or Keras runs on a
+            backend without automatic differentiation.
 
     Example:
         >>> gradients(lambda x: keras.ops.sum(x * x), np.array([1.0, 3.0], "float32"))[0].tolist()
         [2.0, 6.0]
     """
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
-    differentiate = {"tensorflow": _tensorflow_gradients, "jax": _jax_gradients, "torch": _torch_gradients}
-    found = differentiate[keras.backend.backend()](function, tensors)
-    return [keras.ops.convert_to_numpy(gradient) for gradient in found]
+    for position, tensor in enumerate(tensors):
+        if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype)):
+            raise ValueError(f"expected array {position} to hold floating-point numbers; received {tensor.dtype}")
+    known = {"tensorflow": _tensorflow_gradients, "jax": _jax_gradients, "torch": _torch_gradients}
+    name = keras.backend.backend()
+    if name not in known:
+        raise ValueError(f"expected KERAS_BACKEND to be one of {', '.join(known)}; received {name}")
+    return [keras.ops.convert_to_numpy(gradient) for gradient in known[name](function, tensors)]
 
 
 def _scalar(result: Any) -> Any:
-    """Return the result, refusing anything that is not a scalar."""
+    """Return the result as a tensor, refusing anything that is not a scalar."""
+    result = keras.ops.convert_to_tensor(result)
     if len(result.shape):
         raise ValueError(f"expected the function to return a scalar; received shape {tuple(result.shape)}")
     return result
@@ -153,4 +161,6 @@ def _torch_gradients(function: Callable[..., Any], tensors: list) -> list:
 
     leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]
     result = _scalar(function(*leaves))
+    if not result.requires_grad:  # a constant, which PyTorch alone refuses to differentiate
+        return [torch.zeros_like(tensor) for tensor in tensors]
     return list(torch.autograd.grad(result, leaves, allow_unused=True, materialize_grads=True))
