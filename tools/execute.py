@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     if not all(results):
-        print(f"execute: {results.count(False)} of {len(results)} chapters failed and keep their old outputs", flush=True)
+        print(f"execute: {results.count(False)} of {len(results)} chapters failed; their files are unchanged")
     return 0 if all(results) else 1
 
 

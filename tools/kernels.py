@@ -1,5 +1,6 @@
 """Run the cells of a notebook in a fresh kernel of this very interpreter."""
 
+import logging
 import os
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from nbformat import NotebookNode
 from tools.chapters import ROOT, is_code
 
 CELL_TIMEOUT = 120.0  # seconds
+_SILENT = logging.Logger("nbclient", level=logging.CRITICAL)
 
 
 class CellFailed(Exception):
@@ -81,7 +83,7 @@ def run_cells(
             shutdown_kernel="immediate",
             store_widget_state=False,
             resources={"metadata": {"path": str(folder)}},
-            log_level="CRITICAL",  # what goes wrong is raised, and said once
+            log=_SILENT,  # what goes wrong is raised, and said once
         )
         # Unlike `client.execute`, this leaves Ctrl-C to Python: it arrives as KeyboardInterrupt.
         with client.setup_kernel(env=kernel_environment(search), stdout=subprocess.DEVNULL, stderr=log):

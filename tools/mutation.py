@@ -70,7 +70,8 @@ def edited_definition(text: str, qualified: list[str], mutant: Mutant) -> Defini
     try:
         new_node = find_definition(ast.parse(new_text), qualified)
     except SyntaxError as error:
-        raise MutantError(_no_longer(mutant, f"with the edit it is not Python ({error.msg}); mend `replace`")) from error
+        problem = f"with the edit it is not Python ({error.msg}); mend `replace`"
+        raise MutantError(_no_longer(mutant, problem)) from error
     if not isinstance(new_node, Definition):
         raise MutantError(_no_longer(mutant, "the edit removes the function; edit within it"))
     if ast.dump(new_node) == ast.dump(node):

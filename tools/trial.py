@@ -1,8 +1,8 @@
 """Run the source of a notebook's cell in its kernel, apart from the notebook's own variables, under a mutant.
 
-Called inside the kernel by `tools/run_mutants.py`. A trial leaves the notebook as it found it: names that the cell binds
-vanish, arrays and containers that it names are copies, and random generators return to their state. Objects that only
-functions of the notebook reach (not named in the cell) are shared, and a cell that changes them in place would show it.
+Called inside the kernel by `tools/run_mutants.py`. A trial leaves the notebook as it found it: names that the cell
+binds vanish, arrays and containers that it names are copies, and random generators return to their state. Objects that
+only functions of the notebook reach (not named in the cell) are shared: a cell that changes them in place would show.
 """
 
 import ast
@@ -57,7 +57,7 @@ def try_mutant(shell: InteractiveShell, source: str, mutant: Mutant) -> dict[str
         verdict = SURVIVED
     else:
         names = {kind.__name__ for kind in type(error).__mro__}
-        verdict = CAUGHT if mutant.raises in names else OTHER_ERROR
+        verdict = CAUGHT if names & {mutant.raises, "AssertionError"} else OTHER_ERROR
     return {"verdict": verdict, "error": _describe(error), "called": called}
 
 
