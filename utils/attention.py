@@ -191,7 +191,7 @@ def _apply_mask(scores: Any, mask: Any, use_causal_mask: bool) -> tuple[Any, Any
         dtype = backend.standardize_dtype(mask.dtype)
         check_mask(tuple(mask.shape), dtype, tuple(scores.shape))
         if dtype == "bool":
-            allowed = ops.atleast_1d(mask)
+            allowed = mask if len(mask.shape) else mask[None]  # an axis of keys, for `any` below
         else:
             scores = scores + ops.cast(mask, scores.dtype)
             allowed = ops.not_equal(scores, -math.inf)
