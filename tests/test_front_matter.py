@@ -83,7 +83,8 @@ def test_every_bibliography_key_is_unique_and_says_author_year_and_word():
     keys = KEY.findall(read("references.bib"))
     years = re.findall(r"^  year\s*=\s*\{(\d{4})\}", read("references.bib"), re.M)
     assert len(keys) == len(set(keys)) == len(years)
-    assert [(key, year) for key, year in zip(keys, years, strict=True) if not re.fullmatch(f"[a-z]+{year}[a-z]*", key)] == []
+    pairs = zip(keys, years, strict=True)
+    assert [key for key, year in pairs if not re.fullmatch(f"[a-z]+{year}[a-z]*", key)] == []
 
 
 def test_every_work_has_a_place_where_it_can_be_read():

@@ -10,8 +10,8 @@ import pytest
 from utils.attention import scaled_dot_product_attention
 
 PAGE = (Path(__file__).resolve().parents[1] / "pages" / "notation.md").read_text(encoding="utf-8")
-MASKS = re.findall(r"^\| `([\w.]+)` \| `(\w+)` \| (.+?) \|$", PAGE.split("(masks-elsewhere)=")[1], re.M)
-EMPTY_ROWS = dict(re.findall(r"^\| `([\w.]+)` \| ([^|]+?) \|$", PAGE.split("(masks-elsewhere)=")[1], re.M))
+MASKS = re.findall(r"^\| (\w[\w, ]+) \| `(\w+)` \| (.+?) \|$", PAGE.split("(masks-elsewhere)=")[1], re.M)
+EMPTY_ROWS = dict(re.findall(r"^\| (\w[\w, ]+) \| ([^|]+?) \|$", PAGE.split("(masks-elsewhere)=")[1], re.M))
 SIZE = 4  # queries, keys and head size: values are the identity, so that outputs are weights
 
 TOKENS = np.random.default_rng(11).normal(size=(SIZE, SIZE)).astype("float32")
@@ -49,12 +49,12 @@ def torch_layer_padding(mask, torch):
 
 
 RUNS = {
-    ("utils.attention.scaled_dot_product_attention", "attention_mask"): ours,
-    ("keras.ops.dot_product_attention", "mask"): keras_operation,
-    ("keras.layers.MultiHeadAttention", "attention_mask"): keras_layer,
-    ("torch.nn.functional.scaled_dot_product_attention", "attn_mask"): torch_operation,
-    ("torch.nn.MultiheadAttention", "attn_mask"): torch_layer,
-    ("torch.nn.MultiheadAttention", "key_padding_mask"): torch_layer_padding,
+    ("this book", "attention_mask"): ours,
+    ("Keras, operation", "mask"): keras_operation,
+    ("Keras, layer", "attention_mask"): keras_layer,
+    ("PyTorch, operation", "attn_mask"): torch_operation,
+    ("PyTorch, layer", "attn_mask"): torch_layer,
+    ("PyTorch, layer", "key_padding_mask"): torch_layer_padding,
 }
 MEANINGS = {"may attend": True, "**must not** attend": False, "**ignore** this key": False}
 
@@ -74,7 +74,7 @@ def test_tables_list_the_functions_that_are_run_here():
 
 @pytest.mark.parametrize(("function", "argument", "meaning"), MASKS)
 def test_true_in_a_mask_means_what_the_table_says(function, argument, meaning, require):
-    torch = require("torch") if function.startswith("torch") else None
+    torch = require("torch") if function.startswith("PyTorch") else None
     mask = MASK if argument != "key_padding_mask" else np.tile([True, False, True, False], (SIZE, 1))
     weights = RUNS[function, argument](mask, torch)
     np.testing.assert_array_equal(weights > 0, mask if MEANINGS[meaning] else ~mask)
@@ -86,7 +86,7 @@ def empty_third_row(mask):
 
 @pytest.mark.parametrize("function", EMPTY_ROWS)
 def test_a_query_that_may_attend_to_nothing_gets_what_the_table_says(function, require):
-    torch = require("torch") if function.startswith("torch") else None
+    torch = require("torch") if function.startswith("PyTorch") else None
     argument, allowed = next((argument, MEANINGS[meaning]) for name, argument, meaning in MASKS if name == function)
     mask = empty_third_row(MASK)
     row = RUNS[function, argument](mask if allowed else ~mask, torch)[2]

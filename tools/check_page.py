@@ -1,0 +1,174 @@
+"""Write the tables of "How this book is checked" to pages/generated/checks.md.
+
+Everything comes from the committed chapters, the lists of mutants and of exercises, and data/results; nothing is typed
+in. The result is committed, so that building the site needs neither TensorFlow nor a run of the chapters.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.chapter_counts import ChapterCounts, count_chapter
+from tools.chapters import ROOT, find_chapters
+from tools.mutants import MUTANTS, Mutant
+from utils.exercises.checker import EXERCISES
+from utils.exercises.exercise import Exercise
+
+PAGE = ROOT / "pages" / "generated" / "checks.md"
+RESULTS = ROOT / "data" / "results"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table; columns after the first are right-aligned where they hold numbers only.
+
+    Args:
+        header: titles of the columns.
+        rows: cells, each as long as the header.
+
+    Returns:
+        The table's lines.
+    """
+    rows = [list(row) for row in rows]
+    numeric = [all(isinstance(row[column], int) for row in rows) for column in range(len(header))]
+    rule = ["---:" if right else "---" for right in numeric]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [header, rule, *rows])
+
+
+def chapters_section(chapters: Sequence[ChapterCounts]) -> str:
+    """Return what the chapters hold: cells, comparisons, equations, exercises."""
+    cells = table(
+        ["chapter", "code cells, all re-run", "output compared", "not compared", "with a picture"],
+        [(_link(c), c.cells, c.compared, c.ignored, c.pictures) for c in chapters],
+    )
+    claims = table(
+        ["chapter", "numbered equations", "of them checked", "assertions", "exercises"],
+        [(_link(c), len(c.checks), c.checked, c.assertions, c.exercises) for c in chapters],
+    )
+    return f"## The chapters, counted\n\n{cells}\n\n{claims}"
+
+
+def equations_section(chapters: Sequence[ChapterCounts], mutants: Sequence[Mutant]) -> str:
+    """Return each numbered equation with its checking cells and the mutants that these must catch."""
+    rows = [
+        (f"{{eq}}`{label}`", count, _mutants_of(label, mutants))
+        for chapter in chapters
+        for label, count in chapter.checks.items()
+    ]
+    return "## Equations and their mutants\n\n" + table(["equation", "checking cells", "mutants to be caught"], rows)
+
+
+def exercises_section(exercises: Iterable[Exercise]) -> str:
+    """Return each exercise with the wrong answers that its checker knows and the inputs it tries."""
+    rows = [(e.title, len(e.mistakes), 1 if e.asks_for_value else e.trials) for e in exercises]
+    return "## Exercises and their checkers\n\n" + table(["exercise", "known mistakes", "inputs tried"], rows)
+
+
+def record_section(record: Mapping[str, Any] | None, chapters: Sequence[ChapterCounts]) -> str:
+    """Return the last recorded run of the gate, or the sentence that there is none."""
+    title = "## The last recorded run\n\n"
+    if record is None:
+        return title + "Not recorded yet."
+    digests = {chapter.name: chapter for chapter in chapters}
+    rows = [
+        (
+            _link(digests[entry["chapter"]]) if entry["chapter"] in digests else entry["chapter"],
+            *(entry[key] for key in ("cells", "compared", "ignored", "different", "seconds")),
+            _since(entry, digests.get(entry["chapter"])),
+        )
+        for entry in record["chapters"]
+    ]
+    packages = ", ".join(f"{name} {version}" for name, version in record["packages"].items())
+    return (
+        f"{title}On {record['date']}: {record['backend']} on {record['device'].upper()}, "
+        f"Python {record['python']}, {record['platform']}; {packages}.\n\n"
+        + table(["chapter", "cells run", "compared", "not compared", "different", "seconds", "chapter since"], rows)
+    )
+
+
+def gpu_section(record: Mapping[str, Any] | None, chapters: Sequence[ChapterCounts]) -> str:
+    """Return the recorded run on a GPU, or the sentence that there has been none."""
+    if record is None:
+        return "## On a GPU\n\nNot yet run on a GPU."
+    return record_section(record, chapters).replace("## The last recorded run", "## On a GPU")
+
+
+def render(
+    chapters: Sequence[ChapterCounts],
+    mutants: Sequence[Mutant],
+    exercises: Iterable[Exercise],
+    results: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """Return the whole generated part of the page.
+
+    Args:
+        chapters: counts of the chapters in reading order.
+        mutants: the mutants of all equations.
+        exercises: the exercises of all chapters.
+        results: result files by name without suffix; "gate" and "gpu" are shown.
+
+    Returns:
+        MyST text that ends in a newline.
+    """
+    sections = [
+        "% Written by tools/check_page.py; do not edit.",
+        chapters_section(chapters),
+        equations_section(chapters, mutants),
+        exercises_section(exercises),
+        record_section(results.get("gate"), chapters),
+        gpu_section(results.get("gpu"), chapters),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def read_results(folder: Path = RESULTS) -> dict[str, Any]:
+    """Read every result file of the folder, by name without suffix."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+
+
+def _mutants_of(label: str, mutants: Sequence[Mutant]) -> str:
+    """Return the names of an equation's mutants as words."""
+    return ", ".join(mutant.name.replace("-", " ") for mutant in mutants if mutant.equation == label) or "none"
+
+
+def _link(chapter: ChapterCounts) -> str:
+    """Return a link to the chapter from a page in pages/."""
+    return f"[{chapter.title}](../chapters/{chapter.name}.ipynb)"
+
+
+def _since(entry: Mapping[str, Any], chapter: ChapterCounts | None) -> str:
+    """Say whether a chapter is still the file that was run."""
+    if chapter is None:
+        return "removed"
+    return "unchanged" if entry["sha256"] == chapter.sha256 else "changed"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the tables, or with --check compare them; return 0, or 1 where they are missing or out of date."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not up to date")
+    parser.add_argument("--output", type=Path, default=PAGE, help="the file to write (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        chapters = [count_chapter(path) for path in find_chapters()]
+        text = render(chapters, MUTANTS, EXERCISES.values(), read_results())
+    except (LookupError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not options.check:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(text, encoding="utf-8")
+        print(f"Wrote {options.output}.")
+        return 0
+    if options.output.exists() and options.output.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{options.output} is out of date. Write it again: .venv/bin/python tools/check_page.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
