@@ -5,7 +5,6 @@ time, because a page that is not rebuilt would hide its warnings (a term removed
 """
 
 import argparse
-import contextlib
 import re
 import subprocess
 import sys
@@ -86,9 +85,8 @@ def build() -> int:
         print(f"Mend _toc.yml or the page's source. The whole log: {log}", file=sys.stderr)
         return 1
     index = (SITE / "index.html").relative_to(ROOT)
-    print(
-        f"{len(page_names())} pages, no warnings, {time.perf_counter() - start:.0f} s. Open {index}, or `make serve`."
-    )
+    seconds = time.perf_counter() - start
+    print(f"{len(page_names())} pages, no warnings, {seconds:.0f} s. Open {index}, or `make serve`.")
     return 0
 
 
@@ -97,10 +95,11 @@ def main(arguments: list[str] | None = None) -> int:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(
         arguments
     )
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         return build()
-    print("\nInterrupted: the site in _build/html may be incomplete. Run `make book` again.", file=sys.stderr)
-    return 130
+    except KeyboardInterrupt:
+        print("\nInterrupted: the site in _build/html may be incomplete. Run `make book` again.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"port {options.port} {why}: choose another with `make serve PORT=8001`", file=sys.stderr)
         return 1
     with server:
-        print(f"The book is at http://{HOST}:{server.server_port}/ (Ctrl-C stops it)", flush=True)
         try:
+            print(f"The book is at http://{HOST}:{server.server_port}/ (Ctrl-C stops it)", flush=True)
             server.serve_forever()
         except KeyboardInterrupt:
             print("\nStopped.")

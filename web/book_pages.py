@@ -35,7 +35,7 @@ def without_icon_script(head: str) -> str:
 def extend_page_context(
     _app: Sphinx, _page: str, _template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Give `templates/layout.html` the function that it calls; drop MathJax (1.2 MB) where there is nothing to typeset."""
+    """Give `templates/layout.html` its function; drop MathJax (1.2 MB) from pages with nothing to typeset."""
     context["without_icon_script"] = without_icon_script
     if doctree is None or not any(doctree.findall(lambda node: isinstance(node, nodes.math | nodes.math_block))):
         context["script_files"] = [file for file in context["script_files"] if "mathjax" not in str(file.filename)]
