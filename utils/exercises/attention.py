@@ -146,11 +146,11 @@ def _softmax_inputs(rng: np.random.Generator, trial: int) -> tuple:
     shape = sizes(rng, rank)
     rows = (*shape[:-1], 1)
     scores = 3 * rng.normal(size=shape)
-    if kind % 2:  # rows that lie far apart
-        scores = scores + rng.choice([-1, 1], rows) * 10 ** rng.uniform(2.5, 4, rows)
     if kind // 2:  # rows that spread widely
         scores = scores * 10 ** rng.uniform(0, 3.5, rows)
-    return (np.clip(scores, -1e4, 1e4).astype(dtype),)
+    if kind % 2:  # rows that lie far apart
+        scores = scores + rng.choice([-1, 1], rows) * 10 ** rng.uniform(2.5, 4, rows)
+    return ((scores / max(np.abs(scores).max() / 1e4, 1)).astype(dtype),)
 
 
 def _exponentials_over_sum(shifted: np.ndarray, axis: int | None = -1) -> np.ndarray:

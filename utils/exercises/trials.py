@@ -47,7 +47,9 @@ def run(exercise: Exercise, function: Callable[..., Any], trial: int) -> Outcome
         finally:  # also when the reader interrupts
             seen = exercise.watch(*inputs)
         printed = stream.getvalue().strip()
-        finding = seen or finding or _no_result(returned, printed) or _an_input(exercise, returned, inputs, fresh)
+        finding = (
+            seen or finding or _no_result(exercise, returned, printed) or _an_input(exercise, returned, inputs, fresh)
+        )
         received = None
         if finding is None:
             received, finding = _read(exercise, returned, expected, fresh)
@@ -103,10 +105,12 @@ def _own_line(error: BaseException, function: Callable[..., Any]) -> str:
     return f", in line {number}" + (f": {frames[-1].line}" if frames[-1].line else "")
 
 
-def _no_result(returned: Any, printed: str) -> Finding | None:
+def _no_result(exercise: Exercise, returned: Any, printed: str) -> Finding | None:
     """Recognise a function that returns nothing, and say why that may be."""
     if returned is not None and returned is not Ellipsis:
         return None
+    if exercise.asks_for_value:
+        return Finding("no answer yet", exercise.hint)
     if printed:
         return Finding("returned nothing, but printed something", "Replace print by return.")
     return Finding(f"returned {returned}: not written yet, or without return", "End the function with `return …`.")
@@ -130,7 +134,8 @@ def _read(exercise: Exercise, returned: Any, expected: Any, inputs: tuple) -> tu
         return read(returned, expected), None
     except UnreadableError as error:
         order = ", in this order" if len(exercise.returns) > 1 else ""
-        return None, Finding(f"{error}", f"Return {' and '.join(exercise.returns)}{order}.")
+        wanted = f"Return {' and '.join(exercise.returns)}{order}."
+        return None, Finding(f"{error}", exercise.hint if exercise.asks_for_value else wanted)
 
 
 def _changed(exercise: Exercise, inputs: tuple, fresh: tuple) -> str:
