@@ -1,7 +1,6 @@
 """Where a chapter runs: profile, seeds, numeric precision, device report and gradients on any Keras backend."""
 
 import os
-import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -54,9 +53,7 @@ def prepare(seed: int = 0) -> np.random.Generator:
     """
     if not 0 <= seed < 2**32:
         raise ValueError(f"expected seed from 0 to 2**32 - 1; received {seed}")
-    random.seed(seed)
-    np.random.seed(seed)
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed)  # Python's, NumPy's and the backend's
     use_full_precision()
     return np.random.default_rng(seed)
 
