@@ -1,0 +1,102 @@
+"""Blocks that pass once: keeping, copying and asking twice are noticed; right ways are not suspected."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from attention_solutions import streaming_attention
+
+from utils.exercises import check
+from utils.exercises.attention import softmax
+from utils.exercises.streams import OnceOnlyBlocks, watch_blocks
+
+
+def blocks_of(*lengths):
+    rng = np.random.default_rng(5)
+    return OnceOnlyBlocks([(rng.normal(size=(length, 31)), rng.normal(size=(length, 3))) for length in lengths])
+
+
+def test_block_is_overwritten_when_the_next_is_asked_for():
+    blocks = blocks_of(2, 3)
+    first = next(blocks)
+    assert np.isfinite(first[0]).all()
+    second = next(blocks)
+    assert all(np.isnan(array).all() for array in first)
+    assert np.isfinite(second[1]).all()
+    assert list(blocks) == []
+    assert all(np.isnan(array).all() for array in second)
+    assert watch_blocks(blocks) is None
+
+
+def test_second_round_is_noticed():
+    def two_rounds(query, blocks):
+        scale = query.shape[-1] ** 0.5
+        largest = np.max([(query @ key.T / scale).max(axis=1) for key, _ in blocks], axis=0)[:, None]
+        pairs = [(np.exp(query @ key.T / scale - largest), value) for key, value in blocks]
+        return sum(one @ value for one, value in pairs) / sum(one.sum(axis=1, keepdims=True) for one, _ in pairs)
+
+    verdict = check("attention-streaming", two_rounds)
+    assert verdict.message == "attention-streaming: asks for the blocks again after the last one has gone"
+
+
+def test_copies_of_all_blocks_are_noticed():
+    def copies(query, blocks):
+        keys, values = [], []
+        for key, value in blocks:
+            keys.append(key.copy())
+            values.append(value.copy())
+        return softmax(query @ np.concatenate(keys).T / query.shape[-1] ** 0.5) @ np.concatenate(values)
+
+    def grows(query, blocks):
+        keys, values = next(blocks)
+        for key, value in blocks:
+            keys, values = np.concatenate([keys, key]), np.concatenate([values, value])
+        return softmax(query @ keys.T / query.shape[-1] ** 0.5) @ values
+
+    for answer in (copies, grows):
+        verdict = check("attention-streaming", answer)
+        assert (
+            verdict.message == "attention-streaming: copies the blocks and still holds them after the last one has gone"
+        )
+
+
+def test_states_kept_for_each_block_are_no_copies():
+    """Combining the maxima, sums and mixes of all blocks at the end is another right way."""
+
+    def combine(query, blocks):
+        states = []
+        for key, value in blocks:
+            scores = query @ key.T / query.shape[-1] ** 0.5
+            largest = scores.max(axis=1, keepdims=True)
+            exponentials = np.exp(scores - largest)
+            states.append((largest, exponentials.sum(axis=1, keepdims=True), exponentials @ value))
+        top = np.max([largest for largest, _, _ in states], axis=0)
+        total = sum(np.exp(largest - top) * one for largest, one, _ in states)
+        return sum(np.exp(largest - top) * mix for largest, _, mix in states) / total
+
+    assert check("attention-streaming", combine)
+
+
+def test_memory_is_traced_only_while_blocks_pass():
+    assert not tracemalloc.is_tracing()
+    check("attention-streaming", lambda query, blocks: next(blocks)[1])
+    assert not tracemalloc.is_tracing()
+
+    def interrupted(query, blocks):
+        next(blocks)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check("attention-streaming", interrupted)
+    assert not tracemalloc.is_tracing()
+
+
+def test_trace_that_the_reader_started_goes_on():
+    tracemalloc.start()
+    try:
+        mine = np.random.default_rng(2).normal(size=100_000)
+        assert check("attention-streaming", streaming_attention)
+        assert tracemalloc.is_tracing()
+        assert mine.size == 100_000
+    finally:
+        tracemalloc.stop()
