@@ -2,17 +2,13 @@
 
 import importlib
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tools.browser import find_chromium
+
 ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM_APPLICATIONS = (
-    Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
-    Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
-)
 
 # `make` exports these; a bare `pytest` gets the same, in this process and in the kernels that it starts.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -21,20 +17,12 @@ os.environ.setdefault("IPYTHONDIR", str(ROOT / "tools" / "ipython"))
 os.environ.setdefault("PYTHONPATH", str(ROOT))
 
 
-def find_chromium():
-    """Return the path of a Chromium or Chrome executable, or None; BOOK_CHROMIUM names one outright."""
-    named = os.environ.get("BOOK_CHROMIUM")
-    found = [named] if named else [shutil.which(name) for name in CHROMIUM_NAMES]
-    found += [str(path) for path in CHROMIUM_APPLICATIONS if path.exists()]
-    return next((path for path in found if path), None)
-
-
 def find_module(name):
     """Return the imported module, or None where it is not installed."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name:
+        if not f"{name}.".startswith(f"{error.name}."):
             raise
         return None
 

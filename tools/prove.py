@@ -1,0 +1,191 @@
+"""Prove the book: style, spelling, the chapters, every cell, `utils/`, the gate itself, the built pages.
+
+Steps run two at a time, each with a log in _build/reports; one failure stops nothing. The last line has the counts.
+"""
+
+import argparse
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.chapters import ROOT
+from tools.kernels import CELL_TIMEOUT, kernel_environment
+from tools.steps import Command, Outcome, Runner, Step
+
+REPORTS = ROOT / "_build" / "reports"
+COVERAGE = REPORTS / "coverage"
+LEAST_COVERAGE = 95  # per cent of the lines and branches of utils/
+TESTS = ROOT / "tests"
+PAGE_TESTS = ("tests/test_pages.py", "tests/test_browser.py")
+GATE_TESTS = (
+    "tests/test_build_site.py",
+    "tests/test_check_page.py",
+    "tests/test_execute.py",
+    "tests/test_house.py",
+    "tests/test_lint.py",
+    "tests/test_mutants.py",
+    "tests/test_prove.py",
+)
+BACKEND_TESTS = ("test_attention*.py", "test_runtime*.py")
+NOT_MISSPELT = ("multline", "pinter", "teh")  # LaTeX; people of the bibliography
+GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
+
+
+def python(*arguments: str) -> list[str]:
+    """Return the command line that runs this interpreter."""
+    return [sys.executable, *arguments]
+
+
+def pytest(name: str, *arguments: str, covered: bool = False, **environment: str) -> Command:
+    """Return a run of pytest with its report, which needs the test files among its arguments."""
+    report = REPORTS / f"{name}.xml"
+    runner = ("-m", "coverage", "run", "-m", "pytest") if covered else ("-m", "pytest")
+    options = ("-p", "no:cacheprovider", "--color=no", f"--junitxml={report}", "--durations=10")
+    needs = [ROOT / argument for argument in arguments if argument.startswith("tests/")]
+    environment |= {"COVERAGE_FILE": str(COVERAGE / "data")} if covered else {}
+    return Command(python(*runner, *options, *arguments), report, environment, needs)
+
+
+def text_files() -> list[str]:
+    """Return the files of the book that git tracks or would track; all of them where there is no git."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()] or ["."]
+
+
+def style_steps() -> list[Step]:
+    """Return what takes seconds: the form of the code, the spelling, the chapter lint."""
+    words = f"--ignore-words-list={','.join(NOT_MISSPELT)}"
+    ruff = [Command(python("-m", "ruff", *task, ".")) for task in (("check",), ("format", "--check"))]
+    return [
+        Step("style", ruff),
+        Step("spelling", [Command(python("-m", "codespell_lib", words, *text_files()))]),
+        Step("chapters-lint", [Command(python("tools/lint.py"))]),
+    ]
+
+
+def cells(name: str, backend: str = "tensorflow") -> Command:
+    """Return the run of nbval over every cell of every chapter, chapters side by side."""
+    options = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT:g}", "chapters"]
+    if len(list((ROOT / "chapters").glob("*.ipynb"))) > 1:
+        options += ["-n", "2", "--dist", "loadscope"]
+    return pytest(name, *options, KERAS_BACKEND=backend)
+
+
+def backend_step(backend: str) -> Step:
+    """Return the tests of attention and runtime on another Keras backend."""
+    required = backend in (part.strip() for part in os.environ.get("BOOK_REQUIRE", "").split(","))
+    installed = importlib.util.find_spec(backend) is not None
+    skip = "" if installed or required else f"{backend} is not installed (BOOK_REQUIRE={backend} makes this a failure)"
+    files = [path.relative_to(ROOT).as_posix() for pattern in BACKEND_TESTS for path in sorted(TESTS.glob(pattern))]
+    name = f"backend-{backend}"
+    test = pytest(name, *(files or ["tests/test_attention.py"]), "-m", "not slow", covered=True, KERAS_BACKEND=backend)
+    return Step(name, [test], skip=skip)
+
+
+def coverage_step(after: Sequence[str]) -> Step:
+    """Return the sum of what the tests reached, on all backends, and its threshold."""
+    data = {"COVERAGE_FILE": str(COVERAGE / "data")}
+    tasks = (
+        ("combine", "-q"),
+        ("json", "-q", "-o", str(REPORTS / "coverage.json")),
+        ("report", "--precision=2", f"--fail-under={LEAST_COVERAGE}"),
+    )
+    return Step("coverage", [Command(python("-m", "coverage", *task), environment=data) for task in tasks], after)
+
+
+def everyday_steps() -> list[Step]:
+    """Return the steps of `make test`; the longest begin first, so that both slots stay busy to the end."""
+    apart = [f"--ignore={name}" for name in (*PAGE_TESTS, *GATE_TESTS)]
+    units = pytest("units", "tests", "utils", "--doctest-modules", "-m", "not slow", *apart, covered=True)
+    measured = ["units", "backend-jax", "backend-torch"]
+    return [
+        *style_steps(),
+        Step("units", [units]),
+        Step("cells", [cells("cells")]),
+        Step("build", [Command(python("tools/build_site.py"), needs=[ROOT / "tools" / "build_site.py"])]),
+        Step("gate", [pytest("gate", *GATE_TESTS, "-m", "not slow")]),
+        Step("pages", [pytest("pages", *PAGE_TESTS, "-m", "not slow")], after=["build"]),
+        backend_step("jax"),
+        backend_step("torch"),
+        coverage_step(measured),
+    ]
+
+
+def slow_steps() -> list[Step]:
+    """Return the steps of `make test-slow`."""
+    report = REPORTS / "mutants.xml"
+    mutants = Command(python("tools/run_mutants.py", f"--junitxml={report}"), report)
+    return [Step("mutants", [mutants]), Step("slow", [pytest("slow", "tests", "-m", "slow")])]
+
+
+def choose(steps: Sequence[Step], only: str) -> list[Step]:
+    """Return the steps that `only` names, with commas, or all.
+
+    Raises:
+        LookupError: there is no such step; the message lists them.
+    """
+    wanted = [name for part in only.split(",") if part for name in GROUPS.get(part, (part,))]
+    known = [step.name for step in steps]
+    if unknown := [name for name in wanted if name not in known]:
+        raise LookupError(f"expected steps among {', '.join([*known, *GROUPS])}; received {', '.join(unknown)}")
+    return [step for step in steps if not wanted or step.name in wanted]
+
+
+def prove(steps: Sequence[Step], runner: Runner) -> int:
+    """Run steps, list what was skipped and what failed, and close with the counts; 0 if nothing failed."""
+    begun = time.monotonic()
+    total = runner.run(steps)
+    failed = [name for name, outcome in runner.outcomes.items() if outcome.failed]
+    for reason, count in total.reasons.items():
+        print(f"skipped {count} x {reason}")
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    print(f"in {time.monotonic() - begun:.0f} s")
+    print(closing_line(total))
+    return 1 if total.failed or not total.passed else 0
+
+
+def closing_line(total: Outcome) -> str:
+    """Return the verdict, in the form that programs may read."""
+    return f"proved: {total}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 if nothing failed, 1 if something did, 2 for an unknown step, 130 when interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slow", action="store_true", help="what takes longer: mutants, and tests marked slow")
+    parser.add_argument("--only", default="", help="steps, with commas; `lint` is style, spelling and the chapter lint")
+    options = parser.parse_args(arguments)
+    try:
+        steps = choose(slow_steps() if options.slow else everyday_steps(), options.only)
+    except LookupError as error:
+        print(f"prove: {error}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _interrupt)
+    if any(step.name == "units" for step in steps):
+        shutil.rmtree(COVERAGE, ignore_errors=True)
+    os.environ.update(kernel_environment())
+    os.environ.pop("MPLBACKEND", None)  # figures belong in the notebooks
+    try:
+        return prove(steps, Runner(ROOT, REPORTS))
+    except KeyboardInterrupt:
+        print("prove: interrupted; all that was running has been stopped")
+        return 130
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
