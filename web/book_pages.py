@@ -2,6 +2,7 @@
 
 - pages link to the repository only once its address is set in `_config.yml`;
 - `index.html` is the front page itself, not a page that forwards to it;
+- a formula and the punctuation after it stay on one line;
 - the theme's icon script (1.5 MB to a page) is left out; `icons.css` draws the icons.
 """
 
@@ -17,6 +18,7 @@ from sphinx.config import Config
 UNSET_OWNER = "/OWNER/"
 REPOSITORY_OPTIONS = ("use_repository_button", "use_issues_button", "use_edit_page_button", "use_source_button")
 ICON_SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*")
+CLOSING = re.compile(r"[.,;:!?)\]’”]+")
 REPEATED_IDS = ("exercise-content", "solution-content")
 
 
@@ -47,6 +49,15 @@ def drop_repeated_ids(_app: Sphinx, doctree: nodes.document, _page: str) -> None
         section["ids"] = [name for name in section["ids"] if name not in REPEATED_IDS]
 
 
+def bind_punctuation(_app: Sphinx, doctree: nodes.document, _page: str) -> None:
+    """Keep a full stop or comma on the line of the formula that it follows; browsers would break between them."""
+    for formula in list(doctree.findall(nodes.math)):
+        following = formula.next_node(descend=False, siblings=True)
+        if isinstance(following, nodes.Text) and (mark := CLOSING.match(following)):
+            following.parent.replace(following, nodes.Text(following[mark.end() :]))
+            formula.replace_self(nodes.inline("", "", formula.deepcopy(), nodes.Text(mark[0]), classes=["nobreak"]))
+
+
 def write_index(app: Sphinx, failure: Exception | None) -> None:
     """Copy the root page to `index.html`; both lie in the top folder, so its links hold."""
     page = Path(app.outdir) / f"{app.config.root_doc}.html"
@@ -59,6 +70,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it even where comments are not loaded
     app.connect("config-inited", hide_unset_repository, priority=100)
     app.connect("doctree-resolved", drop_repeated_ids)
+    app.connect("doctree-resolved", bind_punctuation)
     app.connect("html-page-context", extend_page_context)
     app.connect("build-finished", write_index, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
