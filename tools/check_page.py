@@ -42,14 +42,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def chapters_section(chapters: Sequence[ChapterCounts]) -> str:
     """Return what the chapters hold: cells, comparisons, equations, exercises."""
     cells = table(
-        ["chapter", "code cells, all re-run", "output compared", "not compared", "with a picture"],
+        ["chapter", "code cells", "output compared", "not compared", "with a picture"],
         [(_link(c), c.cells, c.compared, c.ignored, c.pictures) for c in chapters],
     )
     claims = table(
         ["chapter", "numbered equations", "of them checked", "assertions", "exercises"],
         [(_link(c), len(c.checks), c.checked, c.assertions, c.exercises) for c in chapters],
     )
-    return f"## The chapters, counted\n\n{cells}\n\n{claims}"
+    silent = "A cell that prints nothing is compared too: it must go on printing nothing."
+    return f"## The chapters, counted\n\n{cells}\n\n{silent}\n\n{claims}"
 
 
 def equations_section(chapters: Sequence[ChapterCounts], mutants: Sequence[Mutant]) -> str:
