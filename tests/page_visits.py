@@ -99,7 +99,7 @@ def look(page: Page, visit: Visit) -> Visit:
 
 
 def visit(context: BrowserContext, url: str, *, width: int = 360, folder: Path | None = None) -> Iterator[Visit]:
-    """Open a page on a light screen, then, if the reader goes on, look again on a wide dark one.
+    """Open a page on a light screen, then, if the reader goes on, look again on a wide dark one, then on paper.
 
     Args:
         context: a browser's context; later pages find the files of earlier ones in its cache.
@@ -108,7 +108,7 @@ def visit(context: BrowserContext, url: str, *, width: int = 360, folder: Path |
         folder: for a file:// address, the folder that the page may load files from.
 
     Yields:
-        The visit so far, light first, then dark.
+        The visit so far, light first, then dark, then printed from the dark.
     """
     own = OWN if folder is None else re.compile(f"({re.escape(folder.as_uri())}/|data:|blob:|about:)")
     result = Visit()
@@ -122,6 +122,8 @@ def visit(context: BrowserContext, url: str, *, width: int = 360, folder: Path |
         page.set_viewport_size({"width": 1440, "height": 800})
         page.emulate_media(color_scheme="dark", reduced_motion="reduce")
         page.wait_for_function("document.documentElement.dataset.theme === 'dark'", timeout=5000)
+        yield look(page, result)
+        page.emulate_media(media="print", color_scheme="dark", reduced_motion="reduce")
         yield look(page, result)
     finally:
         page.close()

@@ -48,13 +48,14 @@ def report(problems):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_is_sound_over_http_on_a_light_phone_and_a_dark_desk(context, address, name):
-    light, dark = (
+def test_page_is_sound_over_http_on_a_light_phone_a_dark_desk_and_paper(context, address, name):
+    light, dark, paper = (
         (visit.state["background"], visit.judge()) for visit in page_visits.visit(context, f"{address}/{name}")
     )
     assert light[0] > LIGHTEST
     assert dark[0] < DARKEST
-    report(light[1] + dark[1])
+    assert paper[0] > LIGHTEST
+    report(light[1] + dark[1] + paper[1])
 
 
 @pytest.mark.parametrize("name", NAMES)
