@@ -2,6 +2,9 @@
 
 import base64
 import copy
+import os
+import signal
+import time
 from pathlib import Path
 
 import nbformat
@@ -111,3 +114,23 @@ def write_book(folder: Path, **chapters):
     for number, (name, content) in enumerate(chapters.items(), start=1):
         nbformat.write(content, chapters_folder / f"{number:02d}-{name}.ipynb")
     return chapters_folder
+
+
+def plain_environment(**variables):
+    """Return the environment for a program under test: no coverage in it, whose remarks would mix with its own."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_PROCESS")} | variables
+
+
+def take_interrupts():
+    """Undo what a shell does to its background jobs: let SIGINT interrupt again."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def wait_for(path, seconds=30):
+    """Return what a file holds, once it holds something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_text():
+            return path.read_text()
+        time.sleep(0.05)
+    raise TimeoutError(f"{path} did not come within {seconds} s")

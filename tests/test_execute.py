@@ -5,23 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
-from broken import code, notebook, text, write_book
+from broken import code, notebook, plain_environment, take_interrupts, text, wait_for, write_book
 
 from tools import execute
 from tools.chapters import ROOT, find_chapters, read_chapter
-
-PLAIN = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
 def run(folder, *arguments):
     """Run the command on a folder of chapters; return (exit code, what it printed)."""
     command = [sys.executable, str(ROOT / "tools" / "execute.py"), "--folder", str(folder), *arguments]
-    environment = {key: value for key, value in os.environ.items() if key not in PLAIN}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, env=plain_environment(), timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -111,7 +107,8 @@ def test_interrupt_leaves_the_file_alone_and_no_kernel_behind(tmp_path):
     folder = write_book(tmp_path, long=notebook([code("x = 1"), code(source)]))
     before = (folder / "01-long.ipynb").read_bytes()
     command = [sys.executable, str(ROOT / "tools" / "execute.py"), "--folder", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=take_interrupts)
+    environment = plain_environment()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=take_interrupts)
     pid = int(wait_for(folder / "pid"))
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=30)
@@ -121,21 +118,6 @@ def test_interrupt_leaves_the_file_alone_and_no_kernel_behind(tmp_path):
     assert {path.name for path in folder.iterdir()} == {"01-long.ipynb", "pid"}
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-
-
-def take_interrupts():
-    """Undo what a shell does to its background jobs: let SIGINT interrupt again."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def wait_for(path, seconds=30):
-    """Return what a file holds, once it holds something."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if path.exists() and path.read_text():
-            return path.read_text()
-        time.sleep(0.05)
-    raise TimeoutError(f"{path} did not come within {seconds} s")
 
 
 def test_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

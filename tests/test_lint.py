@@ -18,6 +18,7 @@ from broken import (
     code,
     figure,
     notebook,
+    plain_environment,
     sound_cells,
     text,
     with_cell,
@@ -412,7 +413,7 @@ def test_labels_are_read_in_every_form_and_not_from_code():
 def run_lint(*arguments):
     """Run the command; return (exit code, what it printed)."""
     command = [sys.executable, str(ROOT / "tools" / "lint.py"), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=plain_environment(), timeout=60)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -439,7 +440,7 @@ def test_command_fails_where_there_is_nothing_to_lint_or_no_notebook(tmp_path):
 def run_nbval(folder):
     """Re-run and compare a folder of chapters as `make test` does; return (exit code, what it printed)."""
     options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=20", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder.parent), str(ROOT)])}
+    environment = plain_environment(PYTHONPATH=os.pathsep.join([str(folder.parent), str(ROOT)]))
     command = [sys.executable, "-m", "pytest", *options, "-c", str(ROOT / "pyproject.toml"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, timeout=120)
     return done.returncode, done.stdout

@@ -1,0 +1,223 @@
+"""The rules of the house: sizes, imports from the ground up, locked requirements, nothing of one machine."""
+
+import ast
+import re
+import subprocess
+
+import pytest
+
+from tools.chapters import ROOT
+
+# From the ground up: a file imports only from those before it.
+ORDER = (
+    *("runtime", "plotting", "attention", "positions", "layers", "transformer", "training", "wordpiece"),
+    *("reviews", "corpora", "checkpoints", "finetuning", "exercises"),
+)
+LONGEST_FILE = 275  # lines
+LONGEST_FUNCTION = 25  # lines, the docstring aside
+MODULES = sorted((ROOT / "utils").rglob("*.py"))
+PROGRAMS = sorted((ROOT / "tools").glob("*.py")) + sorted((ROOT / "tools").glob("*.sh"))
+
+# Written in pieces, so that this file does not name what it forbids.
+REGISTRIES = r"pypi\." + r"org|pythonhosted\." + r"org|(?:--|_)index[-_]" + r"url\b[ =]+\S*://"
+HOMES = r"(?<![\w.:/~-])/(?:" + "|".join(["home", "root", "Users", "work", "tmp"]) + r")/[\w.-]+"
+PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (?P<marker>[^\\]+?))? ?\\?$")
+
+
+def named(path):
+    """Return a path relative to the repository."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def tracked_texts():
+    """Return {name: text} of the files that git tracks, or of all outside the environment where there is no git."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = listed.stdout.splitlines() or [named(path) for path in ROOT.rglob("*") if is_ours(path)]
+    texts = {}
+    for name in names:
+        data = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b"\0"
+        if b"\0" not in data:
+            texts[name] = data.decode("utf-8")
+    return texts
+
+
+def is_ours(path):
+    """Return whether a file belongs to the book, not to its environment or what was built."""
+    return path.is_file() and not {".venv", "_build", "__pycache__", ".git"}.intersection(path.parts)
+
+
+def length(function):
+    """Count the lines of a function: its signature as one, however it is folded, and its docstring not at all."""
+    first, *rest = function.body
+    if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
+        first = rest[0] if rest else None
+    return 1 + (function.end_lineno - first.lineno + 1 if first else 0)
+
+
+def imported_modules(path):
+    """Return what a file imports, anywhere in it, as dotted names split at the dots."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {tuple(alias.name.split(".")) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            module = (*package, *(node.module.split(".") if node.module else ()))
+            found |= {(*module, alias.name) for alias in node.names}
+    return found
+
+
+def imported_siblings(path):
+    """Return the names of the files of utils/ that a file imports, as ORDER gives them."""
+    return {parts[1] for parts in imported_modules(path) if parts[0] == "utils"} - {own_name(path)}
+
+
+def own_name(path):
+    """Return the name by which ORDER knows a file: that of the module, or of the package that it is part of."""
+    return path.relative_to(ROOT / "utils").parts[0].removesuffix(".py")
+
+
+def rank(name):
+    """Return the place of a module in ORDER; a file that was split off, `attention_checks`, has that of `attention`."""
+    return next((place for place, known in enumerate(ORDER) if name == known or name.startswith(f"{known}_")), None)
+
+
+@pytest.mark.parametrize("path", MODULES + PROGRAMS, ids=named)
+def test_file_is_short(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST_FILE, f"{lines} lines: split it by purpose"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_functions_are_short(path):
+    functions = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = {f.name: length(f) for f in functions if length(f) > LONGEST_FUNCTION}
+    assert not long, f"over {LONGEST_FUNCTION} lines without the docstring: {long}; name the parts and split"
+
+
+@pytest.mark.parametrize("path", MODULES + sorted((ROOT / "tools").glob("*.py")), ids=named)
+def test_no_assert_statement_outside_tests(path):
+    found = [node.lineno for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)]
+    assert not found, f"lines {found}: raise an error that says what was expected, what came, and the remedy"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parent.name == "utils"], ids=named)
+def test_every_module_of_utils_has_a_place_in_the_order(path):
+    assert path.stem == "__init__" or rank(path.stem) is not None, "name it in design and in ORDER of this test"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_utils_imports_only_from_below(path):
+    own = own_name(path)
+    if own == "__init__":
+        return
+    above = {name for name in imported_siblings(path) if rank(name) is None or rank(name) > rank(own)}
+    assert not above, f"{own} may import only what stands before it in {ORDER}; found {sorted(above)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_utils_imports_nothing_of_the_build(path):
+    assert not {parts[0] for parts in imported_modules(path)} & {"tools", "tests", "chapters"}
+
+
+def test_utils_init_holds_a_docstring_at_most():
+    nodes = ast.parse((ROOT / "utils" / "__init__.py").read_text()).body
+    assert [type(node.value) for node in nodes] in ([], [ast.Constant])
+
+
+def test_no_name_shadows_a_package_of_the_field():
+    assert not {"datasets.py", "tokenizers.py", "helpers.py"} & {path.name for path in MODULES + PROGRAMS}
+
+
+def locked(name):
+    """Return {package and marker: (version, hashes)} of a locked file."""
+    packages, current = {}, None
+    for line in (ROOT / "requirements" / name).read_text().splitlines():
+        if match := PINNED.match(line):
+            current = packages[match[1], match["marker"] or ""] = (match[2], set())
+        elif line.strip().startswith("--hash="):
+            current[1].add(line.strip(" \\"))
+        else:
+            assert line.strip() == "" or line.strip().startswith("#"), f"{name}: neither a pin nor a hash: {line!r}"
+    assert packages
+    return packages
+
+
+def test_what_the_build_needs_is_part_of_all_with_the_same_hashes():
+    everything = locked("all.txt")
+    for package, pin in locked("book.txt").items():
+        same_name = {key: value for key, value in everything.items() if key[0] == package[0]}
+        assert pin in same_name.values(), f"{package}: {pin[0]} in book.txt, {same_name} in all.txt; run `make lock`"
+
+
+@pytest.mark.parametrize("name", ["all.txt", "book.txt"])
+def test_every_requirement_is_locked_with_hashes_and_torch_is_none_of_them(name):
+    packages = locked(name)
+    assert not [package for package, (_, hashes) in packages.items() if not hashes]
+    assert all(len(found.split(":")[1]) == 64 for _, hashes in packages.values() for found in hashes)
+    assert "torch" not in {package for package, _ in packages}
+    assert "://" not in (ROOT / "requirements" / name).read_text(), "an address in it: `make lock` writes none"
+
+
+@pytest.mark.parametrize("name", ["all", "book"])
+def test_direct_requirements_are_locked_in_the_version_that_is_asked_for(name):
+    versions = {package: version for (package, _), (version, _) in locked(f"{name}.txt").items()}
+    for requirement, version in direct_requirements(name):
+        assert requirement in versions, f"{requirement} is not in {name}.txt; run `make lock`"
+        assert version in (None, versions[requirement]), f"{requirement}=={version} is asked for; run `make lock`"
+
+
+def direct_requirements(name):
+    """Return (package, version or None) of each line of a .in file."""
+    lines = (line.split("#")[0].strip() for line in (ROOT / "requirements" / f"{name}.in").read_text().splitlines())
+    pairs = (line.partition("==") for line in lines if line and not line.startswith("-"))
+    return [(package, version or None) for package, _, version in pairs]
+
+
+def test_no_tracked_file_names_a_place_on_one_machine_or_a_registry():
+    texts = tracked_texts()
+    assert "Makefile" in texts
+    found = [
+        f"{name}: {match[0]}"
+        for name, text in texts.items()
+        for match in (re.search(HOMES, text), re.search(REGISTRIES, text))
+        if match
+    ]
+    assert not found, "write paths relative to the repository, and no registry's address: " + "; ".join(found)
+
+
+def test_search_for_machine_paths_finds_them_and_leaves_addresses_alone():
+    path = "/".join(["", "home", "anna", "book"])
+    assert re.search(HOMES, f"open('{path}')")
+    assert not re.search(HOMES, f"https://example.org{path}")
+
+
+def test_measures_see_what_is_too_long_or_out_of_order():
+    source = 'def f():\n    """One.\n\n    Two.\n    """\n' + "    x = 1\n" * 25
+    assert length(ast.parse(source).body[0]) == 26
+    assert length(ast.parse(source.replace("f()", "f(\n    a,\n    b,\n)")).body[0]) == 26
+    assert length(ast.parse('def f():\n    """One."""').body[0]) == 1
+    assert rank("attention_checks") == rank("attention") < rank("exercises")
+    assert rank("helpers") is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import utils.layers",
+        "from utils.layers import A",
+        "from utils import layers",
+        "from .layers import A",
+        "from . import layers",
+    ],
+)
+def test_imports_are_seen_in_every_form(monkeypatch, tmp_path, source):
+    monkeypatch.setattr("test_house.ROOT", tmp_path)
+    path = tmp_path / "utils" / "attention.py"
+    path.parent.mkdir()
+    path.write_text(f"def f():\n    {source}\n")
+    assert imported_siblings(path) == {"layers"}
