@@ -5,13 +5,12 @@ import os
 from types import SimpleNamespace
 
 import nbformat.v4 as nbf
+import numpy as np
 import pytest
 
 from tools import check_page, record_gate
 from tools.chapter_counts import count_chapter
-from tools.chapters import find_chapters
-from tools.mutants import MUTANTS, Mutant
-from utils.exercises.checker import EXERCISES
+from tools.mutants import Mutant
 
 TEXT = """# Of two things
 
@@ -69,6 +68,10 @@ def record(path, **options):
     return record_gate.build_record(report_for(path, **options), [path], "jax", "cpu")
 
 
+def render(path, **sources):
+    return check_page.render(check_page.Sources([count_chapter(path)], **sources))
+
+
 def test_chapter_is_counted_by_kind(chapter):
     counts = count_chapter(chapter)
     assert (counts.title, counts.name) == ("Of two things", "07-things")
@@ -100,7 +103,7 @@ def test_page_shows_counts_equations_and_mutants(chapter):
         Mutant("scale-left-out", "eq-first", "utils.attention.causal_mask", "a", "b"),
         Mutant("mask-turned-round", "eq-first", "utils.attention.causal_mask", "a", "b"),
     ]
-    page = check_page.render([count_chapter(chapter)], mutants, [], {})
+    page = render(chapter, mutants=mutants)
     assert "| [Of two things](../chapters/07-things.ipynb) | 5 | 3 | 2 | 1 |" in page
     assert "| [Of two things](../chapters/07-things.ipynb) | 2 | 1 | 4 | 1 |" in page
     assert "| {eq}`eq-first` | 2 | scale left out, mask turned round |" in page
@@ -115,25 +118,51 @@ def test_page_shows_what_each_checker_knows():
     assert "| a shape | 1 | 1 |" in section
 
 
+def test_page_shows_how_many_numbers_pytorch_gave_for_each_case(chapter):
+    arrays = {
+        "float_mask/query": np.zeros((2, 3)),
+        "float_mask/output": np.zeros((2, 5)),
+        "float_mask/weights": np.zeros((2, 7)),
+        "float_mask/grad_query": np.zeros((2, 3)),
+        "plain/output": np.zeros(11),
+        "meta/torch": np.array("9.8.7"),
+        "meta/seed": np.array(41),
+    }
+    page = render(chapter, reference={"attention": arrays})
+    assert "| attention, float mask | 30 | PyTorch 9.8.7, seed 41 |" in page
+    assert "| attention, plain | 11 | PyTorch 9.8.7, seed 41 |" in page
+    assert "## Values from PyTorch\n\nNone are stored yet." in render(chapter)
+
+
+def test_page_says_which_command_measured_each_figure(chapter):
+    results = {"attention_cost": {"date": "2026-02-03", "command": "python tools/measure.py --repeats 7", "rows": []}}
+    page = render(chapter, results=results | {"gate": record(chapter)})
+    assert "| attention cost | 2026-02-03 | `python tools/measure.py --repeats 7` |" in page
+    assert "| gate |" not in page
+    assert "## Measured figures\n\nNone are stored yet." in render(chapter)
+
+
 def test_page_without_a_record_says_so(chapter):
-    page = check_page.render([count_chapter(chapter)], [], [], {})
+    page = render(chapter)
     assert "Not recorded yet." in page
     assert "Not yet run on a GPU." in page
 
 
 def test_page_shows_the_record_and_whether_the_chapter_has_changed_since(chapter):
     gate = record(chapter)
-    page = check_page.render([count_chapter(chapter)], [], [], {"gate": gate})
+    page = render(chapter, results={"gate": gate})
     assert "On 2026-03-05: jax on CPU, Python" in page
     assert "| 5 | 3 | 2 | 0 | 12 | unchanged |" in page
     chapter.write_text(chapter.read_text().replace("time()", "time( )"))
-    assert "| 5 | 3 | 2 | 0 | 12 | changed |" in check_page.render([count_chapter(chapter)], [], [], {"gate": gate})
-    assert "| 07-things | 5 | 3 | 2 | 0 | 12 | removed |" in check_page.render([], [], [], {"gate": gate})
+    assert "| 5 | 3 | 2 | 0 | 12 | changed |" in render(chapter, results={"gate": gate})
+    assert "| 07-things | 5 | 3 | 2 | 0 | 12 | removed |" in check_page.render(
+        check_page.Sources([], results={"gate": gate})
+    )
 
 
 def test_page_shows_a_run_on_a_gpu(chapter):
     gpu = {**record(chapter), "device": "gpu"}
-    page = check_page.render([count_chapter(chapter)], [], [], {"gpu": gpu})
+    page = render(chapter, results={"gpu": gpu})
     assert "Not yet run on a GPU." not in page
     assert "## On a GPU\n\nOn 2026-03-05: jax on GPU" in page
 
@@ -201,8 +230,7 @@ def test_check_fails_where_the_tables_are_missing_or_out_of_date(tmp_path, monke
 
 
 def test_committed_tables_are_what_the_program_writes_now():
-    chapters = [count_chapter(path) for path in find_chapters()]
-    expected = check_page.render(chapters, MUTANTS, EXERCISES.values(), check_page.read_results())
+    expected = check_page.render(check_page.read_sources())
     assert check_page.PAGE.read_text(encoding="utf-8") == expected, "run: .venv/bin/python tools/check_page.py"
 
 

@@ -1,15 +1,18 @@
 """Write the tables of "How this book is checked" to pages/generated/checks.md.
 
-Everything comes from the committed chapters, the lists of mutants and of exercises, and data/results; nothing is typed
-in. The result is committed, so that building the site needs neither TensorFlow nor a run of the chapters.
+Everything comes from the committed chapters, the lists of mutants and of exercises, data/reference and data/results;
+nothing is typed in. The result is committed, so that building the site needs neither TensorFlow nor a run.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,6 +24,42 @@ from utils.exercises.exercise import Exercise
 
 PAGE = ROOT / "pages" / "generated" / "checks.md"
 RESULTS = ROOT / "data" / "results"
+REFERENCE = ROOT / "data" / "reference"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the tables are made from.
+
+    Attributes:
+        chapters: counts of the chapters in reading order.
+        mutants: the mutants of all equations.
+        exercises: the exercises of all chapters.
+        reference: arrays of each file of data/reference, by name without suffix.
+        results: content of each file of data/results, likewise; "gate" and "gpu" are shown.
+    """
+
+    chapters: Sequence[ChapterCounts]
+    mutants: Sequence[Mutant] = ()
+    exercises: Sequence[Exercise] = ()
+    reference: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_sources() -> Sources:
+    """Read everything from the repository; LookupError or ValueError where a chapter is missing or broken."""
+    return Sources(
+        chapters=[count_chapter(path) for path in find_chapters()],
+        mutants=MUTANTS,
+        exercises=tuple(EXERCISES.values()),
+        reference={path.stem: dict(np.load(path, allow_pickle=False)) for path in sorted(REFERENCE.glob("*.npz"))},
+        results=read_results(),
+    )
+
+
+def read_results(folder: Path = RESULTS) -> dict[str, Any]:
+    """Read every result file of the folder, by name without suffix."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -69,6 +108,29 @@ def exercises_section(exercises: Iterable[Exercise]) -> str:
     return "## Exercises and their checkers\n\n" + table(["exercise", "known mistakes", "inputs tried"], rows)
 
 
+def reference_section(reference: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+    """Return the cases that PyTorch computed, and how many numbers each holds our code to."""
+    title = "## Values from PyTorch"
+    if not reference:
+        return f"{title}\n\nNone are stored yet."
+    rows = []
+    for name, arrays in reference.items():
+        origin = f"PyTorch {arrays['meta/torch']}, seed {arrays['meta/seed']}"
+        rows += [(f"{name}, {case.replace('_', ' ')}", count, origin) for case, count in _expected(arrays).items()]
+    return f"{title}\n\n" + table(["case", "numbers to agree with", "made by"], rows)
+
+
+def measured_section(results: Mapping[str, Any]) -> str:
+    """Return where the measured figures that chapters show come from: every result that names its command."""
+    rows = [
+        (name.replace("_", " ").replace("-", " "), result["date"], f"`{result['command']}`")
+        for name, result in results.items()
+        if "command" in result
+    ]
+    title = "## Measured figures"
+    return f"{title}\n\n" + (table(["figures", "date", "command"], rows) if rows else "None are stored yet.")
+
+
 def record_section(record: Mapping[str, Any] | None, chapters: Sequence[ChapterCounts]) -> str:
     """Return the last recorded run of the gate, or the sentence that there is none."""
     title = "## The last recorded run\n\n"
@@ -98,37 +160,30 @@ def gpu_section(record: Mapping[str, Any] | None, chapters: Sequence[ChapterCoun
     return record_section(record, chapters).replace("## The last recorded run", "## On a GPU")
 
 
-def render(
-    chapters: Sequence[ChapterCounts],
-    mutants: Sequence[Mutant],
-    exercises: Iterable[Exercise],
-    results: Mapping[str, Mapping[str, Any]],
-) -> str:
-    """Return the whole generated part of the page.
-
-    Args:
-        chapters: counts of the chapters in reading order.
-        mutants: the mutants of all equations.
-        exercises: the exercises of all chapters.
-        results: result files by name without suffix; "gate" and "gpu" are shown.
-
-    Returns:
-        MyST text that ends in a newline.
-    """
+def render(sources: Sources) -> str:
+    """Return the whole generated part of the page: MyST text that ends in a newline."""
+    chapters = sources.chapters
     sections = [
         "% Written by tools/check_page.py; do not edit.",
         chapters_section(chapters),
-        equations_section(chapters, mutants),
-        exercises_section(exercises),
-        record_section(results.get("gate"), chapters),
-        gpu_section(results.get("gpu"), chapters),
+        equations_section(chapters, sources.mutants),
+        exercises_section(sources.exercises),
+        reference_section(sources.reference),
+        measured_section(sources.results),
+        record_section(sources.results.get("gate"), chapters),
+        gpu_section(sources.results.get("gpu"), chapters),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def read_results(folder: Path = RESULTS) -> dict[str, Any]:
-    """Read every result file of the folder, by name without suffix."""
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+def _expected(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Return for each case how many numbers PyTorch's output, weights and gradients hold."""
+    counts: dict[str, int] = {}
+    for key, array in arrays.items():
+        case, _, name = key.partition("/")
+        if name in ("output", "weights") or name.startswith("grad_"):
+            counts[case] = counts.get(case, 0) + array.size
+    return counts
 
 
 def _mutants_of(label: str, mutants: Sequence[Mutant]) -> str:
@@ -155,8 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=PAGE, help="the file to write (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        chapters = [count_chapter(path) for path in find_chapters()]
-        text = render(chapters, MUTANTS, EXERCISES.values(), read_results())
+        text = render(read_sources())
     except (LookupError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
