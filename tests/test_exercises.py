@@ -126,6 +126,17 @@ def test_exception_is_named_with_the_learners_own_line_and_the_shapes():
     assert verdict.hint == "It was called as outer(left, right) with left (3,), right (5,)."
 
 
+def test_line_shown_is_the_innermost_of_the_learners_file_not_of_a_library():
+    def helper(left):
+        return np.linalg.inv(left)
+
+    def answer(left, right):
+        return helper(left)
+
+    line = helper.__code__.co_firstlineno + 1
+    assert message("toy-outer", answer).endswith(f", in line {line}: return np.linalg.inv(left)")
+
+
 def test_wrong_number_of_parameters_is_answered_with_the_call():
     verdict = check("toy-outer", functools.partial(lambda a: a))
     assert "raised TypeError" in verdict.message

@@ -165,6 +165,23 @@ def test_inputs_are_random_and_their_sizes_distinct_primes(exercise_id):
     assert len(set(seen)) > exercise.trials / 3
 
 
+def test_scores_of_the_softmax_exercise_show_every_case():
+    exercise = EXERCISES["attention-stable-softmax"]
+    drawn = [exercise.draw(trial)[0] for trial in range(exercise.trials)]
+    assert {(one.dtype.name, one.ndim) for one in drawn} == {
+        (f"float{width}", rank) for width in (16, 32, 64) for rank in (1, 2, 3)
+    }
+    for width in (16, 32, 64):
+        of_type = [one.astype(float) for one in drawn if one.dtype == f"float{width}"]
+        assert max(np.abs(one).max() for one in of_type) >= 9000
+        assert all(np.abs(one).max() <= 1e4 for one in of_type)
+        within = [np.ptp(one, axis=-1).max() for one in of_type]
+        between = [np.ptp(one.max(axis=-1)) for one in of_type]
+        assert any(gap > 1000 and spread < 100 for gap, spread in zip(between, within, strict=True))  # rows far apart
+        assert any(spread > 1000 for spread in within)
+        assert any(0 < spread < 20 and np.abs(one).max() < 20 for spread, one in zip(within, of_type, strict=True))
+
+
 def test_masks_of_the_masked_exercise_show_every_case():
     exercise = EXERCISES["attention-masked"]
     masks = [exercise.draw(trial)[-1] for trial in range(exercise.trials)]

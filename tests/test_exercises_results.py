@@ -107,6 +107,15 @@ def test_result_that_is_no_array_is_named_by_its_type(result, received):
     assert verdict.hint == "Return the result."
 
 
+def test_result_in_a_buffer_that_is_used_again_is_read_before_it_changes():
+    buffers = {5: np.empty((3, 5)), 7: np.empty((3, 7))}
+
+    def answer(left, right):
+        return np.multiply(left[:, None], right, out=buffers[len(right)])
+
+    assert check("toy-outer", answer)
+
+
 def test_difference_between_equal_results_is_refused():
     with pytest.raises(ValueError, match="expected two results that differ"):
         difference(np.ones(2), np.ones(2), 1e-4, ("total",))

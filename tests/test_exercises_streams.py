@@ -8,6 +8,7 @@ from attention_solutions import streaming_attention
 
 from utils.exercises import check
 from utils.exercises.attention import softmax
+from utils.exercises.checker import EXERCISES
 from utils.exercises.streams import OnceOnlyBlocks, watch_blocks
 
 
@@ -26,6 +27,16 @@ def test_block_is_overwritten_when_the_next_is_asked_for():
     assert list(blocks) == []
     assert all(np.isnan(array).all() for array in second)
     assert watch_blocks(blocks) is None
+
+
+def test_running_maximum_is_overtaken_late_in_the_stream():
+    exercise = EXERCISES["attention-streaming"]
+    for trial in range(exercise.trials):
+        query, blocks = exercise.draw(trial)
+        largest = np.array([(query @ key.T).max(axis=1) for key, _ in blocks])  # (blocks, T)
+        running = np.maximum.accumulate(largest)
+        assert (np.count_nonzero(np.diff(running, axis=0), axis=0) >= 2).all()
+        assert (running[len(running) // 2] < running[-1]).any()
 
 
 def test_second_round_is_noticed():
