@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -152,3 +155,25 @@ def test_file_that_is_no_notebook_is_reported(tmp_path, capsys):
     (folder / "01-odd.ipynb").write_text("{}")
     assert execute.main(["--folder", str(folder)]) == 1
     assert "not a Jupyter notebook of format 4" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_committed_chapter_is_what_a_fresh_run_stores(path):
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / "_build") as folder:  # below the repository, as the chapter is
+        again = Path(shutil.copy(path, folder))
+        assert execute.execute_chapter(again)
+        fresh, stored = (comparable(read_chapter(each)) for each in (again, path))
+    assert fresh == stored, f"run `make execute CH={path.stem}` and commit what it stores"
+
+
+def comparable(chapter):
+    """Return a chapter's content without pictures, which differ by platform, and outputs that are not compared."""
+    content = json.loads(execute.canonical(chapter.notebook))
+    for cell in content["cells"]:
+        if "nbval-ignore-output" in cell["metadata"].get("tags", []):
+            cell["outputs"] = []
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("image/png", None)
+    return content

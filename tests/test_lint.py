@@ -1,5 +1,6 @@
 """The chapter lint: each rule refuses a notebook broken for it, says what to do, and lets the sound one pass."""
 
+import copy
 import itertools
 import os
 import subprocess
@@ -446,16 +447,18 @@ def run_nbval(folder):
     return done.returncode, done.stdout
 
 
-def test_nbval_passes_the_true_chapter_and_fails_one_whose_output_is_wrong(tmp_path):
-    truth = [text("The sum."), code("from tinypackage.sums import doubled_sum"), code("doubled_sum(1, 2)", "6.0\n")]
-    truth[2].source = "print(doubled_sum(1, 2))"
-    folder = write_book(tmp_path / "true", good=notebook(truth))
-    status, printed = run_nbval(folder)
-    assert (status, "2 passed" in printed) == (0, True)
-    truth[2].outputs[0].text = "6.5\n"
-    status, printed = run_nbval(write_book(tmp_path / "false", bad=notebook(truth)))
+def test_nbval_passes_true_outputs_and_fails_a_wrong_one(tmp_path):
+    cells = [
+        text("The sum."),
+        code("from tinypackage.sums import doubled_sum"),
+        code("print(doubled_sum(1, 2))", "6.0\n"),
+    ]
+    wrong = copy.deepcopy(cells)
+    wrong[2].outputs[0].text = "6.5\n"
+    status, printed = run_nbval(write_book(tmp_path, good=notebook(cells), bad=notebook(wrong)))
     assert status == 1
-    assert "1 failed, 1 passed" in printed
+    assert "1 failed, 3 passed" in printed
+    assert "02-bad.ipynb::Cell 1" in printed.split("short test summary")[1]
     assert "6.5" in printed
 
 
