@@ -89,7 +89,7 @@ def test_an_integer_mask_is_refused_with_the_remedy(dtype):
         scaled_dot_product_attention(QUERY, KEY, VALUE, np.ones((T, S), dtype))
 
 
-@pytest.mark.parametrize("shape", [(S, T), (3, 1, S), (B, H, T, S), (0, S)])
+@pytest.mark.parametrize("shape", [(S, T), (3, 1, S), (B, H, T, S), (3, B, T, S), (0, S)])
 @pytest.mark.parametrize("dtype", [bool, "float32"])
 def test_a_mask_that_does_not_broadcast_is_named(shape, dtype):
     message = r"attention_mask to broadcast to \(..., T, S\) = \(2, 5, 7\); received shape \(" + str(shape)[1:-1]

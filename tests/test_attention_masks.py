@@ -1,5 +1,8 @@
 """What masks do: boolean and float, causal, padding, rows with nothing to attend to."""
 
+import contextlib
+
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -135,6 +138,33 @@ def test_gradients_through_masks_are_finite_and_zero_where_nothing_was_attended_
     np.testing.assert_array_equal(received[0][:, 1], 0)
     np.testing.assert_array_equal(received[1][:, 4], 0)
     np.testing.assert_array_equal(received[2][:, 4], 0)
+
+
+@contextlib.contextmanager
+def stop_at_the_first_nan():
+    """Ask the backend to raise where a NaN arises, also one that no result shows."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        with jax.debug_nans(True):
+            yield
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        with torch.autograd.detect_anomaly(check_nan=True):
+            yield
+    else:  # TensorFlow's own check stops at infinity too, which forbidden scores are
+        yield
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
+def test_rows_with_nothing_to_attend_to_make_no_nan_on_the_way():
+    inputs = draw(B)
+    with stop_at_the_first_nan():
+        found = runtime.gradients(
+            lambda q, k, v: ops.sum(ops.square(scaled_dot_product_attention(q, k, v, ALLOWED)[0])), *inputs
+        )
+    assert all(np.isfinite(part).all() for part in found)
 
 
 def test_gradient_of_a_float_mask_is_zero_where_it_forbids():

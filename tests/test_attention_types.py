@@ -48,6 +48,13 @@ def test_float64_is_kept_where_keras_keeps_it():
     assert_same((numbers(output), numbers(weights)), expected, tolerance=1e-13 if kept else 1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_scale_of_another_type_is_converted(dtype):
+    inputs = draw(B, dtype=dtype)
+    scale = ops.convert_to_tensor(0.5, "float32")
+    assert_same(attend(*inputs, scale=scale), attend_by_loops(*inputs, scale=0.5), tolerance=5e-3)
+
+
 @pytest.mark.parametrize("types", [("float16", "float32", "float16"), ("float16", "bfloat16", "bfloat16")])
 def test_mixed_types_meet_in_float32(types):
     inputs = [ops.cast(array, dtype) for array, dtype in zip(draw(B), types, strict=True)]

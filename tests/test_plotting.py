@@ -122,11 +122,12 @@ def test_log_names_axes():
 
 def test_style_replaces_whatever_was_set_before():
     plt.rcParams["image.cmap"] = "jet"
+    plt.rcParams["axes.facecolor"] = "black"
     plt.rcParams["lines.linewidth"] = 9
     plotting.apply_style()
     assert plt.rcParams["image.cmap"] == "cividis"
     assert plt.rcParams["lines.linewidth"] == 1.8
-    assert plt.rcParams["figure.facecolor"] == "white"
+    assert plt.rcParams["axes.facecolor"] == "white"
 
 
 def test_the_same_figure_is_the_same_picture(tmp_path):

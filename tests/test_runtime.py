@@ -43,10 +43,27 @@ def test_prepare_refuses_seeds_out_of_range(seed):
         runtime.prepare(seed)
 
 
-def test_full_precision_is_set_without_a_warning():
+def allow_less_precision():
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(True)
+    elif BACKEND == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "bfloat16")
+    else:
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+
+
+@pytest.mark.parametrize("ask", [runtime.use_full_precision, runtime.prepare])
+def test_full_precision_is_set_without_a_warning(ask):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        runtime.use_full_precision()
+        allow_less_precision()
+        ask()
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
