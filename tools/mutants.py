@@ -29,4 +29,54 @@ class Mutant:
     raises: str = "AssertionError"
 
 
-MUTANTS: tuple[Mutant, ...] = ()
+_ATTENTION = "utils.attention.scaled_dot_product_attention"
+_SOFTMAX = "utils.attention._softmax"
+_MASK = "utils.attention._apply_mask"
+
+MUTANTS: tuple[Mutant, ...] = (
+    # Chapter 1
+    Mutant("scale-ignored", "eq-soft-lookup", _ATTENTION, "query * scale", "query"),
+    Mutant("temperature-multiplied", "eq-soft-lookup", _ATTENTION, "query * scale", "query / scale"),
+    Mutant(
+        "softmax-over-queries", "eq-attention", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"
+    ),
+    Mutant("scale-forgotten", "eq-attention", "utils.attention._default_scale", "1 / math.sqrt(key_dim)", "1.0"),
+    Mutant("scale-by-key-dim", "eq-variance", "utils.attention._default_scale", "math.sqrt(key_dim)", "key_dim"),
+    Mutant("scale-forgotten", "eq-variance", "utils.attention._default_scale", "1 / math.sqrt(key_dim)", "1.0"),
+    Mutant(
+        "sigmoid-for-softmax", "eq-softmax-jacobian", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.sigmoid(scores)"
+    ),
+    Mutant(
+        "no-maximum-subtracted",
+        "eq-stable-softmax",
+        _SOFTMAX,
+        "ops.softmax(scores, axis=-1)",
+        "ops.exp(scores) / ops.sum(ops.exp(scores), axis=-1, keepdims=True)",
+    ),
+    Mutant(
+        "scores-in-half-precision",
+        "eq-stable-softmax",
+        _ATTENTION,
+        'backend.result_type(dtype, "float32")',
+        "dtype",
+    ),
+    Mutant("columns-sum-to-one", "eq-rows", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"),
+    Mutant(
+        "columns-sum-to-one", "eq-balance", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"
+    ),
+    Mutant("mask-inverted", "eq-mask", _MASK, "allowed = mask if", "allowed = ops.logical_not(mask) if"),
+    Mutant("mask-as-score", "eq-mask", _MASK, "ops.where(some, -math.inf, 0.0)", "0.0"),
+    Mutant("empty-row-uniform", "eq-mask", _ATTENTION, "ops.where(allowed, weights, 0.0)", "weights"),
+    Mutant("always-causal", "eq-equivariance", _MASK, "if use_causal_mask:", "if True:"),
+    Mutant("temperature-halved", "eq-kernel", _ATTENTION, "query * scale", "query * scale * 2"),
+    Mutant(
+        "no-gradient-through-weights",
+        "eq-gradient",
+        _ATTENTION,
+        "ops.matmul(weights, value), weights",
+        "ops.matmul(ops.stop_gradient(weights), value), weights",
+    ),
+    Mutant("scale-forgotten", "eq-gradient", "utils.attention._default_scale", "1 / math.sqrt(key_dim)", "1.0"),
+    Mutant("values-not-counted", "eq-cost", "utils.attention.attention_cost", "(key_dim + value_dim)", "key_dim"),
+    Mutant("scaling-not-counted", "eq-cost", "utils.attention.attention_cost", " + num_queries * key_dim", ""),
+)
