@@ -49,6 +49,17 @@ def test_kernel_works_in_the_notebooks_folder_with_the_repository_on_its_path(tm
     assert only(folder).cells[0].outputs[0].text == f"{folder}\n{ROOT / 'utils'}\n"
 
 
+def test_kernels_registered_on_the_machine_are_not_used(tmp_path, monkeypatch):
+    registered = tmp_path / "jupyter" / "kernels" / "python3"
+    registered.mkdir(parents=True)
+    spec = {"argv": ["false", "{connection_file}"], "display_name": "Another Python", "language": "python"}
+    (registered / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    folder = write_book(tmp_path, good=notebook([code("print(6 * 7)")]))
+    assert execute.main(["--folder", str(folder)]) == 0
+    assert only(folder).cells[0].outputs[0].text == "42\n"
+
+
 def test_running_twice_gives_the_same_bytes_and_nothing_of_the_machine(tmp_path):
     cells = [code("import sys\nfor i in range(3):\n    print(i, flush=True)"), code("print('end')")]
     untidy = notebook(cells)

@@ -96,7 +96,7 @@ def coverage_step(after: Sequence[str]) -> Step:
     """Return the sum of what the tests reached, on all backends, and its threshold."""
     data = {"COVERAGE_FILE": str(COVERAGE / "data")}
     tasks = (
-        ("combine", "-q"),
+        ("combine", "-q", "--keep"),
         ("json", "-q", "-o", str(REPORTS / "coverage.json")),
         ("report", "--precision=2", f"--fail-under={LEAST_COVERAGE}"),
     )
