@@ -14,13 +14,7 @@ from utils.exercises.streams import OnceOnlyBlocks, watch_blocks
 
 def query_gradient(query: np.ndarray, key: np.ndarray, value: np.ndarray, output_gradient: np.ndarray) -> np.ndarray:
     """dL/dquery (T, key_dim) of unmasked attention, from dL/doutput (T, value_dim)."""
-    return _chain(query, key, value, output_gradient, _softmax_gradient) @ key / np.sqrt(key.shape[-1])
-
-
-def _chain(query, key, value, output_gradient, through_softmax: Callable[..., np.ndarray]) -> np.ndarray:
-    """Take the gradient back to the scaled scores (T, S), with a given derivative of the softmax."""
-    weights = softmax(query @ key.T / np.sqrt(key.shape[-1]))
-    return through_softmax(weights, output_gradient @ value.T)
+    return _gradient_with(_softmax_gradient)(query, key, value, output_gradient)
 
 
 def _softmax_gradient(weights: np.ndarray, gradient: np.ndarray) -> np.ndarray:
@@ -28,16 +22,19 @@ def _softmax_gradient(weights: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 
 
 def _gradient_with(through_softmax: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """Make a gradient whose way through the softmax is wrong."""
-
-    def gradient(query: np.ndarray, key: np.ndarray, value: np.ndarray, output_gradient: np.ndarray) -> np.ndarray:
-        return _chain(query, key, value, output_gradient, through_softmax) @ key / np.sqrt(key.shape[-1])
-
-    return gradient
+    """Make dL/dquery from a way back through the softmax, right or wrong."""
+    return lambda *inputs: _scores_gradient(inputs, through_softmax) @ inputs[1] / np.sqrt(inputs[1].shape[-1])
 
 
-def _key_gradient(query: np.ndarray, key: np.ndarray, value: np.ndarray, output_gradient: np.ndarray) -> np.ndarray:
-    return _chain(query, key, value, output_gradient, _softmax_gradient).T @ query / np.sqrt(key.shape[-1])
+def _scores_gradient(inputs: tuple, through_softmax: Callable[..., np.ndarray]) -> np.ndarray:
+    """Take the gradient back from the output to the scaled scores (T, S)."""
+    query, key, value, output_gradient = inputs
+    weights = softmax(query @ key.T / np.sqrt(key.shape[-1]))
+    return through_softmax(weights, output_gradient @ value.T)
+
+
+def _key_gradient(*inputs: np.ndarray) -> np.ndarray:
+    return _scores_gradient(inputs, _softmax_gradient).T @ inputs[0] / np.sqrt(inputs[1].shape[-1])
 
 
 def _unscaled_weights(query: np.ndarray, key: np.ndarray, *others: np.ndarray) -> np.ndarray:
@@ -119,7 +116,15 @@ def streaming_attention(query: np.ndarray, blocks: OnceOnlyBlocks) -> np.ndarray
     return _stream(query, blocks)
 
 
-def _stream(query, blocks, *, scale=True, rescale_total=True, rescale_mixed=True, axis=-1) -> np.ndarray:
+def _stream(
+    query: np.ndarray,
+    blocks: OnceOnlyBlocks,
+    *,
+    scale: bool = True,
+    rescale_total: bool = True,
+    rescale_mixed: bool = True,
+    axis: int | None = -1,
+) -> np.ndarray:
     """Run the online softmax, or leave one of its steps out."""
     query = query / np.sqrt(query.shape[-1]) if scale else query
     largest, total, mixed = -np.inf, 0.0, 0.0
