@@ -284,9 +284,11 @@ def test_definition_in_two_chapters_is_refused_and_naive_ones_are_not(tmp_path):
 
 def test_definition_in_two_files_of_the_package_is_refused(tmp_path):
     write_book(tmp_path)
-    (tmp_path / "tinypackage" / "more.py").write_text("try:\n    def doubled_sum(): ...\nexcept ImportError: ...\n")
+    (tmp_path / "tinypackage" / "inner").mkdir()
+    source = "try:\n    def doubled_sum(): ...\nexcept ImportError: ...\n"
+    (tmp_path / "tinypackage" / "inner" / "more.py").write_text(source)
     found = found_in(tmp_path, notebook())
-    assert "'doubled_sum' is defined again; tinypackage/more.py" in str(found["defined_once"])
+    assert "'doubled_sum' is defined again; tinypackage/inner/more.py" in str(found["defined_once"])
 
 
 def test_inner_functions_and_methods_are_no_definitions_of_the_chapter(tmp_path):

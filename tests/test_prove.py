@@ -111,7 +111,7 @@ def test_failure_shows_the_end_of_the_log_and_where_it_is(tmp_path, capsys):
 
 def test_two_steps_run_at_a_time_and_a_dependent_one_waits(tmp_path):
     stamp = "import sys, time; print('at', time.time()); time.sleep(0.5); print('at', time.time())"
-    names = {"a": (), "b": (), "c": (), "d": ("a", "not in this run")}
+    names = {"a": (), "d": ("a", "not in this run"), "b": (), "c": ()}
     Runner(tmp_path, tmp_path).run([Step(name, [python(stamp)], after) for name, after in names.items()])
     times = {name: read_times(tmp_path / f"{name}.log") for name in names}
     assert times["a"][0] < times["b"][1]
@@ -203,9 +203,10 @@ from tools import prove, steps
 steps.GRACE = 1.0
 child = "import os, pathlib, signal, time; {stubborn}; "
 child += "pathlib.Path('child').write_text(str(os.getpid())); time.sleep(60)"
-parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+parent = "import signal, subprocess, sys; {stubborn}; subprocess.run([sys.executable, '-c', sys.argv[1]])"
 command = steps.Command([sys.executable, "-c", parent, child])
-prove.everyday_steps = lambda: [steps.Step("long", [command]), steps.Step("next", [command], after=["long"])]
+second = steps.Command([sys.executable, "-c", "import pathlib; pathlib.Path('second').touch()"])
+prove.everyday_steps = lambda: [steps.Step("long", [command, second]), steps.Step("next", [command], after=["long"])]
 prove.ROOT, prove.REPORTS = Path.cwd(), Path.cwd()
 sys.exit(prove.main([]))
 """
@@ -230,6 +231,7 @@ def test_interrupt_stops_every_process_and_starts_no_other(tmp_path, number, stu
     assert "begin  next" not in printed
     assert printed.endswith("prove: interrupted; all that was running has been stopped\n")
     assert not is_running(pid)
+    assert not (tmp_path / "second").exists()
 
 
 def is_running(pid, seconds=5):
