@@ -35,8 +35,9 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
 
     rng = prepare(SEED)
     for shape in SHAPES:
-        ours_inputs = [keras.ops.convert_to_tensor(rng.normal(size=shape).astype("float32")) for _ in range(3)]
-        keras_inputs = [keras.ops.convert_to_tensor(np.swapaxes(array, 1, 2).copy()) for array in ours_inputs]
+        drawn = [rng.normal(size=shape).astype("float32") for _ in range(3)]
+        ours_inputs = [keras.ops.convert_to_tensor(array) for array in drawn]
+        keras_inputs = [keras.ops.convert_to_tensor(np.swapaxes(array, 1, 2).copy()) for array in drawn]
         _check_same(ours_inputs, keras_inputs)
         for layout in ("native", "Keras's"):
             ours = _ours if layout == "native" else _ours_in_keras_layout

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from keras import backend, ops
 
-from utils.attention_checks import as_floats, check_mask, check_sizes
+from utils.attention_checks import as_floats, as_type, check_mask, check_sizes
 
 
 def causal_mask(num_queries: int, num_keys: int | None = None, *, offset: int = 0) -> Any:
@@ -106,11 +106,11 @@ def scaled_dot_product_attention(
     """
     query, key, value = as_floats(query=query, key=key, value=value)
     check_sizes(tuple(query.shape), tuple(key.shape), tuple(value.shape))
-    dtype = query.dtype
+    dtype = backend.standardize_dtype(query.dtype)
     key, value = (_repeat_heads(array, query) for array in (key, value))
-    query, key = (ops.cast(array, backend.result_type(dtype, "float32")) for array in (query, key))
+    query, key = (as_type(array, backend.result_type(dtype, "float32")) for array in (query, key))
     scale = _default_scale(query.shape[-1]) if scale is None else ops.cast(scale, query.dtype)
-    scores = ops.matmul(query * scale, ops.swapaxes(key, -1, -2))  # (..., T, S)
+    scores = ops.einsum("...td,...sd->...ts", query * scale, key)  # query keyᵀ: (..., T, S)
     if softcap is not None:
         bound = _positive(softcap)
         scores = bound * ops.tanh(scores / bound)
@@ -118,7 +118,7 @@ def scaled_dot_product_attention(
     weights = _softmax(scores)
     if allowed is not None:
         weights = ops.where(allowed, weights, 0.0)  # changes only rows with nothing to attend to
-    weights = ops.cast(weights, dtype)
+    weights = as_type(weights, dtype)
     return ops.matmul(weights, value), weights
 
 
