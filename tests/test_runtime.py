@@ -58,25 +58,39 @@ def allow_less_precision():
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
 
 
+def precision_is_full():
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return not tf.config.experimental.tensor_float_32_execution_enabled()
+    if BACKEND == "jax":
+        import jax
+
+        return jax.config.jax_default_matmul_precision == "highest"
+    import torch
+
+    return not (torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
+
+
 @pytest.mark.parametrize("ask", [runtime.use_full_precision, runtime.prepare])
 def test_full_precision_is_set_without_a_warning(ask):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         allow_less_precision()
+        assert not precision_is_full()
         ask()
-    if BACKEND == "tensorflow":
-        import tensorflow as tf
+    assert precision_is_full()
 
-        assert not tf.config.experimental.tensor_float_32_execution_enabled()
-    elif BACKEND == "jax":
-        import jax
 
-        assert jax.config.jax_default_matmul_precision == "highest"
-    else:
-        import torch
-
-        assert not torch.backends.cuda.matmul.allow_tf32
-        assert not torch.backends.cudnn.allow_tf32
+def test_full_precision_touches_no_backend_but_the_one_at_hand(monkeypatch):
+    runtime.use_full_precision()
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.backend, "backend", lambda: "numpy")
+        allow_less_precision()
+        runtime.use_full_precision()
+        assert not precision_is_full()
+    runtime.use_full_precision()
+    assert precision_is_full()
 
 
 def test_device_names_the_backend_and_where_tensors_land():
