@@ -28,6 +28,7 @@ TESTS = ROOT / "tests"
 PAGE_TESTS = ("tests/test_pages.py", "tests/test_browser.py")
 GATE_TESTS = (
     "tests/test_build_site.py",
+    "tests/test_cell_code.py",
     "tests/test_check_page.py",
     "tests/test_execute.py",
     "tests/test_house.py",
