@@ -45,7 +45,7 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
             for gradient in (False, True):
                 for compiled in _modes(keras.backend.backend()):
                     calls = (_call(ours, given, gradient, compiled), _call(_keras, keras_inputs, gradient, compiled))
-                    ours_ms, keras_ms = _medians(calls, repeats)
+                    ours_ms, keras_ms, ratio = _compare(calls, repeats)
                     yield {
                         "backend": keras.backend.backend(),
                         "shape": list(shape),
@@ -54,7 +54,7 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
                         "mode": "compiled" if compiled else "eager",
                         "ours_ms": round(ours_ms, 4),
                         "keras_ms": round(keras_ms, 4),
-                        "ratio": round(keras_ms / ours_ms, 3),
+                        "ratio": round(ratio, 3),
                     }
 
 
@@ -135,16 +135,23 @@ def _torch_call(function: Callable[..., Any], inputs: list[Any], gradient: bool,
     return lambda: torch.autograd.grad(function(*leaves).sum(), leaves)
 
 
-def _medians(calls: tuple[Callable[[], Any], ...], repeats: int) -> list[float]:
-    """Call in turns, each as often first as last, and return each call's median in milliseconds."""
-    times: list[list[float]] = [[] for _ in calls]
+def _compare(calls: tuple[Callable[[], Any], Callable[[], Any]], repeats: int) -> tuple[float, float, float]:
+    """Call both in turns, each as often first as last.
+
+    Returns:
+        Median milliseconds of the first and of the second, and the median over the turns of second / first: within a
+        turn both meet the same machine, however busy it is.
+    """
+    times: tuple[list[float], list[float]] = ([], [])
     for turn in range(WARM_UP + repeats):
         order = list(enumerate(calls))
         for at, call in order if turn % 2 else reversed(order):
             start = time.perf_counter()
             call()
             times[at].append(1e3 * (time.perf_counter() - start))
-    return [statistics.median(series[WARM_UP:]) for series in times]
+    first, second = (series[WARM_UP:] for series in times)
+    ratios = [after / before for before, after in zip(first, second, strict=True)]
+    return statistics.median(first), statistics.median(second), statistics.median(ratios)
 
 
 def run_backend(backend: str, repeats: int) -> list[dict[str, Any]]:
