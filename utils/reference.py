@@ -1,0 +1,28 @@
+"""Values that another library computed once, as the chapters read them: `data/reference/*.npz`, case by case."""
+
+from pathlib import Path
+
+import numpy as np
+
+
+def reference_cases(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
+    """Read a file that `tools/reference.py` wrote.
+
+    Args:
+        path: an `.npz` file whose arrays are named `case/array`; what is named `meta/...` says where they come from.
+
+    Returns:
+        For each case its arrays by name, for instance `cases["causal"]["output"]`, in the order of the file.
+
+    Raises:
+        ValueError: an array is not named `case/array`, so the file is not one of ours.
+    """
+    cases: dict[str, dict[str, np.ndarray]] = {}
+    with np.load(path) as stored:
+        for name in stored.files:
+            case, slash, array = name.partition("/")
+            if not slash:
+                raise ValueError(f"expected arrays named case/array in {Path(path).name}; received {name!r}")
+            if case != "meta":
+                cases.setdefault(case, {})[array] = stored[name]
+    return cases
