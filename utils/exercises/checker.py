@@ -13,12 +13,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from utils.exercises import attention, attention_further, attention_masks
+from utils.exercises import (
+    attention,
+    attention_further,
+    attention_masks,
+    multi_head,
+    multi_head_attention,
+    multi_head_cache,
+    multi_head_grouped,
+    multi_head_limits,
+    multi_head_parameters,
+)
 from utils.exercises.comparison import difference, same
 from utils.exercises.exercise import Exercise, Finding
 from utils.exercises.trials import Outcome, reference_result, run
 
-_MODULES = (attention, attention_masks, attention_further)
+_MODULES = (
+    *(attention, attention_masks, attention_further),
+    *(multi_head, multi_head_parameters, multi_head_attention, multi_head_cache, multi_head_grouped, multi_head_limits),
+)
 EXERCISES: dict[str, Exercise] = {one.id: one for module in _MODULES for one in module.EXERCISES}
 _WIDTH = 100  # characters; a notebook does not wrap its outputs
 
@@ -99,31 +112,49 @@ def _judge(exercise: Exercise, answer: Any) -> Finding | None:
         return Finding(message, "Pass the function itself, without calling it.")
     else:
         function, trials = answer, exercise.trials
-    outcomes = []
+    outcomes: list[Outcome] = []
     for trial in range(trials):
-        outcomes.append(run(exercise, function, trial))
-        if outcomes[-1].finding is not None:
-            return outcomes[-1].finding
+        outcome = run(exercise, function, trial)
+        if outcome.finding is not None:  # an exception, say; a known mistake in the trials before may be its cause
+            return _known_mistake(exercise, outcomes) or outcome.finding
+        outcomes.append(outcome)
     return _wrong_result(exercise, outcomes) or _side_effect(exercise, outcomes)
 
 
 def _wrong_result(exercise: Exercise, outcomes: list[Outcome]) -> Finding | None:
     """Explain results that differ from the reference: a known mistake, a constant, or else where they differ."""
-    wrong = [one for one in outcomes if not same(one.expected, one.received, exercise.rtol)]
+    wrong = _wrong(exercise, outcomes)
+    if not wrong:
+        return None
+    known = _known_mistake(exercise, outcomes)
+    if known is not None:
+        return known
+    if exercise.asks_for_value:
+        return Finding("this is not it", exercise.hint)  # the value expected would give the answer away
+    if all(same(outcomes[0].received, one.received, exercise.rtol) for one in outcomes):
+        return Finding("returned the same result on every trial", "Compute it from the arguments.")
+    first = wrong[0]
+    given = exercise.describe(first.inputs)
+    text = difference(first.expected, first.received, exercise.rtol, exercise.returns)
+    hint = ("NaN comes from 0/0, ∞/∞ or ∞ − ∞. " if "received NaN" in text else "") + exercise.hint
+    return Finding(f"{text}; wrong on {len(wrong)} of {len(outcomes)} trials, first on {given}", hint)
+
+
+def _wrong(exercise: Exercise, outcomes: list[Outcome]) -> list[Outcome]:
+    """Return the trials whose result differs from the reference's."""
+    return [one for one in outcomes if not same(one.expected, one.received, exercise.rtol)]
+
+
+def _known_mistake(exercise: Exercise, outcomes: list[Outcome]) -> Finding | None:
+    """Name the known mistake that gives the learner's results on these trials, some of them wrong; None without one."""
+    wrong = _wrong(exercise, outcomes)
     if not wrong:
         return None
     given = exercise.describe(wrong[0].inputs)
     for mistake in exercise.mistakes:
         if _matches(exercise, mistake.answer, outcomes):
             return Finding(mistake.message + (f" (seen on {given})" if given else ""), mistake.hint)
-    if exercise.asks_for_value:
-        return Finding("this is not it", exercise.hint)  # the value expected would give the answer away
-    if all(same(outcomes[0].received, one.received, exercise.rtol) for one in outcomes):
-        return Finding("returned the same result on every trial", "Compute it from the arguments.")
-    first = wrong[0]
-    text = difference(first.expected, first.received, exercise.rtol, exercise.returns)
-    hint = ("NaN comes from 0/0, ∞/∞ or ∞ − ∞. " if "received NaN" in text else "") + exercise.hint
-    return Finding(f"{text}; wrong on {len(wrong)} of {len(outcomes)} trials, first on {given}", hint)
+    return None
 
 
 def _matches(exercise: Exercise, mistake: Callable[..., Any], outcomes: list[Outcome]) -> bool:

@@ -1,0 +1,75 @@
+"""Model solutions of the exercises on multi-head attention, as the chapter folds them under the exercises."""
+
+import numpy as np
+
+
+# heads-split
+def split_heads(x, num_heads):
+    batch, length, width = x.shape
+    x = x.reshape(batch, length, num_heads, width // num_heads)
+    return x.swapaxes(1, 2)  # (B, H, T, d)
+
+
+# heads-merge
+def merge_heads(x):
+    batch, num_heads, length, head_size = x.shape
+    x = x.swapaxes(1, 2)  # (B, T, H, d)
+    return x.reshape(batch, length, num_heads * head_size)
+
+
+# heads-parameters
+def count_parameters(query_width, value_width, num_heads, key_dim, value_dim, output_width, use_bias):
+    query = (query_width + use_bias) * key_dim  # a bias is one more row
+    key = (value_width + use_bias) * key_dim
+    value = (value_width + use_bias) * value_dim
+    output = (num_heads * value_dim + use_bias) * output_width
+    return num_heads * (query + key + value) + output
+
+
+# heads-attention
+def multi_head(x, query_kernel, key_kernel, value_kernel, output_kernel):
+    query = np.einsum("btd,dhk->bhtk", x, query_kernel)
+    key = np.einsum("btd,dhk->bhtk", x, key_kernel)
+    value = np.einsum("btd,dhv->bhtv", x, value_kernel)
+    scores = query @ key.swapaxes(-1, -2) / np.sqrt(key.shape[-1])
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    heads = weights @ value  # (B, H, T, value_dim)
+    return np.einsum("bhtv,hve->bte", heads, output_kernel)  # adds the heads
+
+
+# heads-cache
+def cache_bytes(num_layers, batch, length, num_kv_heads, key_dim, value_dim, bytes_per_number):
+    numbers_per_token = num_layers * num_kv_heads * (key_dim + value_dim)
+    return batch * length * numbers_per_token * bytes_per_number
+
+
+# heads-grouped
+def grouped_attention(query, key, value):
+    group_size = len(query) // len(key)
+    key = np.repeat(key, group_size, axis=0)  # (H, S, d)
+    value = np.repeat(value, group_size, axis=0)  # (H, S, v)
+    scores = query @ key.swapaxes(-1, -2) / np.sqrt(query.shape[-1])
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return weights @ value
+
+
+# heads-one-head-error
+def one_head_error(coefficients):
+    # With c > 0 the head matches every positive coefficient exactly and
+    # does best to ignore the negative ones; with c < 0, the reverse.
+    squares = coefficients**2
+    positive, negative = coefficients > 0, coefficients < 0
+    return min(squares[positive].sum(), squares[negative].sum())
+
+
+BY_ID = {
+    "heads-split": split_heads,
+    "heads-merge": merge_heads,
+    "heads-parameters": count_parameters,
+    "heads-attention": multi_head,
+    "heads-cache": cache_bytes,
+    "heads-grouped": grouped_attention,
+    "heads-one-head-error": one_head_error,
+}
