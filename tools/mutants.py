@@ -76,6 +76,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "ops.matmul(weights, value), weights",
         "ops.matmul(ops.stop_gradient(weights), value), weights",
     ),
+    Mutant(
+        "no-gradient-through-values",
+        "eq-gradient-values",
+        _ATTENTION,
+        "ops.matmul(weights, value), weights",
+        "ops.matmul(weights, ops.stop_gradient(value)), weights",
+    ),
     Mutant("scale-forgotten", "eq-gradient", "utils.attention._default_scale", "1 / math.sqrt(key_dim)", "1.0"),
     Mutant("values-not-counted", "eq-cost", "utils.attention.attention_cost", "(key_dim + value_dim)", "key_dim"),
     Mutant("scaling-not-counted", "eq-cost", "utils.attention.attention_cost", " + num_queries * key_dim", ""),
