@@ -19,11 +19,9 @@ def merge_heads(x):
 
 # heads-parameters
 def count_parameters(query_width, value_width, num_heads, key_dim, value_dim, output_width, use_bias):
-    query = (query_width + use_bias) * key_dim  # a bias is one more row
-    key = (value_width + use_bias) * key_dim
-    value = (value_width + use_bias) * value_dim
-    output = (num_heads * value_dim + use_bias) * output_width
-    return num_heads * (query + key + value) + output
+    head = (query_width + use_bias) * key_dim  # a bias is one more row
+    head += (value_width + use_bias) * (key_dim + value_dim)
+    return num_heads * head + (num_heads * value_dim + use_bias) * output_width
 
 
 # heads-attention

@@ -88,3 +88,16 @@ def test_known_mistake_is_named_although_a_later_trial_raises():
 def test_exception_is_reported_where_no_known_mistake_comes_before(answer):
     text = message("toy-outer", raises_where_the_width_is_seven(answer))
     assert text.startswith("raised ValueError: shapes do not fit, in line ")
+
+
+def test_mistake_that_fits_right_results_is_not_blamed_for_a_later_exception():
+    """In the first trial there are biases: counting them always is right there."""
+
+    def answer(*inputs):
+        if not inputs[-1]:
+            raise ValueError("no bias")
+        return BY_ID["heads-parameters"](*inputs)
+
+    assert check("heads-parameters", answer).message.startswith(
+        "heads-parameters: raised ValueError: no bias, in line "
+    )
