@@ -135,3 +135,17 @@ def test_the_same_figure_is_the_same_picture(tmp_path):
         plotting.plot_attention(WEIGHTS, ["a", "b"], ["long label", "y", "z"])[0].savefig(tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert Image.open(tmp_path / "one.png").size[0] > 200
+
+
+def test_a_few_points_are_marked_and_named_on_a_logarithmic_axis():
+    _, ax = plotting.plot_lines([4, 16, 64], {"size": [1.0, 2.0, 3.0]}, x_label="width", y_label="size", log="x")
+
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["4", "16", "64"]
+    assert ax.lines[0].get_marker() == "o"
+
+
+def test_many_points_are_drawn_as_a_plain_line():
+    x = np.arange(1, 50)
+    _, ax = plotting.plot_lines(x, {"size": x}, x_label="width", y_label="size", log="x")
+
+    assert ax.lines[0].get_marker() == "None"

@@ -107,17 +107,18 @@ def scaled_dot_product_attention(
     query, key, value = as_floats(query=query, key=key, value=value)
     check_sizes(tuple(query.shape), tuple(key.shape), tuple(value.shape))
     dtype = backend.standardize_dtype(query.dtype)
-    key, value = (_repeat_heads(array, query) for array in (key, value))
-    query, key = (as_type(array, backend.result_type(dtype, "float32")) for array in (query, key))
-    scale = _default_scale(query.shape[-1]) if scale is None else ops.cast(scale, query.dtype)
-    scores = ops.einsum("...td,...sd->...ts", query * scale, key)  # query keyᵀ: (..., T, S)
+    key, value = _repeat_heads(key, query), _repeat_heads(value, query)
+    exact = backend.result_type(dtype, "float32")
+    query, key = as_type(query, exact), as_type(key, exact)
+    scale = _default_scale(query.shape[-1]) if scale is None else ops.cast(scale, exact)
+    scores = ops.einsum("...td,...sd->...ts", query * scale, key)  # (..., T, S)
     if softcap is not None:
         bound = _positive(softcap)
         scores = bound * ops.tanh(scores / bound)
     scores, allowed = _apply_mask(scores, attention_mask, use_causal_mask)
     weights = _softmax(scores)
     if allowed is not None:
-        weights = ops.where(allowed, weights, 0.0)  # changes only rows with nothing to attend to
+        weights = ops.where(allowed, weights, 0.0)  # matters if none is
     weights = as_type(weights, dtype)
     return ops.matmul(weights, value), weights
 

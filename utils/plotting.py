@@ -9,6 +9,7 @@ from cycler import cycler
 
 # Okabe and Ito (2008): eight colours that readers with any colour vision can tell apart; black comes last.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+_FEW_POINTS = 12
 # Colour and dash of the first, second, ... series: no two agree in both.
 _SERIES = tuple(zip(OKABE_ITO[:6], ("-", "--", "-.", ":", "-", "--"), strict=True))
 
@@ -117,6 +118,8 @@ def plot_lines(
 ) -> tuple[Any, Any]:
     """Draw named series over one x axis, each told apart by colour and dash once `apply_style` has run.
 
+    Up to twelve points are marked, and named on a logarithmic x axis: they are what was measured.
+
     Args:
         x: array (N,).
         series: name to array (N,); at most six, as many as there are styles.
@@ -137,10 +140,14 @@ def plot_lines(
     if set(log) - {"x", "y"}:
         raise ValueError(f'expected log to be "", "x", "y" or "xy"; received {log!r}')
     fig, ax = _axes(ax, (6.4, 3.6))
+    few = len(x) <= _FEW_POINTS
     for name, y in series.items():
-        ax.plot(x, y, label=name)
+        ax.plot(x, y, label=name, marker="o" if few else None)
     ax.set(xlabel=x_label, ylabel=y_label, title=title)
     ax.set(**{f"{axis}scale": "log" for axis in log})
+    if few and "x" in log:
+        ax.set_xticks(x, [f"{value:g}" for value in x])
+        ax.minorticks_off()
     if len(series) > 1:
         ax.legend()
     return fig, ax
