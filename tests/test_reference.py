@@ -100,4 +100,4 @@ def test_unknown_sets_are_refused(capsys):
     with pytest.raises(SystemExit) as exit_:
         reference.main(["attentoin"])
     assert exit_.value.code == 2
-    assert "expected sets among attention; received attentoin" in capsys.readouterr().err
+    assert f"expected sets among {', '.join(reference.SETS)}; received attentoin" in capsys.readouterr().err

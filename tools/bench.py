@@ -7,6 +7,7 @@ A ratio above 1 says that ours is faster. Each backend runs in a process of its 
 
 import argparse
 import importlib.util
+import itertools
 import json
 import os
 import statistics
@@ -39,23 +40,21 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
         ours_inputs = [keras.ops.convert_to_tensor(array) for array in drawn]
         keras_inputs = [keras.ops.convert_to_tensor(np.swapaxes(array, 1, 2).copy()) for array in drawn]
         _check_same(ours_inputs, keras_inputs)
-        for layout in ("native", "Keras's"):
-            ours = _ours if layout == "native" else _ours_in_keras_layout
-            given = ours_inputs if layout == "native" else keras_inputs
-            for gradient in (False, True):
-                for compiled in _modes(keras.backend.backend()):
-                    calls = (_call(ours, given, gradient, compiled), _call(_keras, keras_inputs, gradient, compiled))
-                    ours_ms, keras_ms, ratio = _compare(calls, repeats)
-                    yield {
-                        "backend": keras.backend.backend(),
-                        "shape": list(shape),
-                        "layout": layout,
-                        "pass": "forward + gradient" if gradient else "forward",
-                        "mode": "compiled" if compiled else "eager",
-                        "ours_ms": round(ours_ms, 4),
-                        "keras_ms": round(keras_ms, 4),
-                        "ratio": round(ratio, 3),
-                    }
+        sides = {"native": (_ours, ours_inputs), "Keras's": (_ours_in_keras_layout, keras_inputs)}
+        modes = itertools.product(sides.items(), (False, True), _modes(keras.backend.backend()))
+        for (layout, (ours, given)), gradient, compiled in modes:
+            calls = (_call(ours, given, gradient, compiled), _call(_keras, keras_inputs, gradient, compiled))
+            ours_ms, keras_ms, ratio = _compare(calls, repeats)
+            yield {
+                "backend": keras.backend.backend(),
+                "shape": list(shape),
+                "layout": layout,
+                "pass": "forward + gradient" if gradient else "forward",
+                "mode": "compiled" if compiled else "eager",
+                "ours_ms": round(ours_ms, 4),
+                "keras_ms": round(keras_ms, 4),
+                "ratio": round(ratio, 3),
+            }
 
 
 def _ours(query: Any, key: Any, value: Any) -> Any:
@@ -164,14 +163,24 @@ def run_backend(backend: str, repeats: int) -> list[dict[str, Any]]:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-def show(row: dict[str, Any]) -> None:
-    """Print one row of the table."""
+def show(row: dict[str, Any]) -> dict[str, Any]:
+    """Print one row of the table as soon as it is measured, and return it."""
     shape = str(tuple(row["shape"]))
     print(
         f"{row['backend']:<11}{shape:<18}{row['layout']:<9}{row['pass']:<19}{row['mode']:<9}"
         f"{row['ours_ms']:>9.2f} ms{row['keras_ms']:>9.2f} ms{row['ratio']:>7.2f}",
         flush=True,
     )
+    return row
+
+
+def summarise(path: Path) -> None:
+    """Print on what the stored figures were measured, and the range of ratios of each backend."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    print(*record["machine"].values(), *(f"{name} {version}" for name, version in record["versions"].items()), sep=", ")
+    for backend in dict.fromkeys(row["backend"] for row in record["rows"]):
+        ratios = [row["ratio"] for row in record["rows"] if row["backend"] == backend]
+        print(f"{backend}: ours is {min(ratios):.2f} to {max(ratios):.2f} times as fast as Keras's operation")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -185,10 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.repeats < 1:
         parser.error(f"expected --repeats of at least 1; received {chosen.repeats}")
     if chosen.rows_to:
-        rows = []
-        for row in measure(chosen.repeats):
-            show(row)
-            rows.append(row)
+        rows = [show(row) for row in measure(chosen.repeats)]
         chosen.rows_to.write_text(json.dumps(rows), encoding="utf-8")
         return 0
     print(f"{'backend':<11}{'shape':<18}{'layout':<9}{'pass':<19}{'mode':<9}{'ours':>12}{'Keras':>12}{'ratio':>7}")
@@ -198,12 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{error.cmd[1]} failed with exit code {error.returncode}; nothing was written", file=sys.stderr)
         return 1
     command = command_line("tools/bench.py", sys.argv[1:] if arguments is None else arguments)
-    path = write_result("attention-bench", rows, command, SEED, repeats=chosen.repeats, warm_up=WARM_UP)
-    record = json.loads(path.read_text(encoding="utf-8"))
-    print(*record["machine"].values(), *(f"{name} {version}" for name, version in record["versions"].items()), sep=", ")
-    for backend in chosen.backends:
-        ratios = [row["ratio"] for row in rows if row["backend"] == backend]
-        print(f"{backend}: ours is {min(ratios):.2f} to {max(ratios):.2f} times as fast as Keras's operation")
+    summarise(write_result("attention-bench", rows, command, SEED, repeats=chosen.repeats, warm_up=WARM_UP))
     return 0
 
 
