@@ -10,6 +10,8 @@ PY := $(BIN)/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 PORT ?= 8000
 CH ?=
+URL ?=
+BACKEND ?= tensorflow
 BOOK_REQUIRE ?=
 TORCH := torch==2.13.0
 
@@ -20,7 +22,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export KERAS_BACKEND ?= tensorflow
 export BOOK_REQUIRE
 
-.PHONY: help book serve test test-slow execute lint format bench bench-build reference results lock clean
+.PHONY: help book serve test test-slow execute lint format bench bench-build reference results \
+	editions repository validate validate-all validate-gpu publish record lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +60,27 @@ reference: .venv/torch.stamp .venv/all.stamp ## Write PyTorch's reference values
 
 results: .venv/all.stamp ## Measure what the chapters show from data/results
 	@$(PY) tools/measure_attention_cost.py
+
+editions: .venv/book.stamp ## Write the Colab edition of each chapter to _build/editions/colab
+	@$(PY) tools/editions.py
+
+repository: .venv/book.stamp ## Set the repository's address everywhere (URL=https://github.com/OWNER/NAME)
+	@$(PY) tools/repository.py "$(URL)"
+
+validate: .venv/all.stamp ## Compare every cell on one Keras backend (BACKEND=tensorflow, jax or torch)
+	@$(PY) tools/validate.py --backend $(BACKEND)
+
+validate-all: .venv/torch.stamp .venv/all.stamp ## Compare every cell on all three backends, and print one table
+	@$(PY) tools/validate.py --all
+
+validate-gpu: ## Compare every cell on a GPU, with the packages that PYTHON has; record it in data/results
+	@$(PYTHON) tools/validate.py --gpu
+
+publish: book editions ## Commit site and editions to the branch gh-pages, and push it to origin
+	@$(PY) tools/publish.py
+
+record: .venv/all.stamp ## Record the last `make test` for the page "How this book is checked"
+	@$(PY) tools/record_gate.py && $(PY) tools/check_page.py
 
 lock: .venv/all.stamp ## Compile requirements/*.in to hash-locked *.txt
 	@bash tools/lock.sh
