@@ -1,9 +1,11 @@
 """Multi-head attention written a second time, head by head in float64, for tests to compare with."""
 
+import keras
 import numpy as np
 from keras import ops
 from naive_attention import attend_by_loops
 
+from utils import runtime
 from utils.layers import MultiHeadAttention
 
 # Distinct sizes, so that no axis can stand in for another.
@@ -88,27 +90,28 @@ def assert_same_slopes(received, expected):
 
 
 def slopes(layer, inputs, cotangent, **options):
-    """Return the gradients of sum(output * cotangent) for the inputs and then for each weight of a built layer."""
-    import keras
+    """Return the gradients of sum(output * cotangent) for the inputs and then for each weight of a built layer.
 
-    from utils import runtime
-
-    given, size = ops.convert_to_tensor(cotangent), len(inputs)
-
-    def loss(*tensors):
-        output, _ = layer.stateless_call(list(tensors[size:]), [], *tensors[:size], **options)
-        return ops.sum(output * given)
-
+    The weights of attention are asked for as well: without them Keras's layer on JAX wants values as wide as keys.
+    """
+    given, options = ops.convert_to_tensor(cotangent), options | {"return_attention_scores": True}
     if keras.backend.backend() == "tensorflow":
         return _slopes_tensorflow(layer, inputs, given, options)
+    others = [variable.value for variable in layer.non_trainable_variables]
+
+    def loss(*tensors):
+        split = len(inputs)
+        results, _ = layer.stateless_call(list(tensors[split:]), others, *tensors[:split], **options)
+        return ops.sum(results[0] * given)
+
     return runtime.gradients(loss, *inputs, *layer.get_weights())
 
 
 def _slopes_tensorflow(layer, inputs, given, options):
     import tensorflow as tf
 
-    tensors, weights = [tf.constant(array) for array in inputs], [w.value for w in layer.trainable_variables]
+    tensors, weights = [tf.constant(array) for array in inputs], [weight.value for weight in layer.trainable_variables]
     with tf.GradientTape() as tape:
         tape.watch(tensors)
-        total = tf.reduce_sum(layer(*tensors, **options) * given)
+        total = tf.reduce_sum(layer(*tensors, **options)[0] * given)
     return [numbers(slope) for slope in tape.gradient(total, tensors + weights)]

@@ -54,11 +54,13 @@ def test_two_heads_by_hand():
     np.testing.assert_allclose(output, [[[8 * 3 / 4 + 16 / 4, 100 * (8 / 8 + 16 * 7 / 8)]]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("heads", [None, 1, G, H])
-@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
-def test_equals_head_by_head_in_float64(changes, heads):
-    inputs, heads = draw(), 1 if "num_heads" in changes else heads
-    layer = build(inputs, **changes, num_kv_heads=heads)
+GROUPS = {"grouped": {"num_kv_heads": G}, "multi-query": {"num_kv_heads": 1}, "none grouped": {"num_kv_heads": H}}
+
+
+@pytest.mark.parametrize("changes", (CHANGES | GROUPS).values(), ids=CHANGES | GROUPS)
+def test_equals_head_by_head_in_float64(changes):
+    inputs = draw()
+    layer = build(inputs, **changes)
     expected = attend_head_by_head(layer, *inputs)
     assert_same(run(layer, *inputs), expected)
     np.testing.assert_array_equal(numbers(layer(*inputs)), run(layer, *inputs)[0])
@@ -72,13 +74,17 @@ def test_key_defaults_to_value_and_self_attention_uses_one_input():
     np.testing.assert_array_equal(run(layer, query, query)[0], run(layer, query, query, query)[0])
 
 
-@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
-@pytest.mark.parametrize("options", [{}, {"use_causal_mask": True}, {"attention_mask": "random"}], ids=str)
+ALLOWED = np.random.default_rng(2).random((B, T, S)) > 0.4
+ALLOWED[:, :, 1] = True
+MASKS = {"causal": {"use_causal_mask": True}, "mask": {"attention_mask": ALLOWED}}
+PAIRS = {name: (changes, {}) for name, changes in CHANGES.items()} | {
+    name: ({}, given) for name, given in MASKS.items()
+}
+
+
+@pytest.mark.parametrize(("changes", "options"), PAIRS.values(), ids=PAIRS)
 def test_equals_keras_layer_with_gradients(changes, options):
     inputs = draw()
-    allowed = np.random.default_rng(2).random((B, T, S)) > 0.4
-    allowed[:, :, 1] = True
-    options = {name: allowed if value == "random" else value for name, value in options.items()}
     theirs = build(inputs, keras.layers.MultiHeadAttention, **changes)
     ours = build(inputs, **changes)
     ours.set_weights(theirs.get_weights())

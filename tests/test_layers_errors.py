@@ -84,12 +84,13 @@ def test_remedies_do_what_they_say():
     flat = x.reshape(6, 5, 8)
     ours.build(flat.shape, flat.shape)
     ours.set_weights(theirs.get_weights())
-    np.testing.assert_allclose(np.reshape(ours(flat, flat), x.shape), expected, atol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(ours(flat, flat)).reshape(x.shape), expected, atol=1e-5)
     theirs = keras.layers.MultiHeadAttention(2, 3, sliding_window=2)
     expected = keras.ops.convert_to_numpy(theirs(flat, flat))
     ours.set_weights(theirs.get_weights())
     band = np.abs(np.subtract.outer(np.arange(5), np.arange(5))) < 2
-    np.testing.assert_allclose(np.asarray(ours(flat, flat, attention_mask=band)), expected, atol=1e-5)
+    received = keras.ops.convert_to_numpy(ours(flat, flat, attention_mask=band))
+    np.testing.assert_allclose(received, expected, atol=1e-5)
 
 
 THREE = r"to have three axes, \(batch, length, width\); received shape "
