@@ -11,7 +11,7 @@ def shapes(query, key, value):
 
 
 # attention-temperature
-def soft_lookup(query, keys, values, temperature):
+def look_up(query, keys, values, temperature):
     scores = keys @ query / temperature  # (S,)
     exponentials = np.exp(scores - scores.max())
     weights = exponentials / exponentials.sum()
@@ -19,18 +19,18 @@ def soft_lookup(query, keys, values, temperature):
 
 
 # attention-stable-softmax
-def softmax(scores):
+def stable_softmax(scores):
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 # attention-causal-mask
-def causal_mask(num_queries, num_keys):
+def past_only(num_queries, num_keys):
     return np.arange(num_keys)[None, :] <= np.arange(num_queries)[:, None]
 
 
 # attention-masked
-def attention(query, key, value, mask):
+def masked_attention(query, key, value, mask):
     scores = query @ key.swapaxes(-1, -2) / np.sqrt(query.shape[-1])  # (..., T, S)
     scores = np.where(mask, scores, np.finfo(scores.dtype).min)
     exponentials = mask * np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -65,12 +65,14 @@ def streaming_attention(query, blocks):
     return mixed / total
 
 
+softmax = stable_softmax  # other tests know it by the plain name
+
 BY_ID = {
     "attention-shapes": shapes,
-    "attention-temperature": soft_lookup,
-    "attention-stable-softmax": softmax,
-    "attention-causal-mask": causal_mask,
-    "attention-masked": attention,
+    "attention-temperature": look_up,
+    "attention-stable-softmax": stable_softmax,
+    "attention-causal-mask": past_only,
+    "attention-masked": masked_attention,
     "attention-query-gradient": query_gradient,
     "attention-streaming": streaming_attention,
 }

@@ -70,6 +70,19 @@ def test_wrong_value_is_shown_to_four_digits():
     assert "; wrong on 6 of 6 trials, first on left (3,), right (5,)" in text
 
 
+def test_numbers_that_print_alike_are_told_apart_by_their_relative_error():
+    text = message("toy-outer", lambda a, b: outer(a, b) * (1 - 3e-4))
+    value = outer(*OUTER.draw(0))[0, 0]
+    assert f"{value:.4g}" == f"{value * (1 - 3e-4):.4g}"
+    expected = (
+        f"expected {value:.4g} at [0, 0], received a number with a relative error of 3e-04, where 1e-04 is allowed"
+    )
+    assert text.startswith(f"{expected} (15 of 15 entries differ)")
+    precise = message("toy-precise", lambda a, b: outer(a, b).astype(np.float32).astype(float))
+    assert "a relative error of " in precise
+    assert ", where 4e-12 is allowed" in precise
+
+
 def test_part_of_a_pair_that_is_wrong_is_named():
     assert check("toy-both", both)
     assert check("toy-both", lambda a, b: [float(a.sum()), outer(a, b).tolist()])

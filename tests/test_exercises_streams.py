@@ -11,6 +11,8 @@ from utils.exercises.attention import softmax
 from utils.exercises.checker import EXERCISES
 from utils.exercises.streams import OnceOnlyBlocks, watch_blocks
 
+HOLDS = "attention-streaming: holds something for every key, or copies of all blocks, when the last one has gone"
+
 
 def blocks_of(*lengths):
     rng = np.random.default_rng(5)
@@ -65,10 +67,43 @@ def test_copies_of_all_blocks_are_noticed():
         return softmax(query @ keys.T / query.shape[-1] ** 0.5) @ values
 
     for answer in (copies, grows):
-        verdict = check("attention-streaming", answer)
-        assert (
-            verdict.message == "attention-streaming: copies the blocks and still holds them after the last one has gone"
+        assert check("attention-streaming", answer).message == HOLDS
+
+
+def test_copies_held_as_python_objects_are_noticed():
+    def finish(query, keys, values):
+        return softmax(query @ np.array(keys).T / query.shape[-1] ** 0.5) @ np.array(values)
+
+    def numbers(query, blocks):
+        keys, values = [], []
+        for key, value in blocks:
+            keys.extend(key.tolist())
+            values.extend(map(tuple, value))
+        return finish(query, keys, values)
+
+    def comprehension(query, blocks):
+        pairs = [(key.tolist(), value.tolist()) for key, value in blocks]
+        return finish(query, *(np.concatenate(part) for part in zip(*pairs, strict=True)))
+
+    def characters(query, blocks):
+        pairs = [(key.tobytes(), value.tobytes()) for key, value in blocks]
+        keys, values = (np.frombuffer(b"".join(part)) for part in zip(*pairs, strict=True))
+        keys = keys.reshape(-1, query.shape[-1])
+        return finish(query, keys, values.reshape(len(keys), -1))
+
+    for answer in (numbers, comprehension, characters):
+        assert check("attention-streaming", answer).message == HOLDS
+
+
+def test_scores_and_values_kept_for_every_key_are_noticed():
+    def answer(query, blocks):
+        pairs = [(query @ key.T / query.shape[-1] ** 0.5, 1.0 * value) for key, value in blocks]
+        scores, values = (
+            np.concatenate(part, axis=axis) for part, axis in zip(zip(*pairs, strict=True), (1, 0), strict=True)
         )
+        return softmax(scores) @ values
+
+    assert check("attention-streaming", answer).message == HOLDS
 
 
 def test_states_kept_for_each_block_are_no_copies():

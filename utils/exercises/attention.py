@@ -1,18 +1,12 @@
-"""Exercises of chapter 1 on the parts of attention: shapes, temperature, softmax.
-
-Letters in shapes: T queries, S keys. Sizes are distinct primes, so that no two axes can be taken for each other.
-"""
+"""Exercises of chapter 1 on the parts of attention: shapes, temperature, softmax."""
 
 import numpy as np
 
+from utils.exercises.attention_shapes import SHAPES
 from utils.exercises.exercise import Exercise, Mistake
+from utils.exercises.primes import PRIMES, sizes
 
-PRIMES = (2, 3, 5, 7, 11, 13)
-
-
-def sizes(rng: np.random.Generator, count: int) -> list[int]:
-    """Draw distinct primes from 2 to 13."""
-    return [int(size) for size in rng.permutation(PRIMES)[:count]]
+__all__ = ["EXERCISES", "PRIMES", "sizes", "softmax"]
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -22,61 +16,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(scores.dtype)
 
 
-def shapes(query: tuple, key: tuple, value: tuple) -> tuple[tuple, tuple]:
-    """Shapes of (output, weights) from the shapes (..., T, key_dim), (..., S, key_dim), (..., S, value_dim)."""
-    return (*query[:-1], value[-1]), (*query[:-1], key[-2])
-
-
-def _shape_inputs(rng: np.random.Generator, trial: int) -> tuple:
-    num_queries, num_keys, key_dim, value_dim = sizes(rng, 4)
-    leading = (17, 19, 23)[: trial % 4]
-    return (*leading, num_queries, key_dim), (*leading, num_keys, key_dim), (*leading, num_keys, value_dim)
-
-
-_SHAPES = Exercise(
-    id="attention-shapes",
-    title="the shapes of output and weights",
-    reference=shapes,
-    make_inputs=_shape_inputs,
-    returns=("output", "weights"),
-    note="0 to 3 leading axes",
-    hint="One row of output for each query, one weight for each pair of a query and a key; leading axes stay.",
-    mistakes=(
-        Mistake(
-            "key_dim for value_dim",
-            lambda query, key, value: ((*query[:-1], key[-1]), shapes(query, key, value)[1]),
-            "the output is given the width of a key",
-            "The keys decide how much of each value is taken. What is mixed, and so what comes out, are the values.",
-        ),
-        Mistake(
-            "weights transposed",
-            lambda query, key, value: (shapes(query, key, value)[0], (*query[:-2], key[-2], query[-2])),
-            "the weights have a row for each key and a column for each query",
-            "Rows are queries: the softmax runs along a row, over all keys that one query may choose from.",
-        ),
-        Mistake(
-            "T and S swapped",
-            lambda query, key, value: (value, (*query[:-2], key[-2], query[-2])),
-            "the number of queries and the number of keys are swapped",
-            "Each query asks once and gets one row back, however many keys there are to ask.",
-        ),
-        Mistake(
-            "leading axes dropped",
-            lambda query, key, value: tuple(shape[-2:] for shape in shapes(query, key, value)),
-            "the leading axes are missing",
-            "Batch and heads are carried along: attention runs once for each of them.",
-        ),
-        Mistake(
-            "weights first",
-            lambda query, key, value: shapes(query, key, value)[::-1],
-            "the two shapes are right but in the wrong order",
-            "Return the shape of the output first, that of the weights second.",
-        ),
-    ),
-)
-
-
-def soft_lookup(query: np.ndarray, keys: np.ndarray, values: np.ndarray, temperature: float) -> np.ndarray:
+def look_up(query: np.ndarray, keys: np.ndarray, values: np.ndarray, temperature: float) -> np.ndarray:
     """Mix values (S, v) by softmax(keys · query / temperature), for a query (d,) and keys (S, d)."""
     return softmax(keys @ query / temperature) @ values
 
@@ -90,20 +30,20 @@ def _lookup_inputs(rng: np.random.Generator, trial: int) -> tuple:
 _TEMPERATURE = Exercise(
     id="attention-temperature",
     title="soft look-up with a temperature",
-    reference=soft_lookup,
+    reference=look_up,
     make_inputs=_lookup_inputs,
-    note="temperatures from 0.1 to 10",
+    note="temperatures from 0.1 to 10, scores within ±50",
     hint="Go step by step: S scores, divided by the temperature; S weights that sum to 1; their mix of the S values.",
     mistakes=(
         Mistake(
             "multiplies by the temperature",
-            lambda query, keys, values, temperature: soft_lookup(query, keys, values, 1 / temperature),
+            lambda query, keys, values, temperature: look_up(query, keys, values, 1 / temperature),
             "the scores are multiplied by the temperature",
             "A high temperature must level the weights: it has to bring the scores closer together, not further apart.",
         ),
         Mistake(
             "ignores the temperature",
-            lambda query, keys, values, temperature: soft_lookup(query, keys, values, 1.0),
+            lambda query, keys, values, temperature: look_up(query, keys, values, 1.0),
             "the temperature makes no difference",
             "It divides the scores before the softmax.",
         ),
@@ -115,7 +55,7 @@ _TEMPERATURE = Exercise(
         ),
         Mistake(
             "divides after the softmax",
-            lambda query, keys, values, temperature: soft_lookup(query, keys, values, 1.0) / temperature,
+            lambda query, keys, values, temperature: look_up(query, keys, values, 1.0) / temperature,
             "the weights, not the scores, are divided by the temperature",
             "Divided weights no longer sum to 1. Divide before the softmax, which then sees to the sum.",
         ),
@@ -133,7 +73,7 @@ _TEMPERATURE = Exercise(
         ),
         Mistake(
             "√d as well",
-            lambda query, keys, values, temperature: soft_lookup(query, keys, values, temperature * len(query) ** 0.5),
+            lambda query, keys, values, temperature: look_up(query, keys, values, temperature * len(query) ** 0.5),
             "the scores are divided by √d as well as by the temperature",
             "Scaled dot-product attention sets the temperature to √d; here it is an argument and stands alone.",
         ),
@@ -158,10 +98,20 @@ def _exponentials_over_sum(shifted: np.ndarray, axis: int | None = -1) -> np.nda
     return exponentials / exponentials.sum(axis=axis, keepdims=True)
 
 
+def stable_softmax(scores: np.ndarray) -> np.ndarray:
+    """Softmax along the last axis, in the type of `scores`, right for scores of any size."""
+    return softmax(scores)
+
+
+def _log_sum_exp(scores: np.ndarray) -> np.ndarray:
+    largest = scores.max(axis=-1, keepdims=True)
+    return np.exp(scores - (largest + np.log(np.exp(scores - largest).sum(axis=-1, keepdims=True))))
+
+
 _SOFTMAX = Exercise(
     id="attention-stable-softmax",
     title="a softmax that does not overflow",
-    reference=softmax,
+    reference=stable_softmax,
     make_inputs=_softmax_inputs,
     note="float16 and scores of ±10,000 included",
     rtol=None,
@@ -197,8 +147,14 @@ _SOFTMAX = Exercise(
             "the whole array sums to 1",
             "Each row, along the last axis, has to sum to 1: give the sum an axis.",
         ),
+        Mistake(
+            "log-sum-exp in float16",
+            _log_sum_exp,
+            "in float16 the logarithm of the sum is rounded away: numbers near 10,000 lie 8 apart there",
+            "Subtract the maximum from the scores first, or take the logarithm in float32 and cast the result.",
+        ),
     ),
 )
 
 
-EXERCISES = (_SHAPES, _TEMPERATURE, _SOFTMAX)
+EXERCISES = (SHAPES, _TEMPERATURE, _SOFTMAX)

@@ -5,6 +5,11 @@ from typing import Any
 
 import numpy as np
 
+# Where the type is part of the question: the relative error that is still right, in units of the type's last place.
+# exp(s - logsumexp(s)) is a good softmax, yet near s = 10,000 each rounding of the logarithm costs up to 4,096 units.
+# float16 has 1,024 units in all: a good answer computes in a wider type, or subtracts the maximum first.
+ROUNDING = {"float16": 2**4, "float32": 2**14, "float64": 2**14}
+
 
 class UnreadableError(Exception):
     """A result has not the structure that was asked for; the message says what was expected and what came."""
@@ -92,12 +97,19 @@ def _types_agree(expected: np.ndarray, received: np.ndarray, rtol: float | None)
 
 
 def _close(expected: np.ndarray, received: np.ndarray, rtol: float | None) -> np.ndarray:
-    """Compare entry by entry. With rtol None, 16 units in the last place, one of them absolute."""
+    """Compare entry by entry; not-a-number agrees with itself."""
     if expected.dtype.kind != "f":
         return expected == received
-    epsilon = float(np.finfo(expected.dtype).eps)
-    rtol, atol = (16 * epsilon, epsilon) if rtol is None else (rtol, rtol / 10)
+    rtol, atol = _tolerance(expected.dtype, rtol)
     return np.isclose(received.astype(np.float64), expected.astype(np.float64), rtol, atol, equal_nan=True)
+
+
+def _tolerance(dtype: np.dtype, rtol: float | None) -> tuple[float, float]:
+    """Return the (relative, absolute) tolerance for a float type; `rtol` as in `Exercise`."""
+    if rtol is not None:
+        return rtol, rtol / 10
+    epsilon = float(np.finfo(dtype).eps)
+    return ROUNDING[dtype.name] * epsilon, epsilon
 
 
 def difference(expected: Any, received: Any, rtol: float | None, names: tuple[str, ...]) -> str:
@@ -132,7 +144,12 @@ def _describe(expected: Any, received: Any, rtol: float | None) -> str:
     first = tuple(int(index) for index in np.argwhere(wrong)[0])
     where = f" at {list(first)}" if first else ""
     share = f" ({int(wrong.sum())} of {wrong.size} entries differ)" if first else ""
-    return f"expected {_number(expected[first])}{where}, received {_number(received[first])}{share}"
+    one, other = _number(expected[first]), _number(received[first])
+    if one == other:  # alike to four digits: what tells them apart is the error
+        error = abs(float(received[first]) / float(expected[first]) - 1)
+        allowed, _ = _tolerance(expected.dtype, rtol)
+        other = f"a number with a relative error of {error:.0e}, where {allowed:.0e} is allowed"
+    return f"expected {one}{where}, received {other}{share}"
 
 
 def _number(value: Any) -> str:

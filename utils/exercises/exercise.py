@@ -51,7 +51,7 @@ class Exercise:
         trials: how many inputs are drawn.
         note: what the trials include, for the verdict.
         rtol: relative tolerance (a tenth of it is the absolute one). None: the result must have the reference's
-            type and be right to that type's precision.
+            type and be as right as that type allows, see `comparison.ROUNDING`.
         watch: looks at the arguments after each call and says what the values alone do not show, or None.
     """
 
