@@ -50,7 +50,7 @@ def _layer(
     return attend
 
 
-def _rescaled(factor: Callable[[int, int, int, int], float]) -> Callable[..., np.ndarray]:
+def _layer_rescaled(factor: Callable[[int, int, int, int], float]) -> Callable[..., np.ndarray]:
     """Make a layer whose scale is wrong by a factor, a function of (D, H, key_dim, value_dim)."""
 
     def attend(x: np.ndarray, query_kernel: np.ndarray, *others: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def _rescaled(factor: Callable[[int, int, int, int], float]) -> Callable[..., np
     return attend
 
 
-def _key_as_value(
+def _key_kernel_for_values(
     x: np.ndarray, query_kernel: np.ndarray, key_kernel: np.ndarray, value_kernel: np.ndarray, output_kernel: np.ndarray
 ) -> np.ndarray:
     # Where the widths differ, the output kernel does not fit the keys: the learner's code raises there.
@@ -93,7 +93,7 @@ def _taken_apart_as_batch_first(heads: np.ndarray, output_kernel: np.ndarray) ->
     return _add_heads(heads.swapaxes(0, 1).reshape(heads.shape), output_kernel)
 
 
-def _inputs(rng: np.random.Generator, trial: int) -> tuple:
+def _layer_inputs(rng: np.random.Generator, trial: int) -> tuple:
     batch, length, num_heads, width, key_dim, value_dim = sizes(rng, 6)
     if trial < 4:
         value_dim = key_dim  # so that a key taken for a value is not stopped by its width
@@ -114,13 +114,13 @@ _MULTI_HEAD = Exercise(
     id="heads-attention",
     title="multi-head attention",
     reference=multi_head,
-    make_inputs=_inputs,
+    make_inputs=_layer_inputs,
     note="key_dim ≠ value_dim included",
     hint="In order: project to (B, H, T, …), attend in each head, multiply each head by its own output kernel, add up.",
     mistakes=(
         Mistake(
             "key used as value",
-            _key_as_value,
+            _key_kernel_for_values,
             "the weights mix the keys, not the values: the key kernel stands where the value kernel belongs",
             "Each of the four kernels is used once.",
         ),
@@ -132,31 +132,31 @@ _MULTI_HEAD = Exercise(
         ),
         Mistake(
             "no scale",
-            _rescaled(lambda width, num_heads, key_dim, value_dim: key_dim**0.5),
+            _layer_rescaled(lambda width, num_heads, key_dim, value_dim: key_dim**0.5),
             "the scores are not scaled",
             "Divide them by √key_dim.",
         ),
         Mistake(
             "scale by √D",
-            _rescaled(lambda width, num_heads, key_dim, value_dim: (key_dim / width) ** 0.5),
+            _layer_rescaled(lambda width, num_heads, key_dim, value_dim: (key_dim / width) ** 0.5),
             "the scores are divided by √D, the width of x",
             "A score is a dot product inside one head: how many products does it add up?",
         ),
         Mistake(
             "scale by √(H·key_dim)",
-            _rescaled(lambda width, num_heads, key_dim, value_dim: num_heads**-0.5),
+            _layer_rescaled(lambda width, num_heads, key_dim, value_dim: num_heads**-0.5),
             "the scores are divided by √(H·key_dim), the width of all heads together",
             "A score is a dot product inside one head: how many products does it add up?",
         ),
         Mistake(
             "scale by √value_dim",
-            _rescaled(lambda width, num_heads, key_dim, value_dim: (key_dim / value_dim) ** 0.5),
+            _layer_rescaled(lambda width, num_heads, key_dim, value_dim: (key_dim / value_dim) ** 0.5),
             "the scores are divided by √value_dim",
             "A score compares a query with a key; the values come later.",
         ),
         Mistake(
             "scale by key_dim",
-            _rescaled(lambda width, num_heads, key_dim, value_dim: key_dim**-0.5),
+            _layer_rescaled(lambda width, num_heads, key_dim, value_dim: key_dim**-0.5),
             "the scores are divided by key_dim",
             "Variances add up to key_dim, so the standard deviation, which is what counts, is its square root.",
         ),

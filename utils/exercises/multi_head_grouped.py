@@ -38,7 +38,7 @@ def _attention(query: np.ndarray, key: np.ndarray, value: np.ndarray) -> np.ndar
     return softmax(query @ key.swapaxes(-1, -2) / np.sqrt(key.shape[-1])) @ value
 
 
-def _rescaled(factor: Callable[[int, int], float]) -> Callable[..., np.ndarray]:
+def _groups_rescaled(factor: Callable[[int, int], float]) -> Callable[..., np.ndarray]:
     """Make attention whose scale is wrong by a factor, a function of (d, v)."""
     return lambda query, key, value: grouped_attention(query * factor(key.shape[-1], value.shape[-1]), key, value)
 
@@ -62,7 +62,7 @@ def _all_keys(query: np.ndarray, key: np.ndarray, value: np.ndarray) -> np.ndarr
     return _attention(query, key.reshape(-1, key.shape[-1]), value.reshape(-1, value.shape[-1]))
 
 
-def _inputs(rng: np.random.Generator, trial: int) -> tuple:
+def _grouped_inputs(rng: np.random.Generator, trial: int) -> tuple:
     length, num_keys, dim, value_dim = sizes(rng, 4)
     share, num_groups = (int(size) for size in rng.permutation((2, 3, 5))[:2])
     if trial == 0:  # so that neither a width nor an index that runs out of range gives a mistake away
@@ -80,7 +80,7 @@ _GROUPED = Exercise(
     id="heads-grouped",
     title="heads that share keys and values",
     reference=grouped_attention,
-    make_inputs=_inputs,
+    make_inputs=_grouped_inputs,
     note="G = 1 and G = H included",
     hint="Each key/value head serves H/G query heads in a row: repeat it as often, then attend head by head.",
     mistakes=(
@@ -152,13 +152,13 @@ _GROUPED = Exercise(
         ),
         Mistake(
             "no scale",
-            _rescaled(lambda dim, value_dim: dim**0.5),
+            _groups_rescaled(lambda dim, value_dim: dim**0.5),
             "the scores are not scaled",
             "Divide them by √d.",
         ),
         Mistake(
             "scale by √v",
-            _rescaled(lambda dim, value_dim: (dim / value_dim) ** 0.5),
+            _groups_rescaled(lambda dim, value_dim: (dim / value_dim) ** 0.5),
             "the scores are divided by √v, the width of a value",
             "A score is a sum of d products: the number that counts is the width of a key.",
         ),

@@ -41,7 +41,7 @@ def _nearest_shares(point: np.ndarray, total: float) -> np.ndarray:
     return np.maximum(point - thresholds[kept - 1], 0)
 
 
-def _inputs(rng: np.random.Generator, trial: int) -> tuple:
+def _coefficients(rng: np.random.Generator, trial: int) -> tuple:
     (length,) = sizes(rng, 1)
     coefficients = rng.uniform(0.2, 3, length) * rng.choice((-1, 1), length)
     coefficients[:2] = np.abs(coefficients[:2]) * rng.permutation((-1, 1))  # both signs are there
@@ -56,7 +56,7 @@ _ONE_HEAD = Exercise(
     id="heads-one-head-error",
     title="what one head cannot do",
     reference=one_head_error,
-    make_inputs=_inputs,
+    make_inputs=_coefficients,
     note="signs all alike included",
     hint="The error is the sum of (aⱼ − c·wⱼ)². Which signs can the products c·wⱼ have, and how large can each be?",
     mistakes=(

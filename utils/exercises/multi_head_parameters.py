@@ -28,7 +28,7 @@ def count_parameters(
 _WIDTHS = ("query_width", "value_width", "num_heads", "key_dim", "value_dim", "output_width", "use_bias")
 
 
-def _with(change: Callable[[dict], dict]) -> Callable[..., int]:
+def _count_with(change: Callable[[dict], dict]) -> Callable[..., int]:
     """Make a count with some of its arguments replaced by others."""
 
     def count(*inputs: int) -> int:
@@ -38,7 +38,7 @@ def _with(change: Callable[[dict], dict]) -> Callable[..., int]:
     return count
 
 
-def _less(part: Callable[[dict], int]) -> Callable[..., int]:
+def _count_without(part: Callable[[dict], int]) -> Callable[..., int]:
     """Make a count from which a part is missing."""
     return lambda *inputs: count_parameters(*inputs) - part(dict(zip(_WIDTHS, inputs, strict=True)))
 
@@ -61,37 +61,37 @@ _PARAMETERS = Exercise(
     mistakes=(
         Mistake(
             "output projection forgotten",
-            _less(lambda given: _output_kernel(given) + given["use_bias"] * given["output_width"]),
+            _count_without(lambda given: _output_kernel(given) + given["use_bias"] * given["output_width"]),
             "the output projection is missing",
             "After the heads comes a fourth kernel: it takes the values of all heads to the width of the output.",
         ),
         Mistake(
             "output kernel forgotten",
-            _less(_output_kernel),
+            _count_without(_output_kernel),
             "the kernel of the output projection is missing",
             "It takes the values of all heads, side by side, to the width of the output.",
         ),
         Mistake(
             "biases forgotten",
-            _with(lambda given: {"use_bias": False}),
+            _count_with(lambda given: {"use_bias": False}),
             "the biases are missing where use_bias is True",
             "A bias has one number for each number that its projection puts out.",
         ),
         Mistake(
             "biases always counted",
-            _with(lambda given: {"use_bias": True}),
+            _count_with(lambda given: {"use_bias": True}),
             "biases are counted even where use_bias is False",
             "Without biases only the four kernels learn.",
         ),
         Mistake(
             "output bias forgotten",
-            _less(lambda given: given["use_bias"] * given["output_width"]),
+            _count_without(lambda given: given["use_bias"] * given["output_width"]),
             "the bias of the output projection is missing",
             "All four projections add a bias, the last one too.",
         ),
         Mistake(
             "one bias for all heads",
-            _less(
+            _count_without(
                 lambda given: given["use_bias"] * (given["num_heads"] - 1) * (2 * given["key_dim"] + given["value_dim"])
             ),
             "the biases of query, key and value are counted once, not for each head",
@@ -99,43 +99,47 @@ _PARAMETERS = Exercise(
         ),
         Mistake(
             "key_dim for value_dim",
-            _with(lambda given: {"value_dim": given["key_dim"]}),
+            _count_with(lambda given: {"value_dim": given["key_dim"]}),
             "key_dim stands where value_dim belongs",
             "The value projection makes rows of value_dim numbers in each head, and those reach the output projection.",
         ),
         Mistake(
             "key_dim into the output projection",
-            _less(lambda given: (given["value_dim"] - given["key_dim"]) * given["num_heads"] * given["output_width"]),
+            _count_without(
+                lambda given: (given["value_dim"] - given["key_dim"]) * given["num_heads"] * given["output_width"]
+            ),
             "the output kernel is given the width of the keys",
             "What is mixed, and so what reaches the output projection, are the values.",
         ),
         Mistake(
             "heads forgotten",
-            _with(lambda given: {"num_heads": 1}),
+            _count_with(lambda given: {"num_heads": 1}),
             "the number of heads makes no difference: this is the count of a single head",
             "Each head has projections of its own; key_dim and value_dim are the sizes of one head.",
         ),
         Mistake(
             "one head into the output projection",
-            _less(lambda given: (given["num_heads"] - 1) * given["value_dim"] * given["output_width"]),
+            _count_without(lambda given: (given["num_heads"] - 1) * given["value_dim"] * given["output_width"]),
             "the output kernel takes in a single head",
             "The values of all heads, side by side, reach the output projection.",
         ),
         Mistake(
             "query_width for the keys",
-            _less(lambda given: (given["value_width"] - given["query_width"]) * given["num_heads"] * given["key_dim"]),
+            _count_without(
+                lambda given: (given["value_width"] - given["query_width"]) * given["num_heads"] * given["key_dim"]
+            ),
             "the key kernel takes in rows of query_width",
             "In cross-attention the keys come from the input that the values come from.",
         ),
         Mistake(
             "query_width for keys and values",
-            _with(lambda given: {"value_width": given["query_width"]}),
+            _count_with(lambda given: {"value_width": given["query_width"]}),
             "all three kernels take in rows of query_width",
             "In cross-attention keys and values come from an input of its own width.",
         ),
         Mistake(
             "query_width for the output",
-            _with(lambda given: {"output_width": given["query_width"]}),
+            _count_with(lambda given: {"output_width": given["query_width"]}),
             "the output projection puts out rows of query_width",
             "That is the width when no other is asked for; here output_width says it.",
         ),
