@@ -64,11 +64,15 @@ def figure(alt=ALT, caption=CAPTION):
     return code("draw = 1", image, mystnb={"image": {"alt": alt}, "figure": {"caption": caption, "name": "fig-bars"}})
 
 
+def opening(set_up="from tinypackage.sums import doubled_sum"):
+    """Return what every chapter begins with: a line of prose and the set-up cell."""
+    return [text("# A chapter\n\nFirst what it needs."), code(set_up, tags=["set-up"])]
+
+
 def sound_cells():
     """Return the cells of a chapter that breaks no rule."""
     return [
-        text("# A chapter\n\nFirst what it needs."),
-        code("from tinypackage.sums import doubled_sum"),
+        *opening(),
         text("Two numbers are added and doubled:\n\n$$s = 2 (a + b)$$ (eq-sum)"),
         code("total = doubled_sum(1, 2)\nprint(total)", "6.0\n"),
         text("The next cell checks {eq}`eq-sum` against a sum by hand."),

@@ -1,6 +1,6 @@
 """Chapters that break one rule each, with what the lint must say of them; and sound ones that look as if they did."""
 
-from broken import ALT, CAPTION, LABEL, PIXEL, code, figure, notebook, text, with_cell, with_more
+from broken import ALT, CAPTION, LABEL, PIXEL, code, figure, notebook, opening, text, with_cell, with_more
 from nbformat import v4
 
 HOME = "/".join(["", "home", "anna", "book"])  # assembled, so that this file itself names no machine's path
@@ -32,8 +32,14 @@ def out_of_order():
 
 
 def long_median():
-    """Return a chapter of cells that are all of seven lines."""
-    return notebook([text("Seven lines."), code("x = 1\n" * 6 + "print(x)", "1\n")])
+    """Return a chapter that tells its story in cells of seven lines; blank lines, set-up and solution are shorter."""
+    short = [code("y = 1", tags=["solution"]) for _ in range(5)]
+    return notebook([*opening(), text("Seven lines."), code("x = 1\n\n" * 6 + "print(x)", "1\n"), *short])
+
+
+def set_up_late():
+    """Return the sound chapter with a cell before the set-up."""
+    return notebook([text("Too early."), code("x = 1"), *notebook().cells])
 
 
 def without_prose():
@@ -79,7 +85,7 @@ BROKEN = {
         "enough_is_compared", "2 of 3 cells with a computed output", "Print what must hold",
     ),
     "nothing compared": (
-        lambda: notebook([text("A literal."), code("print('fine')", "fine\n")]),
+        lambda: notebook([*opening(), text("A literal."), code("print('fine')", "fine\n")]),
         "enough_is_compared", "0 of 0 cells", "Print what must hold",
     ),
     "long cell": (
@@ -148,6 +154,13 @@ BROKEN = {
     "assertion of a constant": (
         lambda: with_more(code("assert True")), "assertions_can_fail", "only, so it cannot fail", "independent",
     ),
+    "set-up not tagged": (
+        lambda: with_cell(1, metadata={}), "set_up_comes_first", "found it on none", "tag it `set-up`",
+    ),
+    "set-up not first": (set_up_late, "set_up_comes_first", "first code cell alone, found it on [2]", "Begin with"),
+    "set up twice": (
+        lambda: with_more(code("x = 1", tags=["set-up"])), "set_up_comes_first", "on [1], [5]", "Begin with",
+    ),
     "defined in the package": (
         lambda: with_more(code("def doubled_sum(a, b):\n    return 2 * (a + b)")),
         "defined_once", "tinypackage/sums.py defines it first", "naive_doubled_sum",
@@ -185,6 +198,7 @@ BROKEN = {
 FOLLOWS = {  # rules that are broken with it
     "unexecuted": {"enough_is_compared"},
     "label without prefix": {"equations_are_checked", "equations_have_mutants"},
+    "set up twice": {"set_up_is_one_text"},
 }
 
 SOUND_MORE = {
@@ -199,6 +213,13 @@ SOUND_MORE = {
     "mapping in LaTeX": lambda: with_more(text("A map $F:\\mathbb{R} \\to \\mathbb{R}$.")),
     "exception shown as text": lambda: with_more(code("try:\n    f()\nexcept E as e:\n    print(e)", "no mask\n")),
     "numpy assertion": lambda: check(source="import numpy as np\nnp.testing.assert_allclose(doubled_sum(1, 2), 6)"),
+    "long but for its blank lines": lambda: with_more(code("x = 1\n\n" * 25)),
+    "solutions longer than the median": lambda: with_more(
+        code("x = 1"), *(code("x = 1\n" * 9, tags=["solution"]) for _ in range(9))
+    ),
+    "solution called what it is": lambda: with_more(
+        code("x = 1"), code("def doubled_sum(a, b):\n    return 2 * (a + b)", tags=["solution"])
+    ),
     "naive version": lambda: with_more(code("def naive_doubled_sum(a, b):\n    return a + b + a + b")),
     "magic": lambda: with_more(code("%config InlineBackend.figure_format = 'retina'")),
 }

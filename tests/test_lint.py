@@ -13,6 +13,7 @@ from broken import (
     CAUGHT_MUTANT,
     code,
     notebook,
+    opening,
     plain_environment,
     sound_cells,
     text,
@@ -54,6 +55,7 @@ def test_broken_chapter_is_refused_with_a_remedy(tmp_path, name):
 
 def test_every_rule_has_a_broken_chapter():
     covered = {rule for _, rule, _, _ in BROKEN.values()} | {"equations_have_mutants", "usual_number_of_cells"}
+    covered |= {"set_up_is_one_text"}
     assert covered == {rule.__name__ for rule in (*lint.CHAPTER_RULES, *lint.BOOK_RULES)}
 
 
@@ -78,14 +80,20 @@ def test_number_of_cells_is_advice_only(tmp_path):
     many = [cell for n in range(24) for cell in (text(f"Step {n}."), code(f"x{n} = 1"))]
     usual = Chapter(Path("01.ipynb"), notebook([*sound_cells(), *many]), 1)
     assert lint.lint(Book([usual], tmp_path / "tinypackage", [CAUGHT_MUTANT])) == []
+    few = [code(f"y{n} = 1", tags=["solution"]) for n in range(40)]
+    padded = Chapter(Path("01.ipynb"), notebook([*sound_cells(), *few]), 1)
+    (finding,) = lint.lint(Book([padded], tmp_path / "tinypackage", [CAUGHT_MUTANT]))
+    assert finding.problem == "3 code cells; chapters have 25 to 40"
 
 
 def test_definition_in_two_chapters_is_refused_and_naive_ones_are_not(tmp_path):
-    one = notebook([text("It prints."), code("def shared(x):\n    print(x)\nshared(1)", "1\n")])
+    one = notebook([*opening(), text("It prints."), code("def shared(x):\n    print(x)\nshared(1)", "1\n")])
     found = found_in(tmp_path, one, one, mutants=())
     assert list(found) == ["defined_once"]
-    assert str(found["defined_once"]).startswith("02.ipynb: cell [1]: 'shared' is defined again; 01.ipynb cell [1]")
-    naive = notebook([text("It prints."), code("def naive_shared(x):\n    print(x)\nnaive_shared(1)", "1\n")])
+    assert str(found["defined_once"]).startswith("02.ipynb: cell [2]: 'shared' is defined again; 01.ipynb cell [2]")
+    naive = notebook(
+        [*opening(), text("It prints."), code("def naive_shared(x):\n    print(x)\nnaive_shared(1)", "1\n")]
+    )
     assert found_in(tmp_path, naive, naive, mutants=()) == {}
 
 
@@ -96,6 +104,37 @@ def test_definition_in_two_files_of_the_package_is_refused(tmp_path):
     (tmp_path / "tinypackage" / "inner" / "more.py").write_text(source)
     found = found_in(tmp_path, notebook())
     assert "'doubled_sum' is defined again; tinypackage/inner/more.py" in str(found["defined_once"])
+
+
+def test_exercises_carry_the_names_of_what_they_check_and_share_none_among_themselves(tmp_path):
+    write_book(tmp_path)
+    folder = tmp_path / "tinypackage" / "exercises"
+    folder.mkdir()
+    source = "def doubled_sum(): ...\ndef told(): ...\ndef _draw(): ...\n"
+    (folder / "one.py").write_text(source)
+    (folder / "two.py").write_text("def _draw(): ...\n")
+    told = with_more(code("def told():\n    print(1)\ntold()", "1\n"))
+    assert found_in(tmp_path, told) == {}
+    (folder / "two.py").write_text(source)
+    found = found_in(tmp_path, told)
+    assert list(found) == ["defined_once"]
+    assert "tinypackage/exercises/two.py: 'told' is defined again; tinypackage/exercises/one.py" in str(
+        found["defined_once"]
+    )
+
+
+def test_set_up_that_differs_between_chapters_is_refused_with_the_line(tmp_path):
+    cells = [text("It prints."), code("x = 6\nprint(x)", "6\n")]
+    one, same = (notebook([*opening("import sys\nimport os"), *cells]) for _ in range(2))
+    other = notebook([*opening("import sys\nimport json"), *cells])
+    longer = notebook([*opening("import sys\nimport os\nimport re"), *cells])
+    assert found_in(tmp_path, one, same, mutants=()) == {}
+    found = found_in(tmp_path, one, same, other, mutants=())
+    assert list(found) == ["set_up_is_one_text"]
+    expected = "03.ipynb: cell [1]: line 2 of the set-up is 'import json'; in 01.ipynb it is 'import os'"
+    assert str(found["set_up_is_one_text"]).startswith(expected)
+    found = found_in(tmp_path, longer, one, mutants=())
+    assert "line 3 of the set-up is 'nothing'; in 01.ipynb it is 'import re'" in str(found["set_up_is_one_text"])
 
 
 def test_inner_functions_and_methods_are_no_definitions_of_the_chapter(tmp_path):
@@ -122,7 +161,7 @@ def run_lint(*arguments):
 
 
 def test_command_prints_every_finding_and_a_count(tmp_path):
-    printing = notebook([text("It prints."), code("x = 6\nprint(x)", "6\n")])
+    printing = notebook([*opening(), text("It prints."), code("x = 6\nprint(x)", "6\n")])
     folder = write_book(tmp_path, good=printing, bad=with_more(code("1", STDERR), code("1", ERROR)))
     status, printed = run_lint(folder, "--package", tmp_path / "tinypackage")
     assert status == 1

@@ -1,15 +1,21 @@
-"""Rules about the code: each thing defined once, the backend chosen outside, every assertion able to fail."""
+"""Rules about the code: set up alike, each thing defined once, the backend chosen outside, assertions able to fail."""
 
 import ast
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 from tools.cell_code import assertions, definitions, parse_cell, why_it_cannot_fail
-from tools.chapters import Chapter
+from tools.chapters import Chapter, tags
 from tools.findings import Book, Finding
+from tools.lint_text import SET_UP_TAG, SOLUTION_TAG
 
 BACKENDS = frozenset({"torch", "tensorflow", "jax", "tf_keras"})
 NAIVE = "naive_"
+EXERCISES = "exercises"  # the folder of the package that holds the exercises
+
+Homes = dict[str, list[tuple[str, str]]]  # name: (file, place) of each definition
 
 
 def cells_are_python(chapter: Chapter) -> Iterator[Finding]:
@@ -64,20 +70,70 @@ def assertions_can_fail(chapter: Chapter) -> Iterator[Finding]:
                 yield Finding(chapter.name, f"cell [{number}]", f"`{shown}` {why}, so it cannot fail", remedy)
 
 
+def set_up_comes_first(chapter: Chapter) -> Iterator[Finding]:
+    """Ask that the first code cell, and no other, is the set-up cell."""
+    tagged = [number for number, cell in chapter.code_cells() if SET_UP_TAG in tags(cell)]
+    if chapter.code_cells() and tagged != [1]:
+        found = ", ".join(f"[{number}]" for number in tagged) or "none"
+        problem = f"expected the tag {SET_UP_TAG!r} on the first code cell alone, found it on {found}"
+        remedy = f"Begin with the set-up cell of the other chapters and tag it `{SET_UP_TAG}`"
+        yield Finding(chapter.name, "cell [1]", problem, remedy)
+
+
+def set_up_is_one_text(book: Book) -> Iterator[Finding]:
+    """Ask that the set-up cell is the same text in all chapters."""
+    cells = [(chapter, *pair) for chapter in book.chapters for pair in chapter.code_cells()]
+    tagged = [(chapter, number, cell.source) for chapter, number, cell in cells if SET_UP_TAG in tags(cell)]
+    for chapter, number, source in tagged[1:]:
+        first, _, expected = tagged[0]
+        pairs = itertools.zip_longest(source.splitlines(), expected.splitlines(), fillvalue="nothing")
+        for line, (one, other) in enumerate(pairs, start=1):
+            if one != other:
+                problem = f"line {line} of the set-up is {one!r}; in {first.name} it is {other!r}"
+                yield Finding(chapter.name, f"cell [{number}]", problem, "Make the two the same text")
+                break
+
+
 def defined_once(book: Book) -> Iterator[Finding]:
-    """Ask that each function and class has one home; deliberately naive versions are called `naive_...`."""
-    homes: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    """Ask that each function and class has one home; deliberately naive versions are called `naive_...`.
+
+    Cells tagged `solution` do not count: a reader's answer may be called what it is. For the same reason the modules
+    of `utils/exercises/`, whose references and known mistakes carry the names of what they check, are compared with
+    neither the chapters nor the rest of `utils/`, but among themselves, for public names.
+    """
+    told, exercises = _homes_of_the_book(book), _homes_of_exercises(book)
+    for name, places in itertools.chain(sorted(told.items()), sorted(exercises.items())):
+        if len(places) > 1 and not name.startswith(NAIVE):
+            yield _defined_twice(name, places)
+
+
+def _homes_of_the_book(book: Book) -> Homes:
+    """Find what the package, its exercises aside, and the chapters, their solutions aside, define."""
+    homes: Homes = defaultdict(list)
     for path in sorted(book.package.rglob("*.py")):
-        names = {node.name for node in definitions(ast.parse(path.read_text(encoding="utf-8")))}
-        for name in names:
-            homes[name].append((path.relative_to(book.package.parent).as_posix(), ""))
+        if not path.is_relative_to(book.package / EXERCISES):
+            for name in _defined_in(path):
+                homes[name].append((path.relative_to(book.package.parent).as_posix(), ""))
     for chapter in book.chapters:
         for number, cell in chapter.code_cells():
             for node in definitions(parse_cell(cell.source) or ast.Module([], [])):
-                homes[node.name].append((chapter.name, f"cell [{number}]"))
-    for name, places in sorted(homes.items()):
-        if len(places) > 1 and not name.startswith(NAIVE):
-            yield _defined_twice(name, places)
+                if SOLUTION_TAG not in tags(cell):
+                    homes[node.name].append((chapter.name, f"cell [{number}]"))
+    return homes
+
+
+def _homes_of_exercises(book: Book) -> Homes:
+    """Find the public names that the exercises define."""
+    homes: Homes = defaultdict(list)
+    for path in sorted((book.package / EXERCISES).rglob("*.py")):
+        for name in _defined_in(path):
+            if not name.startswith("_"):
+                homes[name].append((path.relative_to(book.package.parent).as_posix(), ""))
+    return homes
+
+
+def _defined_in(path: Path) -> set[str]:
+    return {node.name for node in definitions(ast.parse(path.read_text(encoding="utf-8")))}
 
 
 def _defined_twice(name: str, places: list[tuple[str, str]]) -> Finding:
@@ -88,5 +144,5 @@ def _defined_twice(name: str, places: list[tuple[str, str]]) -> Finding:
     return Finding(*places[-1], problem, remedy)
 
 
-RULES = (cells_are_python, backend_is_chosen_outside, assertions_can_fail)
-BOOK_RULES = (defined_once,)
+RULES = (cells_are_python, set_up_comes_first, backend_is_chosen_outside, assertions_can_fail)
+BOOK_RULES = (set_up_is_one_text, defined_once)

@@ -15,6 +15,8 @@ LONGEST_MEDIAN = 6
 USUAL_CELLS = range(25, 41)
 LARGEST_FILE = 300_000  # bytes
 SHORTEST_ALT = 25  # characters
+SET_UP_TAG = "set-up"
+SOLUTION_TAG = "solution"
 
 _STRUCTURE = re.compile(
     r"^[ \t]*(?:[`~:]{3,}.*|:[\w-]+:.*|#{1,6}[ \t].*|\+\+\+.*|\([\w-]+\)=|<!--.*?-->|%.*)$", re.MULTILINE
@@ -29,21 +31,33 @@ _ALT_OPTION = re.compile(r"^[ \t]*:alt:[ \t]*(.*)$", re.MULTILINE)
 _FILE_NAME = re.compile(r"\.(?:png|jpe?g|svg|gif|webp|pdf)\b|^\S*[/\\]\S*$", re.IGNORECASE)
 
 
+def is_told(cell: NotebookNode) -> bool:
+    """Return whether a code cell is part of what the chapter tells: not its set-up, not a folded solution."""
+    return not {SET_UP_TAG, SOLUTION_TAG}.intersection(tags(cell))
+
+
 def short_cells(chapter: Chapter) -> Iterator[Finding]:
-    """Ask for code cells of at most 25 lines, and a median of at most 6."""
-    lengths = [len(cell.source.splitlines()) for _, cell in chapter.code_cells()]
-    for number, length in enumerate(lengths, start=1):
-        if length > LONGEST_CELL:
+    """Ask for code cells of at most 25 lines, and a median of at most 6.
+
+    Blank lines do not count. For the median, neither do the set-up cell and the cells of solutions.
+    """
+    for number, cell in chapter.code_cells():
+        if (length := _lines(cell)) > LONGEST_CELL:
             remedy = "Split it where a sentence of prose belongs, or move the machinery to utils/"
             yield Finding(chapter.name, f"cell [{number}]", f"{length} lines, expected {LONGEST_CELL} at most", remedy)
+    lengths = [_lines(cell) for _, cell in chapter.code_cells() if is_told(cell)]
     if lengths and (median := statistics.median(lengths)) > LONGEST_MEDIAN:
         problem = f"the median code cell has {median:g} lines, expected {LONGEST_MEDIAN} at most"
         yield Finding(chapter.name, "", problem, "Split the longer cells")
 
 
+def _lines(cell: NotebookNode) -> int:
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
 def usual_number_of_cells(chapter: Chapter) -> Iterator[Finding]:
-    """Advise 25 to 40 code cells; a guideline, which fails nothing."""
-    count = len(chapter.code_cells())
+    """Advise 25 to 40 code cells, set-up and solutions aside; a guideline, which fails nothing."""
+    count = sum(is_told(cell) for _, cell in chapter.code_cells())
     if count not in USUAL_CELLS:
         remedy = "Consider whether it is one concept, and finished"
         yield Finding(chapter.name, "", f"{count} code cells; chapters have 25 to 40", remedy, advice=True)
@@ -53,7 +67,7 @@ def prose_before_each_cell(chapter: Chapter) -> Iterator[Finding]:
     """Ask for a sentence before every code cell, those of solutions excepted."""
     previous = None
     for index, cell in enumerate(chapter.notebook.cells):
-        if is_code(cell) and "solution" not in tags(cell) and not _has_prose(previous):
+        if is_code(cell) and SOLUTION_TAG not in tags(cell) and not _has_prose(previous):
             remedy = "Say in a Markdown cell before it what it is about to show (a heading alone is not enough)"
             yield Finding(chapter.name, chapter.place(index), "no prose before it", remedy)
         previous = cell
