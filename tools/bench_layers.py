@@ -68,8 +68,8 @@ def check_same(layers: tuple[Any, Any], inputs: Any) -> None:
     """Raise RuntimeError unless both layers return the same numbers: else the race would mean nothing."""
     from keras import ops
 
-    ours, theirs = (layer(inputs, inputs) for layer in layers)
-    off = float(ops.max(ops.abs(ours - theirs)))
+    ours, theirs = (ops.convert_to_numpy(layer(inputs, inputs)) for layer in layers)
+    off = abs(ours - theirs).max()
     if not off < 1e-5:
         raise RuntimeError(f"expected our layer's output to equal Keras's to 1e-5; it is off by {off}")
 
