@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_everyday_steps_are_those_of_the_issue_and_every_test_file_is_in_one():
     names = [step.name for step in prove.everyday_steps()]
     expected = "style spelling chapters-lint units gate cells build pages backend-jax backend-torch coverage"
     assert sorted(names) == sorted(expected.split(" "))
-    assert [step.name for step in prove.slow_steps()] == ["mutants", "slow"]
+    assert [step.name for step in prove.slow_steps()] == ["mutants", "slow", "cells-jax", "cells-torch"]
     for name in (*prove.PAGE_TESTS, *prove.GATE_TESTS):
         assert (ROOT / name).is_file(), f"{name} is named in tools/prove.py and does not exist"
 
@@ -175,6 +176,35 @@ def test_missing_backend_skips_its_step_unless_required(monkeypatch):
     monkeypatch.setenv("BOOK_REQUIRE", "chromium, nobackend")
     assert prove.backend_step("nobackend").skip == ""
     assert prove.backend_step("jax").commands[0].environment["KERAS_BACKEND"] == "jax"
+
+
+def test_every_cell_is_compared_on_each_other_backend(monkeypatch):
+    monkeypatch.delenv("BOOK_REQUIRE", raising=False)
+    assert prove.cells_step("nobackend").skip.startswith("nobackend is not installed (BOOK_REQUIRE=nobackend")
+    monkeypatch.setenv("BOOK_REQUIRE", "nobackend")
+    assert prove.cells_step("nobackend").skip == ""
+    (everyday,) = (step.commands[0] for step in prove.everyday_steps() if step.name == "cells")
+    steps = {step.name: step.commands[0] for step in prove.slow_steps()}
+    for backend in ("jax", "torch"):
+        command = steps[f"cells-{backend}"]
+        assert command.environment["KERAS_BACKEND"] == backend
+        assert "chapters" in command.arguments
+        differing = {*map(str, command.arguments)} ^ {*map(str, everyday.arguments)}
+        assert {Path(option.removeprefix("--junitxml=")).name for option in differing} == {
+            "cells.xml",
+            f"cells-{backend}.xml",
+        }
+
+
+def test_spelling_has_its_exceptions_in_the_settings():
+    (spelling,) = (step.commands[0] for step in prove.everyday_steps() if step.name == "spelling")
+    assert not [option for option in spelling.arguments if option.startswith("--")]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["codespell"]
+    for word in settings["ignore-words-list"].split(","):
+        done = subprocess.run(
+            [sys.executable, "-m", "codespell_lib", "-"], input=word, cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.stdout == "", f"{word} is refused though it is listed"
 
 
 @pytest.mark.parametrize("name", ["torchh", "tools.nothing"])

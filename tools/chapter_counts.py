@@ -1,17 +1,13 @@
 """What can be counted in a chapter as it is stored: cells, comparisons, equations, assertions, exercises."""
 
-import ast
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbformat import NotebookNode
-
-from tools.chapters import checked_labels, labelled_equations, read_chapter, tags
-
-NOT_COMPARED = frozenset({"nbval-ignore-output", "nbval-skip"})
-PICTURES = ("image/png", "image/jpeg")
+from tools.cell_code import assertions, parse_cell
+from tools.chapters import checked_labels, labelled_equations, read_chapter
+from tools.lint_outputs import has_image, is_taken_out
 
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _EXERCISE = re.compile(r"^[`:]{3,}\s*\{exercise(?:-start)?\}", re.MULTILINE)
@@ -27,7 +23,7 @@ class ChapterCounts:
         cells: code cells; all are run again.
         ignored: code cells that are run, their output not compared.
         pictures: code cells whose output holds a picture.
-        assertions: statements in code cells that assert something.
+        assertions: assertions that code cells make when they run.
         checks: for each numbered equation, in reading order, how many cells check it.
         exercises: exercises set.
         sha256: digest of the file.
@@ -74,8 +70,8 @@ def count_chapter(path: Path) -> ChapterCounts:
         name=path.stem,
         title=_title(text, path),
         cells=len(code),
-        ignored=sum(bool(NOT_COMPARED.intersection(tags(cell))) for cell in code),
-        pictures=sum(_shows_picture(cell) for cell in code),
+        ignored=sum(map(is_taken_out, code)),
+        pictures=sum(any(map(has_image, cell.outputs)) for cell in code),
         assertions=sum(_count_assertions(cell.source, path) for cell in code),
         checks={label: claimed.count(label) for label, _ in labelled_equations(chapter)},
         exercises=len(_EXERCISE.findall(text)),
@@ -91,24 +87,10 @@ def _title(text: str, path: Path) -> str:
     return heading[1].strip()
 
 
-def _shows_picture(cell: NotebookNode) -> bool:
-    """Return whether an output of the cell holds a picture."""
-    return any(kind in output.get("data", {}) for output in cell.outputs for kind in PICTURES)
-
-
 def _count_assertions(source: str, path: Path) -> int:
-    """Count assertions, leaving IPython's own commands aside."""
-    lines = (line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
-    try:
-        tree = ast.parse("\n".join(lines))
-    except SyntaxError as error:
-        raise ValueError(f"expected Python in every code cell of {path.name}; received {error.text!r}") from error
-    return sum(_is_assertion(node) for node in ast.walk(tree))
-
-
-def _is_assertion(node: ast.AST) -> bool:
-    """Return whether a node is `assert ...` or a call such as `np.testing.assert_allclose(...)`."""
-    if not isinstance(node, ast.Call):
-        return isinstance(node, ast.Assert)
-    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    return name.startswith("assert_")
+    """Count the assertions of a cell."""
+    tree = parse_cell(source)
+    if tree is None:
+        line = source.strip().splitlines()[0]
+        raise ValueError(f"expected Python in every code cell of {path.name}; mend the one that begins {line!r}")
+    return len(assertions(tree))

@@ -37,7 +37,7 @@ GATE_TESTS = (
     "tests/test_prove.py",
 )
 BACKEND_TESTS = ("test_attention*.py", "test_runtime*.py")
-NOT_MISSPELT = ("multline", "pinter", "teh")  # LaTeX; people of the bibliography
+OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
 
 
@@ -65,11 +65,10 @@ def text_files() -> list[str]:
 
 def style_steps() -> list[Step]:
     """Return what takes seconds: the form of the code, the spelling, the chapter lint."""
-    words = f"--ignore-words-list={','.join(NOT_MISSPELT)}"
     ruff = [Command(python("-m", "ruff", *task, ".")) for task in (("check",), ("format", "--check"))]
     return [
         Step("style", ruff),
-        Step("spelling", [Command(python("-m", "codespell_lib", words, *text_files()))]),
+        Step("spelling", [Command(python("-m", "codespell_lib", *text_files()))]),
         Step("chapters-lint", [Command(python("tools/lint.py"))]),
     ]
 
@@ -82,15 +81,25 @@ def cells(name: str, backend: str = "tensorflow") -> Command:
     return pytest(name, *options, KERAS_BACKEND=backend)
 
 
-def backend_step(backend: str) -> Step:
-    """Return the tests of attention and runtime on another Keras backend."""
+def missing(backend: str) -> str:
+    """Return why a step on a backend is skipped: it is neither installed nor required; else an empty string."""
     required = backend in (part.strip() for part in os.environ.get("BOOK_REQUIRE", "").split(","))
     installed = importlib.util.find_spec(backend) is not None
-    skip = "" if installed or required else f"{backend} is not installed (BOOK_REQUIRE={backend} makes this a failure)"
+    return "" if installed or required else f"{backend} is not installed (BOOK_REQUIRE={backend} makes this a failure)"
+
+
+def cells_step(backend: str) -> Step:
+    """Return the run of every cell on another Keras backend, against the same committed outputs."""
+    name = f"cells-{backend}"
+    return Step(name, [cells(name, backend)], skip=missing(backend))
+
+
+def backend_step(backend: str) -> Step:
+    """Return the tests of attention and runtime on another Keras backend."""
     files = [path.relative_to(ROOT).as_posix() for pattern in BACKEND_TESTS for path in sorted(TESTS.glob(pattern))]
     name = f"backend-{backend}"
     test = pytest(name, *(files or ["tests/test_attention.py"]), "-m", "not slow", covered=True, KERAS_BACKEND=backend)
-    return Step(name, [test], skip=skip)
+    return Step(name, [test], skip=missing(backend))
 
 
 def coverage_step(after: Sequence[str]) -> Step:
@@ -108,7 +117,7 @@ def everyday_steps() -> list[Step]:
     """Return the steps of `make test`; the longest begin first, so that both slots stay busy to the end."""
     apart = [f"--ignore={name}" for name in (*PAGE_TESTS, *GATE_TESTS)]
     units = pytest("units", "tests", "utils", "--doctest-modules", "-m", "not slow", *apart, covered=True)
-    measured = ["units", "backend-jax", "backend-torch"]
+    backends = [backend_step(backend) for backend in OTHER_BACKENDS]
     return [
         *style_steps(),
         Step("units", [units]),
@@ -116,9 +125,8 @@ def everyday_steps() -> list[Step]:
         Step("build", [Command(python("tools/build_site.py"), needs=[ROOT / "tools" / "build_site.py"])]),
         Step("gate", [pytest("gate", *GATE_TESTS, "-m", "not slow")]),
         Step("pages", [pytest("pages", *PAGE_TESTS, "-m", "not slow")], after=["build"]),
-        backend_step("jax"),
-        backend_step("torch"),
-        coverage_step(measured),
+        *backends,
+        coverage_step(["units", *(step.name for step in backends)]),
     ]
 
 
@@ -126,7 +134,11 @@ def slow_steps() -> list[Step]:
     """Return the steps of `make test-slow`."""
     report = REPORTS / "mutants.xml"
     mutants = Command(python("tools/run_mutants.py", f"--junitxml={report}"), report)
-    return [Step("mutants", [mutants]), Step("slow", [pytest("slow", "tests", "-m", "slow")])]
+    return [
+        Step("mutants", [mutants]),
+        Step("slow", [pytest("slow", "tests", "-m", "slow")]),
+        *map(cells_step, OTHER_BACKENDS),
+    ]
 
 
 def choose(steps: Sequence[Step], only: str) -> list[Step]:
@@ -164,7 +176,7 @@ def closing_line(total: Outcome) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 if nothing failed, 1 if something did, 2 for an unknown step, 130 when interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--slow", action="store_true", help="what takes longer: mutants, and tests marked slow")
+    parser.add_argument("--slow", action="store_true", help="what takes longer: mutants, slow tests, other backends")
     parser.add_argument("--only", default="", help="steps, with commas; `lint` is style, spelling and the chapter lint")
     options = parser.parse_args(arguments)
     try:
