@@ -153,3 +153,21 @@ def test_gradients_refuse_a_backend_that_has_none(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
     with pytest.raises(ValueError, match="KERAS_BACKEND to be one of tensorflow, jax, torch; received numpy"):
         runtime.gradients(lambda x: ops.sum(x), np.ones(3, "float32"))
+
+
+def test_draw_gives_standard_normal_float32_arrays_in_the_order_of_their_shapes():
+    x, y = runtime.draw(np.random.default_rng(5), (200, 300), (7,))
+
+    assert (x.shape, y.shape, x.dtype, y.dtype) == ((200, 300), (7,), "float32", "float32")
+    assert abs(x.mean()) < 0.02
+    assert abs(x.std() - 1) < 0.02
+
+
+def test_draw_goes_on_where_the_generator_stands():
+    rng = np.random.default_rng(5)
+    (first,), (second,) = runtime.draw(rng, (3,)), runtime.draw(rng, (3,))
+
+    np.testing.assert_array_equal(
+        np.concatenate([first, second]), np.concatenate(runtime.draw(np.random.default_rng(5), (3,), (3,)))
+    )
+    assert not np.array_equal(first, second)

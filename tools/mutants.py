@@ -32,6 +32,7 @@ class Mutant:
 _ATTENTION = "utils.attention.scaled_dot_product_attention"
 _SOFTMAX = "utils.attention._softmax"
 _MASK = "utils.attention._apply_mask"
+_LAYER = "utils.layers.MultiHeadAttention"
 
 MUTANTS: tuple[Mutant, ...] = (
     # Chapter 1
@@ -86,4 +87,29 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("scale-forgotten", "eq-gradient", "utils.attention._default_scale", "1 / math.sqrt(key_dim)", "1.0"),
     Mutant("values-not-counted", "eq-cost", "utils.attention.attention_cost", "(key_dim + value_dim)", "key_dim"),
     Mutant("scaling-not-counted", "eq-cost", "utils.attention.attention_cost", " + num_queries * key_dim", ""),
+    # Chapter 2
+    Mutant("weights-of-any-sign", "eq-one-head", _SOFTMAX, "ops.softmax(scores, axis=-1)", "scores"),
+    Mutant("keys-as-values", "eq-multi-head", f"{_LAYER}.call", "self.value_dense(value)", "self.key_dense(value)"),
+    Mutant("scale-by-key-dim", "eq-multi-head", "utils.attention._default_scale", "math.sqrt(key_dim)", "key_dim"),
+    Mutant(
+        "mean-of-heads",
+        "eq-sum-of-heads",
+        f"{_LAYER}.call",
+        "self.output_dense(heads)",
+        "self.output_dense(heads) / self.num_heads",
+    ),
+    Mutant(
+        "values-of-key-size",
+        "eq-parameters",
+        f"{_LAYER}.build",
+        "(self.num_kv_heads, self.value_dim)",
+        "(self.num_kv_heads, self.key_dim)",
+    ),
+    Mutant(
+        "a-key-head-for-each-query-head",
+        "eq-cache",
+        f"{_LAYER}.__init__",
+        "num_heads if num_kv_heads is None else num_kv_heads",
+        "num_heads",
+    ),
 )

@@ -58,6 +58,24 @@ def prepare(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+def draw(rng: np.random.Generator, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Draw one float32 array of standard normal numbers for each shape.
+
+    Args:
+        rng: NumPy generator, as `prepare` returns it.
+        *shapes: one tuple of sizes for each array.
+
+    Returns:
+        The arrays, in the order of their shapes.
+
+    Example:
+        >>> x, y = draw(prepare(7), (2, 3), (5,))
+        >>> x.shape, y.shape, x.dtype.name
+        ((2, 3), (5,), 'float32')
+    """
+    return [rng.standard_normal(shape, dtype="float32") for shape in shapes]
+
+
 def use_full_precision() -> None:
     """Multiply float32 matrices in float32: no TF32 on NVIDIA GPUs, JAX's precision at its highest."""
     name = keras.backend.backend()
