@@ -30,7 +30,7 @@ places = [here, *here.parents, here / name]
 books = [p for p in places if (p / "tools" / "finish_set_up.py").is_file()]
 if not books and "/OWNER/" in address:
     raise LookupError(
-        "This notebook is outside the book and has no address to fetch it from. "
+        "The notebook is outside the book and has no address to fetch it from. "
         "Open it in a clone, or run `make repository URL=...` there first."
     )
 if not books:  # on Colab, or in an empty folder

@@ -1,6 +1,7 @@
 """Sphinx extension: what the book's pages need beyond the theme.
 
 - pages link to the repository only once its address is set in `_config.yml`;
+- each chapter has a button that opens its edition on Colab, once that address is set;
 - `index.html` is the front page itself, not a page that forwards to it;
 - a formula and the punctuation after it stay on one line;
 - the theme's icon script (1.5 MB to a page) is left out; `icons.css` draws the icons.
@@ -17,6 +18,8 @@ from sphinx.config import Config
 
 UNSET_OWNER = "/OWNER/"
 REPOSITORY_OPTIONS = ("use_repository_button", "use_issues_button", "use_edit_page_button", "use_source_button")
+COLAB = "https://colab.research.google.com/github/{repository}/blob/gh-pages/editions/colab/{name}.ipynb"
+GITHUB = "https://github.com/"
 ICON_SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*")
 CLOSING = re.compile(r"[.,;:!?)\]’”]+")
 REPEATED_IDS = ("exercise-content", "solution-content")
@@ -27,6 +30,33 @@ def hide_unset_repository(_app: Sphinx, config: Config) -> None:
     options = config.html_theme_options
     if UNSET_OWNER in options.get("repository_url", ""):
         options.update(dict.fromkeys(REPOSITORY_OPTIONS, False), repository_url="")
+
+
+def colab_address(repository: str, page: str) -> str:
+    """Return where Colab opens the edition of a page; nowhere, an empty string, if it has none or no address is set.
+
+    Args:
+        repository: its address; Colab opens notebooks from GitHub only.
+        page: as Sphinx names it ("chapters/01-attention").
+    """
+    folder, _, name = page.rpartition("/")
+    if folder != "chapters" or not repository.startswith(GITHUB) or UNSET_OWNER in repository:
+        return ""
+    return COLAB.format(repository=repository.removeprefix(GITHUB).strip("/"), name=name)
+
+
+def add_colab_button(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Put the button first in the row of the card "At a glance", or in a row of its own below the title."""
+    address = colab_address(app.config.html_theme_options.get("repository_url", ""), page)
+    if not address:
+        return
+    button = nodes.reference("", "Open in Colab", refuri=address, internal=False, classes=["open-in-colab"])
+    row = next((node for node in doctree.findall(nodes.paragraph) if "buttons" in node["classes"]), None)
+    if row is not None:
+        row.insert(0, [button, nodes.Text(" ")])
+    else:
+        title = next(doctree.findall(nodes.title))
+        title.parent.insert(title.parent.index(title) + 1, nodes.paragraph("", "", button, classes=["buttons"]))
 
 
 def without_icon_script(head: str) -> str:
@@ -69,6 +99,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension with Sphinx."""
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it even where comments are not loaded
     app.connect("config-inited", hide_unset_repository, priority=100)
+    app.connect("doctree-resolved", add_colab_button)
     app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("doctree-resolved", bind_punctuation)
     app.connect("html-page-context", extend_page_context)
