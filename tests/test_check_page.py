@@ -160,11 +160,51 @@ def test_page_shows_the_record_and_whether_the_chapter_has_changed_since(chapter
     )
 
 
-def test_page_shows_a_run_on_a_gpu(chapter):
-    gpu = {**record(chapter), "device": "gpu"}
-    page = render(chapter, results={"gpu": gpu})
-    assert "Not yet run on a GPU." not in page
-    assert "## On a GPU\n\nOn 2026-03-05: jax on GPU" in page
+def runs(path, *backends, device="cpu", **extra):
+    """Return a record as tools/validate.py writes it, of the chapter on backends."""
+    rows = [
+        {
+            "chapter": path.stem,
+            "backend": backend,
+            "cells": 5,
+            "compared": 3,
+            "different": number,
+            "seconds": 40 + number,
+            "reported": {"backend": backend, "device_name": f"{device}:{number}", "versions": {backend: f"9.{number}"}},
+            "sha256": count_chapter(path).sha256,
+        }
+        for number, backend in enumerate(backends)
+    ]
+    machine = {"processor": "Model 7", "cores": 3, "system": "Plan 9"}
+    envelope = {"date": "2026-04-07", "command": "python tools/validate.py --all", "machine": machine}
+    return envelope | {"versions": {"python": "3.12.9", "keras": "8.7"}, "rows": rows} | extra
+
+
+def test_page_shows_the_table_of_backends_as_the_result_file_has_it(chapter):
+    record = runs(chapter, "tensorflow", "jax", "torch")
+    page = render(chapter, results={"backends": record})
+    assert "## On three backends\n\nOn 2026-04-07, Model 7, 3 cores, Plan 9." in page
+    link = "[Of two things](../chapters/07-things.ipynb)"
+    assert f"| {link} | TensorFlow 9.0 | cpu:0 | 5 | 3 | 0 | 40 | unchanged |" in page
+    assert f"| {link} | JAX 9.1 | cpu:1 | 5 | 3 | 1 | 41 | unchanged |" in page
+    assert f"| {link} | PyTorch 9.2 | cpu:2 | 5 | 3 | 2 | 42 | unchanged |" in page
+    assert "Versions: python 3.12.9, keras 8.7." in page
+    assert "tools/validate.py" not in page, "a recorded run stands among the measured figures"
+    chapter.write_text(chapter.read_text().replace("time()", "time( )"))
+    assert "| 0 | 40 | changed |" in render(chapter, results={"backends": record})
+    assert "| 07-things | JAX 9.1 |" in check_page.render(check_page.Sources([], results={"backends": record}))
+    assert "Not yet run on the three backends." in render(chapter)
+
+
+def test_page_shows_a_run_on_a_gpu_and_what_has_not_been_run_there(chapter):
+    record = runs(chapter, "torch", device="cuda", gpu="Fake GPU 7", driver="123.45")
+    page = render(chapter, results={"gpu": record})
+    assert "## On a GPU\n\nOn 2026-04-07, Fake GPU 7, driver 123.45, Plan 9." in page
+    assert "| PyTorch 9.0 | cuda:0 | 5 | 3 | 0 | 40 | unchanged |" in page
+    assert "ot yet run on a GPU" not in page
+    record["rows"][0]["chapter"] = "06-other"
+    link = "[Of two things](../chapters/07-things.ipynb)"
+    assert f"Not yet run on a GPU: {link}." in render(chapter, results={"gpu": record})
 
 
 def test_record_counts_cells_that_differ_or_fail(chapter):
@@ -238,3 +278,12 @@ def test_committed_record_found_no_difference_and_is_on_the_page():
     gate, page = check_page.read_results().get("gate"), check_page.PAGE.read_text(encoding="utf-8")
     assert (gate is None) == ("Not recorded yet." in page)
     assert sum(entry["different"] for entry in (gate or {"chapters": []})["chapters"]) == 0
+
+
+def test_committed_runs_on_backends_found_no_difference_and_are_on_the_page():
+    found, page = check_page.read_results(), check_page.PAGE.read_text(encoding="utf-8")
+    for name, none in (("backends", "Not yet run on the three backends."), ("gpu", "Not yet run on a GPU.")):
+        assert (name not in found) == (none in page)
+        assert [row for row in found.get(name, {"rows": []})["rows"] if row["different"]] == []
+    if "backends" in found:
+        assert {row["reported"]["backend"] for row in found["backends"]["rows"]} == {"tensorflow", "jax", "torch"}

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools.chapter_counts import ChapterCounts, count_chapter
 from tools.chapters import ROOT, find_chapters
+from tools.check_page_records import backends_section, chapter_link, gate_section, gpu_section, table
 from tools.mutants import MUTANTS, Mutant
 from utils.exercises.checker import EXERCISES
 from utils.exercises.exercise import Exercise
@@ -25,6 +26,7 @@ from utils.exercises.exercise import Exercise
 PAGE = ROOT / "pages" / "generated" / "checks.md"
 RESULTS = ROOT / "data" / "results"
 REFERENCE = ROOT / "data" / "reference"
+SHOWN_APART = ("gate", "backends", "gpu")  # recorded runs of the chapters, with tables of their own
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Sources:
         mutants: the mutants of all equations.
         exercises: the exercises of all chapters.
         reference: arrays of each file of data/reference, by name without suffix.
-        results: content of each file of data/results, likewise; "gate" and "gpu" are shown.
+        results: content of each file of data/results, likewise; see SHOWN_APART.
     """
 
     chapters: Sequence[ChapterCounts]
@@ -62,31 +64,15 @@ def read_results(folder: Path = RESULTS) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; columns after the first are right-aligned where they hold numbers only.
-
-    Args:
-        header: titles of the columns.
-        rows: cells, each as long as the header.
-
-    Returns:
-        The table's lines.
-    """
-    rows = [list(row) for row in rows]
-    numeric = [all(isinstance(row[column], int) for row in rows) for column in range(len(header))]
-    rule = ["---:" if right else "---" for right in numeric]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [header, rule, *rows])
-
-
 def chapters_section(chapters: Sequence[ChapterCounts]) -> str:
     """Return what the chapters hold: cells, comparisons, equations, exercises."""
     cells = table(
         ["chapter", "code cells", "output compared", "not compared", "with a picture"],
-        [(_link(c), c.cells, c.compared, c.ignored, c.pictures) for c in chapters],
+        [(chapter_link(c), c.cells, c.compared, c.ignored, c.pictures) for c in chapters],
     )
     claims = table(
         ["chapter", "numbered equations", "of them checked", "assertions", "exercises"],
-        [(_link(c), len(c.checks), c.checked, c.assertions, c.exercises) for c in chapters],
+        [(chapter_link(c), len(c.checks), c.checked, c.assertions, c.exercises) for c in chapters],
     )
     silent = "A cell that prints nothing is compared too: it must go on printing nothing."
     return f"## The chapters, counted\n\n{cells}\n\n{silent}\n\n{claims}"
@@ -121,43 +107,14 @@ def reference_section(reference: Mapping[str, Mapping[str, np.ndarray]]) -> str:
 
 
 def measured_section(results: Mapping[str, Any]) -> str:
-    """Return where the measured figures that chapters show come from: every result that names its command."""
+    """Return where the measured figures that chapters show come from: results that name their command."""
     rows = [
         (name.replace("_", " ").replace("-", " "), result["date"], f"`{result['command']}`")
         for name, result in results.items()
-        if "command" in result
+        if "command" in result and name not in SHOWN_APART
     ]
     title = "## Measured figures"
     return f"{title}\n\n" + (table(["figures", "date", "command"], rows) if rows else "None are stored yet.")
-
-
-def record_section(record: Mapping[str, Any] | None, chapters: Sequence[ChapterCounts]) -> str:
-    """Return the last recorded run of the gate, or the sentence that there is none."""
-    title = "## The last recorded run\n\n"
-    if record is None:
-        return title + "Not recorded yet."
-    digests = {chapter.name: chapter for chapter in chapters}
-    rows = [
-        (
-            _link(digests[entry["chapter"]]) if entry["chapter"] in digests else entry["chapter"],
-            *(entry[key] for key in ("cells", "compared", "ignored", "different", "seconds")),
-            _since(entry, digests.get(entry["chapter"])),
-        )
-        for entry in record["chapters"]
-    ]
-    packages = ", ".join(f"{name} {version}" for name, version in record["packages"].items())
-    return (
-        f"{title}On {record['date']}: {record['backend']} on {record['device'].upper()}, "
-        f"Python {record['python']}, {record['platform']}; {packages}.\n\n"
-        + table(["chapter", "cells run", "compared", "not compared", "different", "seconds", "chapter since"], rows)
-    )
-
-
-def gpu_section(record: Mapping[str, Any] | None, chapters: Sequence[ChapterCounts]) -> str:
-    """Return the recorded run on a GPU, or the sentence that there has been none."""
-    if record is None:
-        return "## On a GPU\n\nNot yet run on a GPU."
-    return record_section(record, chapters).replace("## The last recorded run", "## On a GPU")
 
 
 def render(sources: Sources) -> str:
@@ -170,7 +127,8 @@ def render(sources: Sources) -> str:
         exercises_section(sources.exercises),
         reference_section(sources.reference),
         measured_section(sources.results),
-        record_section(sources.results.get("gate"), chapters),
+        gate_section(sources.results.get("gate"), chapters),
+        backends_section(sources.results.get("backends"), chapters),
         gpu_section(sources.results.get("gpu"), chapters),
     ]
     return "\n\n".join(sections) + "\n"
@@ -189,18 +147,6 @@ def _expected(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
 def _mutants_of(label: str, mutants: Sequence[Mutant]) -> str:
     """Return the names of an equation's mutants as words."""
     return ", ".join(mutant.name.replace("-", " ") for mutant in mutants if mutant.equation == label) or "none"
-
-
-def _link(chapter: ChapterCounts) -> str:
-    """Return a link to the chapter from a page in pages/."""
-    return f"[{chapter.title}](../chapters/{chapter.name}.ipynb)"
-
-
-def _since(entry: Mapping[str, Any], chapter: ChapterCounts | None) -> str:
-    """Say whether a chapter is still the file that was run."""
-    if chapter is None:
-        return "removed"
-    return "unchanged" if entry["sha256"] == chapter.sha256 else "changed"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
