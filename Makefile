@@ -37,7 +37,7 @@ serve: book ## Build the site and serve it on localhost (PORT=8000)
 test: .venv/all.stamp ## Prove everything that takes minutes: style, spelling, utils, every cell, the built pages
 	@$(PY) tools/prove.py
 
-test-slow: .venv/all.stamp ## Prove what takes longer: mutants that every checked equation must catch
+test-slow: .venv/all.stamp ## Prove what takes longer: mutants, every cell on JAX and PyTorch, editions in fresh environments
 	@$(PY) tools/prove.py --slow
 
 execute: .venv/all.stamp ## Re-run chapters from a fresh kernel and store their outputs (CH=01 for one)
