@@ -201,7 +201,7 @@ def test_page_shows_a_run_on_a_gpu_and_what_has_not_been_run_there(chapter):
     page = render(chapter, results={"gpu": record})
     assert "## On a GPU\n\nOn 2026-04-07, Fake GPU 7, driver 123.45, Plan 9." in page
     assert "| PyTorch 9.0 | cuda:0 | 5 | 3 | 0 | 40 | unchanged |" in page
-    assert "ot yet run on a GPU" not in page
+    assert "yet run on a GPU" not in page
     record["rows"][0]["chapter"] = "06-other"
     link = "[Of two things](../chapters/07-things.ipynb)"
     assert f"Not yet run on a GPU: {link}." in render(chapter, results={"gpu": record})
