@@ -78,7 +78,7 @@ def _literalinclude(converter: Converter, directive: Directive) -> str:
         text, _ = LiteralIncludeReader(str(ROOT / name), options, Config()).read()
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise EditionError(f"{{literalinclude}} of {name} cannot be read: {error}; correct its options") from error
-    shown = _listing(converter, directive, text.strip("\n"), options.get("language", "python"))
+    shown = _listing(converter, directive, textwrap.dedent(text).strip("\n"), options.get("language", "python"))
     address = converter.inline.addresses.file(name)
     source = f"[`{name}`]({address})" if address else f"`{name}`"
     member = f"`{options['pyobject']}` in " if "pyobject" in options else ""

@@ -19,6 +19,7 @@ PLACEHOLDER = "ADDRESS"
 # Read by people who have just opened a chapter, so it is short: what follows once the book is found, and where packages
 # may be missing, is in tools/finish_set_up.py. A folder `.part` is a clone that was interrupted.
 TEXT = """\
+# Set-up: find the book above this notebook, or fetch it.
 import runpy
 import subprocess
 import sys
