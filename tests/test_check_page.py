@@ -194,6 +194,8 @@ def test_page_shows_the_table_of_backends_as_the_result_file_has_it(chapter):
     assert "| 0 | 40 | changed |" in render(chapter, results={"backends": record})
     assert "| 07-things | JAX 9.1 |" in check_page.render(check_page.Sources([], results={"backends": record}))
     assert "Not yet run on the three backends." in render(chapter)
+    chapter.write_text(chapter.read_text().replace("# Of two things", "# Of two things: a subtitle"))
+    assert f"| {link} | JAX 9.1 |" in render(chapter, results={"backends": record})
 
 
 def test_page_shows_a_run_on_a_gpu_and_what_has_not_been_run_there(chapter):

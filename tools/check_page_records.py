@@ -24,9 +24,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [header, rule, *rows])
 
 
-def chapter_link(chapter: ChapterCounts) -> str:
-    """Return a link to the chapter from a page in pages/."""
-    return f"[{chapter.title}](../chapters/{chapter.name}.ipynb)"
+def chapter_link(chapter: ChapterCounts, title: str = "") -> str:
+    """Return a link to the chapter from a page in pages/, by its own title or by another."""
+    return f"[{title or chapter.title}](../chapters/{chapter.name}.ipynb)"
 
 
 def gate_section(record: Mapping[str, Any] | None, chapters: Sequence[ChapterCounts]) -> str:
@@ -99,8 +99,9 @@ def _listed(versions: Mapping[str, str]) -> str:
 
 
 def _named(entry: Mapping[str, Any], chapters: Sequence[ChapterCounts]) -> str:
-    """Return a link to the chapter that an entry is about, or its name where it is no more."""
-    return next((chapter_link(c) for c in chapters if c.name == entry["chapter"]), entry["chapter"])
+    """Return a link to the chapter that an entry is about, less its subtitle; its name where it is no more."""
+    links = (chapter_link(c, c.title.partition(":")[0]) for c in chapters if c.name == entry["chapter"])
+    return next(links, entry["chapter"])
 
 
 def _since(entry: Mapping[str, Any], chapters: Sequence[ChapterCounts]) -> str:
