@@ -23,7 +23,7 @@ export KERAS_BACKEND ?= tensorflow
 export BOOK_REQUIRE
 
 .PHONY: help book serve test test-slow execute lint format bench bench-build reference results \
-	editions repository validate validate-all validate-gpu publish record lock clean
+	editions repository validate validate-all gpu-environment validate-gpu publish record lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,11 +67,14 @@ editions: .venv/book.stamp ## Write the Colab edition of each chapter to _build/
 repository: .venv/book.stamp ## Set the repository's address everywhere (URL=https://github.com/OWNER/NAME)
 	@$(PY) tools/repository.py "$(URL)"
 
-validate: .venv/all.stamp ## Compare every cell on one Keras backend (BACKEND=tensorflow, jax or torch)
+validate: $(if $(filter torch,$(BACKEND)),.venv/torch.stamp) .venv/all.stamp ## Compare every cell on one Keras backend (BACKEND=tensorflow, jax or torch)
 	@$(PY) tools/validate.py --backend $(BACKEND)
 
 validate-all: .venv/torch.stamp .venv/all.stamp ## Compare every cell on all three backends, and print one table
 	@$(PY) tools/validate.py --all
+
+gpu-environment: .venv/all.stamp ## Add the three backends with CUDA to .venv (Linux, NVIDIA)
+	@$(PIP) "tensorflow[and-cuda]==2.21.0" "jax[cuda13]==0.10.2" $(TORCH)
 
 validate-gpu: ## Compare every cell on a GPU, with the packages that PYTHON has; record it in data/results
 	@$(PYTHON) tools/validate.py --gpu

@@ -25,16 +25,28 @@ REPORTS = ROOT / "_build" / "reports"
 COVERAGE = REPORTS / "coverage"
 LEAST_COVERAGE = 95  # per cent of the lines and branches of utils/
 TESTS = ROOT / "tests"
-PAGE_TESTS = ("tests/test_pages.py", "tests/test_browser.py")
-GATE_TESTS = (
-    "tests/test_build_site.py",
-    "tests/test_cell_code.py",
-    "tests/test_check_page.py",
-    "tests/test_execute.py",
-    "tests/test_house.py",
-    "tests/test_lint.py",
-    "tests/test_mutants.py",
-    "tests/test_prove.py",
+PAGE_TESTS = ("tests/test_pages.py", "tests/test_browser.py", "tests/test_editions_on_site.py")
+GATE_TESTS = tuple(
+    f"tests/test_{name}.py"
+    for name in (
+        "build_site",
+        "cell_code",
+        "check_page",
+        "editions",
+        "execute",
+        "front_matter",
+        "house",
+        "lint",
+        "mutants",
+        "prove",
+        "publish",
+        "repository",
+        "set_up_cell",
+        "validate",
+        "validate_command",
+        "validate_judgement",
+        "workflows",
+    )
 )
 BACKEND_TESTS = ("test_attention*.py", "test_runtime*.py")
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
