@@ -50,7 +50,7 @@ format: .venv/all.stamp ## Put code and notebooks into the house style
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: .venv/all.stamp ## Measure our operations against Keras's, both in one run
-	@$(PY) tools/bench.py
+	@$(PY) tools/bench.py && $(PY) tools/bench_layers.py
 
 bench-build: ## Time `make book` from a fresh clone and again with the environment in place
 	@$(PYTHON) tools/bench_build.py

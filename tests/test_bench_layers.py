@@ -29,7 +29,7 @@ def test_different_layers_are_refused(inputs):
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_timed_calls_compute_what_they_claim(inputs, training, compiled):
-    if compiled not in bench._modes(keras.backend.backend()):
+    if compiled not in bench.modes(keras.backend.backend()):
         compiled = False
     layers = bench_layers.make_pair(SHAPE)
     results = [bench_layers.prepare_call(layer, inputs, training, compiled)() for layer in layers]
@@ -43,7 +43,7 @@ def test_timed_calls_compute_what_they_claim(inputs, training, compiled):
 
 def test_rows_name_every_combination_once(monkeypatch):
     monkeypatch.setattr(bench_layers, "LENGTHS", (3, 5))
-    monkeypatch.setattr(bench, "_compare", lambda calls, repeats: (len(calls), repeats, 1.25))
+    monkeypatch.setattr(bench, "compare", lambda calls, repeats: (len(calls), repeats, 1.25))
     rows = list(bench_layers.measure(7))
     kinds = {(row["length"], row["pass"], row["mode"]) for row in rows}
     modes = ["eager"] if keras.backend.backend() == "torch" else ["eager", "compiled"]

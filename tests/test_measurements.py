@@ -45,7 +45,7 @@ def test_calls_take_turns_at_going_first_and_warm_up_is_not_timed(monkeypatch):
 
     monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
     calls = (lambda: call("a", [99, 99, 99, 1, 2, 6]), lambda: call("b", [99, 99, 99, 4, 6, 6]))
-    assert bench._compare(calls, repeats=3) == (2000, 6000, 3)
+    assert bench.compare(calls, repeats=3) == (2000, 6000, 3)
     assert "".join(called) == "ba" + "ab" + "ba" + "ab" + "ba" + "ab"
 
 

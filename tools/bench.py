@@ -41,10 +41,10 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
         keras_inputs = [keras.ops.convert_to_tensor(np.swapaxes(array, 1, 2).copy()) for array in drawn]
         _check_same(ours_inputs, keras_inputs)
         sides = {"native": (_ours, ours_inputs), "Keras's": (_ours_in_keras_layout, keras_inputs)}
-        modes = itertools.product(sides.items(), (False, True), _modes(keras.backend.backend()))
-        for (layout, (ours, given)), gradient, compiled in modes:
+        runs = itertools.product(sides.items(), (False, True), modes(keras.backend.backend()))
+        for (layout, (ours, given)), gradient, compiled in runs:
             calls = (_call(ours, given, gradient, compiled), _call(_keras, keras_inputs, gradient, compiled))
-            ours_ms, keras_ms, ratio = _compare(calls, repeats)
+            ours_ms, keras_ms, ratio = compare(calls, repeats)
             yield {
                 "backend": keras.backend.backend(),
                 "shape": list(shape),
@@ -90,7 +90,7 @@ def _check_same(ours_inputs: list[Any], keras_inputs: list[Any]) -> None:
             )
 
 
-def _modes(backend: str) -> tuple[bool, ...]:
+def modes(backend: str) -> tuple[bool, ...]:
     """Return whether to compile: PyTorch runs eagerly, the others both ways."""
     return (False,) if backend == "torch" else (False, True)
 
@@ -134,7 +134,7 @@ def _torch_call(function: Callable[..., Any], inputs: list[Any], gradient: bool,
     return lambda: torch.autograd.grad(function(*leaves).sum(), leaves)
 
 
-def _compare(calls: tuple[Callable[[], Any], Callable[[], Any]], repeats: int) -> tuple[float, float, float]:
+def compare(calls: tuple[Callable[[], Any], Callable[[], Any]], repeats: int) -> tuple[float, float, float]:
     """Call both in turns, each as often first as last.
 
     Returns:

@@ -37,9 +37,9 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
         array = rng.normal(size=(BATCH, length, WIDTH)).astype("float32")
         layers, inputs = make_pair(array.shape), keras.ops.convert_to_tensor(array)
         check_same(layers, inputs)
-        for training, compiled in itertools.product((False, True), bench._modes(backend)):
+        for training, compiled in itertools.product((False, True), bench.modes(backend)):
             calls = tuple(prepare_call(layer, inputs, training, compiled) for layer in layers)
-            ours_ms, keras_ms, ratio = bench._compare(calls, repeats)
+            ours_ms, keras_ms, ratio = bench.compare(calls, repeats)
             yield {
                 "backend": backend,
                 "length": length,

@@ -102,8 +102,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "values-of-key-size",
         "eq-parameters",
         f"{_LAYER}.build",
-        "(self.num_kv_heads, self.value_dim)",
-        "(self.num_kv_heads, self.key_dim)",
+        "(groups, self.value_dim)",
+        "(groups, self.key_dim)",
     ),
     Mutant(
         "a-key-head-for-each-query-head",

@@ -114,6 +114,13 @@ def backend_step(backend: str) -> Step:
     return Step(name, [test], skip=missing(backend))
 
 
+def layers_step(backend: str) -> Step:
+    """Return the tests of the layers on another Keras backend, which take minutes there."""
+    name = f"layers-{backend}"
+    files = [path.relative_to(ROOT).as_posix() for path in sorted(TESTS.glob("test_layers*.py"))]
+    return Step(name, [pytest(name, *files, KERAS_BACKEND=backend)], skip=missing(backend))
+
+
 def coverage_step(after: Sequence[str]) -> Step:
     """Return the sum of what the tests reached, on all backends, and its threshold."""
     data = {"COVERAGE_FILE": str(COVERAGE / "data")}
@@ -150,6 +157,7 @@ def slow_steps() -> list[Step]:
         Step("mutants", [mutants]),
         Step("slow", [pytest("slow", "tests", "-m", "slow")]),
         *map(cells_step, OTHER_BACKENDS),
+        *map(layers_step, OTHER_BACKENDS),
     ]
 
 

@@ -73,11 +73,13 @@ class MultiHeadAttention(AttentionSpec):
         key_shape = value_shape if key_shape is None else key_shape
         check_shapes(query_shape, value_shape, key_shape)
         self._widths = query_shape[-1], value_shape[-1], key_shape[-1]
-        self.query_dense = _projection(self, "query", "btm,m", query_shape, (self.num_heads, self.key_dim))
-        self.key_dense = _projection(self, "key", "btm,m", key_shape, (self.num_kv_heads, self.key_dim))
-        self.value_dense = _projection(self, "value", "btm,m", value_shape, (self.num_kv_heads, self.value_dim))
-        heads_shape, row = (None, self.num_heads, None, self.value_dim), self._output_shape or query_shape[-1:]
-        self.output_dense = _projection(self, "attention_output", "bhtv,hv", heads_shape, row)
+        project = functools.partial(_projection, self)
+        heads, groups = self.num_heads, self.num_kv_heads
+        self.query_dense = project("query", "btm,m", query_shape, (heads, self.key_dim))
+        self.key_dense = project("key", "btm,m", key_shape, (groups, self.key_dim))
+        self.value_dense = project("value", "btm,m", value_shape, (groups, self.value_dim))
+        mixed, row = (None, heads, None, self.value_dim), self._output_shape or query_shape[-1:]
+        self.output_dense = project("attention_output", "bhtv,hv", mixed, row)
         self._dropout_layer = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
 
     def call(
@@ -96,14 +98,18 @@ class MultiHeadAttention(AttentionSpec):
         """Return the output (B, T, d_model), with the weights (B, H, T, S) if they are asked for."""
         key = value if key is None else key
         check_shapes(query.shape, value.shape, key.shape, self._widths)
-        query = ops.swapaxes(self.query_dense(query), 1, 2)  # (B, T, H, key_dim) to (B, H, T, key_dim)
-        key = ops.swapaxes(self.key_dense(key), 1, 2)  # (B, S, G, key_dim) to (B, G, S, key_dim)
-        value = ops.swapaxes(self.value_dense(value), 1, 2)  # (B, S, G, value_dim) to (B, G, S, value_dim)
-        mask = _merge_masks((*query.shape[:3], key.shape[2]), query_mask, value_mask, key_mask, attention_mask)
-        heads, weights = scaled_dot_product_attention(query, key, value, mask, use_causal_mask=use_causal_mask)
+        # Each projection gives (B, T, heads, size); attention wants heads before tokens.
+        query = ops.swapaxes(self.query_dense(query), 1, 2)  # (B, H, T, key_dim)
+        key = ops.swapaxes(self.key_dense(key), 1, 2)  # (B, G, S, key_dim)
+        value = ops.swapaxes(self.value_dense(value), 1, 2)  # (B, G, S, value_dim)
+        given = query_mask, value_mask, key_mask, attention_mask
+        mask = _merge_masks((*query.shape[:3], key.shape[2]), *given)
+        heads, weights = scaled_dot_product_attention(
+            query, key, value, mask, use_causal_mask=use_causal_mask
+        )  # (B, H, T, value_dim), (B, H, T, S)
         if self.dropout and training:
             heads = _mix_values(self._dropout_layer(weights, training=True), value)
-        output = self.output_dense(heads)  # (B, H, T, value_dim) to (B, T, d_model)
+        output = self.output_dense(heads)  # (B, T, d_model)
         return (output, weights) if return_attention_scores else output
 
 
