@@ -7,11 +7,13 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from docutils import nodes
+from test_build_site import small_book  # noqa: F401 (a fixture)
 
 from tools import editions
 from tools.addresses import COLAB_FOLDER, PUBLISHED, Addresses, read_addresses
 from tools.chapters import ROOT, find_chapters, read_chapter
 from tools.edition_labels import book_labels
+from tools.repository import with_address
 from web import book_pages
 
 REPOSITORY = "https://github.com/ada/transformer"
@@ -34,8 +36,9 @@ def texts(tmp_path_factory):
 def page(name):
     """Return the article of a chapter's page; skip the test where the site is not built from this chapter."""
     path = HTML / "chapters" / f"{name}.html"
-    if not path.is_file() or path.stat().st_mtime < (ROOT / "chapters" / f"{name}.ipynb").stat().st_mtime:
-        pytest.skip("the site is not built from this state of the chapter: make book")
+    sources = [ROOT / "chapters" / f"{name}.ipynb", ROOT / "_config.yml", *ROOT.glob("utils/**/*.py")]
+    if not path.is_file() or path.stat().st_mtime < max(source.stat().st_mtime for source in sources):
+        pytest.skip("the site is not built from this state of the book: make book")
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("main article")
 
 
@@ -145,3 +148,19 @@ def test_a_page_without_a_card_has_the_button_below_its_title():
     assert tree[0][1]["classes"] == ["buttons"]
     book_pages.add_colab_button(FakeApp, other := section(), "pages/notation")
     assert len(other[0]) == 1
+
+
+def test_a_site_with_an_address_links_to_colab_and_to_the_repository(small_book):  # noqa: F811
+    folder, build = small_book
+    toc = folder / "_toc.yml"
+    toc.write_text(toc.read_text().replace("file: second", "file: chapters/01-one"))
+    (folder / "chapters").mkdir()
+    (folder / "second.md").rename(folder / "chapters" / "01-one.md")
+    config = folder / "_config.yml"
+    config.write_text(with_address(config.read_text(encoding="utf-8"), REPOSITORY), encoding="utf-8")
+    assert (result := build()).returncode == 0, result.stderr
+    built = BeautifulSoup((folder / "_build/html/chapters/01-one.html").read_text(encoding="utf-8"), "html.parser")
+    [button] = built.select("main article a.open-in-colab")
+    assert button["href"] == book_pages.colab_address(REPOSITORY, "chapters/01-one")
+    assert built.select(f'a[href="{REPOSITORY}"]')
+    assert "Open in Colab" not in (folder / "_build/html/index.html").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -25,11 +26,19 @@ CLOSING = re.compile(r"[.,;:!?)\]’”]+")
 REPEATED_IDS = ("exercise-content", "solution-content")
 
 
-def hide_unset_repository(_app: Sphinx, config: Config) -> None:
-    """Switch every repository button off while the repository's owner is unset."""
-    options = config.html_theme_options
-    if UNSET_OWNER in options.get("repository_url", ""):
-        options.update(dict.fromkeys(REPOSITORY_OPTIONS, False), repository_url="")
+def restore_repository(app: Sphinx, config: Config) -> None:
+    """Tell the theme the repository's address and buttons: Jupyter Book loses them where `html_theme_options` is set.
+
+    While the repository's owner is unset, no page links to it.
+    """
+    settings = yaml.safe_load(Path(app.srcdir, "_config.yml").read_text(encoding="utf-8"))
+    repository, html = settings.get("repository", {}), settings.get("html", {})
+    known = bool(repository.get("url")) and UNSET_OWNER not in repository["url"]
+    config.html_theme_options.update(
+        {option: known and html.get(option, False) for option in REPOSITORY_OPTIONS},
+        repository_url=repository["url"] if known else "",
+        repository_branch=repository.get("branch", "main"),
+    )
 
 
 def colab_address(repository: str, page: str) -> str:
@@ -98,7 +107,7 @@ def write_index(app: Sphinx, failure: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension with Sphinx."""
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it even where comments are not loaded
-    app.connect("config-inited", hide_unset_repository, priority=100)
+    app.connect("config-inited", restore_repository, priority=100)
     app.connect("doctree-resolved", add_colab_button)
     app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("doctree-resolved", bind_punctuation)
