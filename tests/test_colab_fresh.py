@@ -102,7 +102,7 @@ def environments(tmp_path_factory):
 
 @pytest.fixture(params=PYTHONS)
 def fresh(request, environments):
-    """The interpreter of a fresh environment; skips, or fails where BOOK_REQUIRE names it, if there is no such Python."""
+    """The interpreter of a fresh environment; without such a Python skip, or fail where BOOK_REQUIRE names it."""
     if environments[request.param] is None:
         name = f"python{request.param}"
         reason = f"{name} is neither on the path nor among pyenv's versions"

@@ -183,7 +183,13 @@ def test_check_leaves_code_formulas_and_prose_alone():
     assert list(problems(text)) == []
 
 
-def test_chapter_without_set_up_cell_or_number_is_refused(tmp_path, capsys):
+def test_chapter_without_set_up_cell_is_refused(tmp_path, capsys):
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# One"), new_code_cell("1")]), tmp_path / "01-one.ipynb")
+    assert editions.main(["--chapters", str(tmp_path), "--output", str(tmp_path / "colab")]) == 1
+    assert "01-one.ipynb: expected the tag `set-up` on the first code cell" in capsys.readouterr().err
+
+
+def test_chapter_without_number_is_refused(tmp_path, capsys):
     nbformat.write(new_notebook(cells=[new_markdown_cell("# One")]), tmp_path / "one.ipynb")
     assert editions.main(["--chapters", str(tmp_path), "--output", str(tmp_path / "colab")]) == 1
     assert "one.ipynb has no number; name it like 01-attention.ipynb" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from tools.addresses import Addresses
-from tools.chapters import Chapter, is_code, tags
+from tools.chapters import Chapter, tags
 from tools.edition_check import problems
 from tools.edition_citations import Citations
 from tools.edition_directives import DIRECTIVES, SOLUTION_END, SOLUTION_START, fold
@@ -15,7 +15,7 @@ from tools.edition_inline import Inline
 from tools.edition_labels import Counts, Labels, chapter_number
 from tools.edition_markdown import Converter
 from tools.edition_syntax import EditionError
-from tools.set_up_cell import TAG, set_up_text
+from tools.set_up_cell import TAG, stamp
 
 BOOK = "The Executable Transformer"
 FOLDED_TAGS = frozenset({TAG, "solution", "hide-input", "hide-cell"})
@@ -55,7 +55,14 @@ class Edition:
             cells.append(
                 new_markdown_cell("## References\n\n" + "\n".join(f"- {work}" for work in works), id="references")
             )
-        return new_notebook(cells=cells, metadata=self._metadata(), nbformat_minor=5)
+        return self._stamped(new_notebook(cells=cells, metadata=self._metadata(), nbformat_minor=5))
+
+    def _stamped(self, notebook: NotebookNode) -> NotebookNode:
+        try:
+            stamp(notebook, self.addresses.repository)
+        except LookupError as error:
+            raise EditionError(f"{self.chapter.name}: {error}") from error
+        return notebook
 
     def _heading(self) -> str:
         number, page = chapter_number(self.chapter.path), self.converter.inline.page
@@ -96,8 +103,6 @@ class Edition:
         edited.metadata = NotebookNode({"tags": tags(cell)} if tags(cell) else {})
         if FOLDED_TAGS.intersection(tags(cell)):
             edited.metadata.update(cellView="form", jupyter={"source_hidden": True})
-        if TAG in tags(cell) and is_code(cell):
-            edited.source = set_up_text(self.addresses.repository)
         return [edited, *self._caption(cell)]
 
     def _caption(self, cell: NotebookNode) -> list[NotebookNode]:

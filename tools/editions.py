@@ -30,8 +30,8 @@ def write_editions(addresses: Addresses, chapters: Path = CHAPTERS, output: Path
         output: folder of the editions; what it holds already is replaced.
 
     Raises:
-        EditionError: a chapter holds something that an edition cannot show.
-        LookupError: there is no chapter, or one has no set-up cell.
+        EditionError: a chapter holds something that an edition cannot show, or has no set-up cell.
+        LookupError: there is no chapter.
         ValueError: a chapter is not a notebook.
     """
     read = [read_chapter(path) for path in find_chapters("", chapters)]
