@@ -44,7 +44,9 @@ def test_only_what_is_missing_is_installed_and_the_rest_is_kept(machine, capsys)
     del packages["matplotlib"]
     finish_set_up.install_missing()
     [(command, kept)] = commands
-    assert command[-1] == "matplotlib>=3.8"
+    assert command[1:5] == ["-m", "pip", "install", "--quiet"]
+    assert command[5] == "--constraint"
+    assert command[7:] == ["matplotlib>=3.8"]  # and no --upgrade
     assert kept == ["numpy==2.0.2", "keras==3.10.0", "tensorflow==2.19.0"]
     assert "Installing matplotlib>=3.8" in capsys.readouterr().out
 
@@ -89,3 +91,11 @@ def test_least_versions_are_those_of_the_requirements():
     least = finish_set_up.least_versions()
     assert {*finish_set_up.IMPORTED, "tensorflow"} <= set(least)
     assert all(f"{name}>={version}" in (ROOT / "requirements.txt").read_text() for name, version in least.items())
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_only_a_book_that_was_fetched_installs_anything(monkeypatch, fetched):
+    calls = []
+    monkeypatch.setattr(finish_set_up, "install_missing", lambda: calls.append("installed"))
+    finish_set_up.finish(ROOT, fetched=fetched)
+    assert calls == ["installed"] * fetched
