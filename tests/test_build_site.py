@@ -39,6 +39,7 @@ def small_book(tmp_path):
     return tmp_path, build
 
 
+@pytest.mark.slow
 def test_build_says_where_to_look_and_drops_pages_that_left_the_book(small_book):
     folder, build = small_book
     stale = folder / "_build/html/gone.html"
@@ -55,6 +56,7 @@ def test_build_says_where_to_look_and_drops_pages_that_left_the_book(small_book)
     assert "OWNER" not in index
 
 
+@pytest.mark.slow
 def test_build_fails_on_each_warning_and_shows_nothing_else(small_book):
     folder, build = small_book
     (folder / "second.md").write_text(FRONT + "\n{eq}`eq-gone` {cite:p}`gone` {term}`gone` {ref}`gone` [](gone.md)\n")

@@ -35,6 +35,9 @@ TRIED = {
 }
 
 
+pytestmark = pytest.mark.slow  # real kernels, which have to start, hang and die
+
+
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory):
     """Run the small chapters, each on its backend; return {name: verdict} and the seconds that all took."""
