@@ -1,5 +1,6 @@
 """What the layers refuse, and how they say so: the argument, what was expected, what came, what to do."""
 
+import math
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -55,11 +56,36 @@ def divisor(name: str, value: Any, whole: int) -> int:
     return number
 
 
-def dropout_rate(value: Any) -> float:
+def dropout_rate(value: Any, name: str = "dropout") -> float:
     """Return value, refusing what is not a share of the weights."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"expected argument `dropout` to be a number from 0 to 1; received {value!r}")
+        raise ValueError(f"expected argument `{name}` to be a number from 0 to 1; received {value!r}")
     return value
+
+
+def positive_number(name: str, value: Any) -> float:
+    """Return value as a plain float, refusing what is not positive and finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"expected argument `{name}` to be positive and finite; received {value!r}")
+    return float(value)
+
+
+def head_size(d_model: int, num_heads: int) -> int:
+    """Return the width of one head, refusing a width that the heads cannot share evenly."""
+    if d_model % num_heads:
+        raise ValueError(
+            f"expected d_model to be a multiple of num_heads={num_heads}, so that all heads are equally wide; "
+            f"received d_model={d_model}. The nearest that fits is {max(1, round(d_model / num_heads)) * num_heads}."
+        )
+    return d_model // num_heads
+
+
+def check_layer_inputs(name: str, shape: Any) -> None:
+    """Raise ValueError unless a layer gets tokens as vectors of a known width."""
+    if len(shape) != 3 or shape[-1] is None:
+        raise ValueError(
+            f"expected {name} of shape (batch, length, d_model) with a known d_model; received shape {tuple(shape)}"
+        )
 
 
 def output_axes(value: Any) -> tuple[int, ...] | None:

@@ -1,0 +1,80 @@
+"""How models read token ids, masks and targets, and what they refuse because it cannot be meant."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import backend, ops
+
+
+def known_values(tensor: Any) -> np.ndarray | None:
+    """Return the numbers of a tensor, or None while a backend only traces a computation to compile it."""
+    if isinstance(tensor, keras.KerasTensor):
+        return None
+    try:
+        return ops.convert_to_numpy(tensor)
+    except (NotImplementedError, TypeError):  # TensorFlow and PyTorch; JAX
+        return None
+
+
+def checked_ids(name: str, ids: Any, size: int) -> Any:
+    """Return ids as a tensor, refusing what is not an integer array (B, T) of numbers from 0 to size - 1.
+
+    A compiled computation cannot raise this. What then happens to an id that is out of range: below 0 it counts as 0.
+    One that is too large counts as size - 1 where XLA compiles (TensorFlow's `jit_compile`, and JAX); in a graph
+    without XLA, TensorFlow raises an error of its own on a CPU.
+    """
+    ids = ops.convert_to_tensor(ids)
+    dtype = backend.standardize_dtype(ids.dtype)
+    if not backend.is_int_dtype(dtype):
+        raise ValueError(f"expected {name} to be integers; received {dtype}. Convert them with astype('int32').")
+    if len(ids.shape) != 2:
+        raise ValueError(f"expected {name} of shape (batch, length); received shape {tuple(ids.shape)}")
+    values = known_values(ids)
+    if values is None:
+        # Keras would count an id below 0 from the end, and JAX answer with NaN for one that is too large.
+        ids = ops.maximum(ids, 0)
+        return ops.minimum(ids, size - 1) if backend.backend() == "jax" else ids
+    outside = values[(values < 0) | (values >= size)]
+    if outside.size:
+        raise ValueError(
+            f"expected {name} from 0 to {size - 1}, as there are {size}; received {outside[0]}. "
+            "Use the tokeniser that the model was made for."
+        )
+    return ids
+
+
+def key_mask(attention_mask: Any, token_ids: Any) -> Any:
+    """Return a mask of keys (B, T), True or 1 where a token stands, as (B, 1, T); None stays None.
+
+    Raises:
+        ValueError: the mask has another shape than the tokens.
+    """
+    if attention_mask is None:
+        return None
+    given, expected = tuple(attention_mask.shape), tuple(token_ids.shape)
+    pairs = zip(given, expected, strict=False)
+    if len(given) != 2 or not all(None in pair or pair[0] == pair[1] for pair in pairs):
+        raise ValueError(
+            f"expected attention_mask of the shape of token_ids, {expected}, True or 1 where a token stands; "
+            f"received shape {given}"
+        )
+    return ops.cast(attention_mask, "bool")[:, None]
+
+
+def not_padding(token_ids: Any, pad_id: int | None) -> Any:
+    """Return where a token stands, (B, T); None where no id means padding."""
+    return None if pad_id is None else ops.not_equal(token_ids, pad_id)
+
+
+def check_start(target_ids: Any, start_id: int | None) -> None:
+    """Raise ValueError unless each target begins with the start token, as far as its numbers are known."""
+    if target_ids.shape[1] == 0:
+        raise ValueError("expected target_ids to hold at least the start token; received rows of length 0")
+    values = None if start_id is None else known_values(target_ids)
+    if values is not None and (values[:, 0] != start_id).any():
+        row = int((values[:, 0] != start_id).argmax())
+        raise ValueError(
+            f"expected each row of target_ids to begin with the start token {start_id}; row {row} begins with "
+            f"{values[row, 0]}. The decoder reads the target moved one place to the right, behind a start token."
+        )
