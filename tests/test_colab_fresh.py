@@ -18,7 +18,7 @@ from tools.chapters import ROOT, find_chapters
 
 pytestmark = pytest.mark.slow
 CHAPTERS = [path.name for path in find_chapters()]
-PARTS = ("tools", "utils", "data", "chapters", "requirements.txt")
+PARTS = ("tools", "utils", "data", "chapters", "requirements.txt", "requirements-fine-tuning.txt")
 PYTHONS = ("3.11", "3.13")
 KEPT = ("numpy", "keras", "tensorflow")
 SET_UP_SECONDS = 90
@@ -32,7 +32,7 @@ import nbformat
 from nbclient import NotebookClient
 
 notebook = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": "."}}).execute()
+NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": "."}}).execute()
 code = [cell for cell in notebook.cells if cell.cell_type == "code"]
 times = {key: datetime.fromisoformat(time.replace("Z", "+00:00")) for key, time in code[0].metadata.execution.items()}
 set_up = times["shell.execute_reply"] - times["iopub.status.busy"]
@@ -121,7 +121,7 @@ def run_chapter(python, notebook, folder):
     folder.mkdir()
     shutil.copy(notebook, folder)
     begun = time.monotonic()
-    report = json.loads(run([python, python.parents[1] / "run.py", notebook.name], folder, 600).splitlines()[-1])
+    report = json.loads(run([python, python.parents[1] / "run.py", notebook.name], folder, 1800).splitlines()[-1])
     print(f"{notebook.stem}: {report} in {time.monotonic() - begun:.0f} s", file=sys.stderr)
     return report
 

@@ -14,8 +14,9 @@ from broken import plain_environment, take_interrupts, wait_for
 from conftest import require_or_skip
 
 from tools import prove
-from tools.chapters import ROOT
+from tools.chapters import ROOT, find_chapters, read_chapter
 from tools.steps import Command, Outcome, Runner, Step
+from tools.validate_run import backends_of
 
 PASS, FAIL = "pass", "raise SystemExit(3)"
 
@@ -151,7 +152,7 @@ def test_everyday_steps_are_those_of_the_issue_and_every_test_file_is_in_one():
     names = [step.name for step in prove.everyday_steps()]
     expected = "style spelling chapters-lint units gate cells build pages backend-jax backend-torch coverage"
     assert sorted(names) == sorted(expected.split(" "))
-    slow = "mutants slow cells-jax cells-torch layers-jax layers-torch"
+    slow = "mutants slow cells-jax cells-torch layers-jax layers-torch real"
     assert [step.name for step in prove.slow_steps()] == slow.split(" ")
     for name in (*prove.PAGE_TESTS, *prove.GATE_TESTS):
         assert (ROOT / name).is_file(), f"{name} is named in tools/prove.py and does not exist"
@@ -184,17 +185,31 @@ def test_every_cell_is_compared_on_each_other_backend(monkeypatch):
     assert prove.cells_step("nobackend").skip.startswith("nobackend is not installed (BOOK_REQUIRE=nobackend")
     monkeypatch.setenv("BOOK_REQUIRE", "nobackend")
     assert prove.cells_step("nobackend").skip == ""
-    (everyday,) = (step.commands[0] for step in prove.everyday_steps() if step.name == "cells")
-    steps = {step.name: step.commands[0] for step in prove.slow_steps()}
-    for backend in ("jax", "torch"):
-        command = steps[f"cells-{backend}"]
-        assert command.environment["KERAS_BACKEND"] == backend
-        assert "chapters" in command.arguments
-        differing = {*map(str, command.arguments)} ^ {*map(str, everyday.arguments)}
-        assert {Path(option.removeprefix("--junitxml=")).name for option in differing} == {
-            "cells.xml",
-            f"cells-{backend}.xml",
-        }
+    everyday = chapters_of(next(step for step in prove.everyday_steps() if step.name == "cells"))
+    assert everyday == [path.relative_to(ROOT).as_posix() for path in find_chapters()]
+    for step in prove.slow_steps():
+        if step.name in ("cells-jax", "cells-torch"):
+            backend = step.name.removeprefix("cells-")
+            assert step.commands[0].environment["KERAS_BACKEND"] == backend
+            for_it = [name for name in everyday if backend in backends_of(read_chapter(ROOT / name))]
+            assert chapters_of(step) == for_it
+            assert {"chapters/01-attention.ipynb", "chapters/02-multi-head-attention.ipynb"} <= {*for_it}
+
+
+@pytest.mark.parametrize("unset", ["BOOK_DATA_DIR", "BOOK_MODEL_DIR"])
+def test_real_sentences_wait_for_all_else_and_for_their_folders(monkeypatch, tmp_path, unset):
+    monkeypatch.setenv("BOOK_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("BOOK_MODEL_DIR", str(tmp_path))
+    *others, real = prove.slow_steps()
+    assert (real.name, real.skip) == ("real", "")
+    assert list(real.after) == [step.name for step in others]
+    monkeypatch.delenv(unset)
+    assert prove.slow_steps()[-1].skip == f"{unset} is not set"
+
+
+def chapters_of(step):
+    """Return the chapters among the arguments of a step."""
+    return [argument for argument in step.commands[0].arguments if argument.endswith(".ipynb")]
 
 
 def test_spelling_has_its_exceptions_in_the_settings():

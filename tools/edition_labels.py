@@ -71,11 +71,15 @@ class Labels:
 
 
 def chapter_number(path: Path) -> int:
-    """Return the number that a chapter's file name begins with; EditionError if it has none."""
-    start = path.stem.partition("-")[0]
-    if not start.isdigit():
+    """Return the number that the site gives a chapter: its place in the reading order, whatever its file is called.
+
+    Raises:
+        EditionError: the file's name begins with no number, by which chapters are put in order.
+    """
+    if not path.stem.partition("-")[0].isdigit():
         raise EditionError(f"{path.name} has no number; name it like 01-attention.ipynb")
-    return int(start)
+    order = sorted(other.name for other in path.parent.glob("[0-9]*.ipynb"))
+    return 1 + order.index(path.name)
 
 
 def read_labels(chapters: Iterable[Chapter], root: Path = ROOT) -> Labels:

@@ -6,6 +6,10 @@ kernel, just before the cell tagged `checks:eq-...`, and expects that cell to ra
 
 from dataclasses import dataclass
 
+from tools.mutants_architecture import ARCHITECTURE_MUTANTS
+from tools.mutants_positions import POSITION_MUTANTS
+from tools.mutants_project import PROJECT_MUTANTS
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -112,4 +116,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "num_heads if num_kv_heads is None else num_kv_heads",
         "num_heads",
     ),
+    # Chapter 3
+    *(Mutant(*fields) for fields in POSITION_MUTANTS),
+    # Chapter 4
+    *(Mutant(*fields) for fields in ARCHITECTURE_MUTANTS),
+    # Chapter 8
+    *(Mutant(*fields) for fields in PROJECT_MUTANTS),
 )

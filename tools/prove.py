@@ -17,9 +17,10 @@ from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.chapters import ROOT
+from tools.chapters import ROOT, find_chapters, read_chapter
 from tools.kernels import CELL_TIMEOUT, kernel_environment
 from tools.steps import Command, Outcome, Runner, Step
+from tools.validate_run import backends_of
 
 REPORTS = ROOT / "_build" / "reports"
 COVERAGE = REPORTS / "coverage"
@@ -51,6 +52,7 @@ GATE_TESTS = tuple(
     )
 )
 BACKEND_TESTS = ("test_attention*.py", "test_runtime*.py")
+LAYER_TESTS = ("test_layers*.py", "test_positions*.py", "test_training*.py", "test_transformer*.py")
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
 
@@ -88,9 +90,11 @@ def style_steps() -> list[Step]:
 
 
 def cells(name: str, backend: str = "tensorflow") -> Command:
-    """Return the run of nbval over every cell of every chapter, chapters side by side."""
-    options = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT:g}", "chapters"]
-    if len(list((ROOT / "chapters").glob("*.ipynb"))) > 1:
+    """Return the run of nbval over every cell of every chapter that is for a backend, chapters side by side."""
+    paths = [path for path in find_chapters() if backend in backends_of(read_chapter(path))]
+    chapters = [path.relative_to(ROOT).as_posix() for path in paths]
+    options = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT:g}", *chapters]
+    if len(chapters) > 1:
         options += ["-n", "2", "--dist", "loadscope"]
     return pytest(name, *options, KERAS_BACKEND=backend)
 
@@ -108,19 +112,28 @@ def cells_step(backend: str) -> Step:
     return Step(name, [cells(name, backend)], skip=missing(backend))
 
 
+def matching_tests(patterns: Sequence[str]) -> list[str]:
+    """Return the files of tests/ that the patterns match."""
+    return [path.relative_to(ROOT).as_posix() for pattern in patterns for path in sorted(TESTS.glob(pattern))]
+
+
 def backend_step(backend: str) -> Step:
     """Return the tests of attention and runtime on another Keras backend."""
-    files = [path.relative_to(ROOT).as_posix() for pattern in BACKEND_TESTS for path in sorted(TESTS.glob(pattern))]
     name = f"backend-{backend}"
-    test = pytest(name, *(files or ["tests/test_attention.py"]), "-m", "not slow", covered=True, KERAS_BACKEND=backend)
+    test = pytest(name, *matching_tests(BACKEND_TESTS), "-m", "not slow", covered=True, KERAS_BACKEND=backend)
     return Step(name, [test], skip=missing(backend))
 
 
 def layers_step(backend: str) -> Step:
-    """Return the tests of the layers on another Keras backend, which take minutes there."""
+    """Return the tests of positions, layers and models on another Keras backend, which take minutes there."""
     name = f"layers-{backend}"
-    files = [path.relative_to(ROOT).as_posix() for path in sorted(TESTS.glob("test_layers*.py"))]
-    return Step(name, [pytest(name, *files, KERAS_BACKEND=backend)], skip=missing(backend))
+    return Step(name, [pytest(name, *matching_tests(LAYER_TESTS), KERAS_BACKEND=backend)], skip=missing(backend))
+
+
+def real_step(after: Sequence[str]) -> Step:
+    """Return the fine-tuning on real sentences, which has the machine to itself once all else has ended."""
+    unset = [name for name in ("BOOK_DATA_DIR", "BOOK_MODEL_DIR") if not os.environ.get(name)]
+    return Step("real", [Command(python("tools/measure_real.py"))], after, f"{unset[0]} is not set" if unset else "")
 
 
 def coverage_step(after: Sequence[str]) -> Step:
@@ -156,12 +169,13 @@ def slow_steps() -> list[Step]:
     """Return the steps of `make test-slow`."""
     report = REPORTS / "mutants.xml"
     mutants = Command(python("tools/run_mutants.py", f"--junitxml={report}"), report)
-    return [
+    steps = [
         Step("mutants", [mutants]),
         Step("slow", [pytest("slow", "tests", "-m", "slow")]),
         *map(cells_step, OTHER_BACKENDS),
         *map(layers_step, OTHER_BACKENDS),
     ]
+    return [*steps, real_step([step.name for step in steps])]
 
 
 def choose(steps: Sequence[Step], only: str) -> list[Step]:

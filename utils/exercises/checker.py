@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from utils.exercises import (
+    architecture,
+    architecture_counts,
+    architecture_sampling,
     attention,
     attention_further,
     attention_masks,
@@ -23,6 +26,9 @@ from utils.exercises import (
     multi_head_grouped,
     multi_head_limits,
     multi_head_parameters,
+    positions,
+    positions_relative,
+    project,
 )
 from utils.exercises.comparison import difference, same
 from utils.exercises.exercise import Exercise, Finding
@@ -31,6 +37,9 @@ from utils.exercises.trials import Outcome, reference_result, run
 _MODULES = (
     *(attention, attention_masks, attention_further),
     *(multi_head, multi_head_parameters, multi_head_attention, multi_head_cache, multi_head_grouped, multi_head_limits),
+    *(positions, positions_relative),
+    *(architecture, architecture_counts, architecture_sampling),
+    project,
 )
 EXERCISES: dict[str, Exercise] = {one.id: one for module in _MODULES for one in module.EXERCISES}
 _WIDTH = 100  # characters; a notebook does not wrap its outputs

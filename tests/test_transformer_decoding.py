@@ -1,0 +1,231 @@
+"""Writing token by token: caches change the work alone, choices follow their probabilities, bad input is named."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utils.transformer import CausalLanguageModel, Transformer
+from utils.transformer_config import TransformerConfig
+from utils.transformer_counts import writing_cost
+from utils.transformer_decoding import generate_tokens, greedy, sampler, token_probabilities, translate
+
+V = 23
+CONFIG = TransformerConfig(
+    vocabulary_size=V, d_model=12, num_layers=2, num_heads=3, intermediate_dim=17, max_length=9, start_id=1
+)
+CONFIGS = {
+    "paper": CONFIG,
+    "learned, pre-norm": dataclasses.replace(CONFIG, positions="learned", norm_first=True),
+    "output of its own": dataclasses.replace(CONFIG, tie_output=False, embedding_norm=True),
+}
+PROMPT = np.array([[5, 9, 2], [7, 7, 11]])
+SOURCE = np.array([[5, 9, 2, 14], [7, 11, 0, 0]])
+
+
+def randomised(model, seed=1):
+    rng = np.random.default_rng(seed)
+    model.set_weights([0.4 * rng.normal(size=weight.shape).astype("float32") for weight in model.weights])
+    return model
+
+
+class Recorder:
+    """A way to choose that keeps the scores it chose from."""
+
+    def __init__(self, choose=greedy):
+        self.choose, self.seen = choose, []
+
+    def __call__(self, logits):
+        self.seen.append(logits)
+        return self.choose(logits)
+
+
+def assert_same_writing(write, choosers=(lambda: greedy, lambda: sampler(np.random.default_rng(3), 0.7, 5))):
+    for make in choosers:
+        kept, again = Recorder(make()), Recorder(make())
+        texts = write(choose=kept, use_cache=True), write(choose=again, use_cache=False)
+        np.testing.assert_array_equal(*texts)
+        assert len(kept.seen) == len(again.seen) == 6
+        np.testing.assert_allclose(kept.seen, again.seen, rtol=1e-4, atol=1e-5)
+    assert len({tuple(text) for text in texts[0]}) > 1
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_language_model_writes_the_same_with_a_cache_and_without(config):
+    model = randomised(CausalLanguageModel(config))
+    assert_same_writing(lambda **options: generate_tokens(model, PROMPT, 6, **options))
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_transformer_translates_the_same_with_a_cache_and_without(config):
+    model = randomised(Transformer(config))
+    assert_same_writing(lambda **options: translate(model, SOURCE, 6, **options))
+
+
+def test_greedy_text_is_what_the_model_scores_highest_at_each_place():
+    model = randomised(CausalLanguageModel(CONFIG))
+    text = generate_tokens(model, PROMPT, 5)
+    assert text.shape == (2, 8)
+    np.testing.assert_array_equal(text[:, :3], PROMPT)
+    scores = keras.ops.convert_to_numpy(model(text[:, :-1]))
+    np.testing.assert_array_equal(scores[:, 2:].argmax(-1), text[:, 3:])
+    translator = randomised(Transformer(CONFIG))
+    target = translate(translator, SOURCE, 5)
+    assert (target[:, 0] == 1).all()
+    scores = keras.ops.convert_to_numpy(translator((SOURCE, np.where(target == 0, 4, target)[:, :-1])))
+    if (target[:, :-1] != 0).all():
+        np.testing.assert_array_equal(scores.argmax(-1), target[:, 1:])
+
+
+def test_padding_of_a_source_does_not_change_its_translation():
+    model = randomised(Transformer(CONFIG))
+    padded = np.concatenate([SOURCE, np.zeros((2, 3), "int64")], axis=1)
+    np.testing.assert_array_equal(translate(model, padded, 6), translate(model, SOURCE, 6))
+
+
+def test_rows_that_have_written_the_end_are_filled_up_and_writing_stops_when_all_have():
+    model = randomised(CausalLanguageModel(CONFIG))
+    script = iter([[4, 6], [3, 8], [5, 3], [9, 9], [9, 9]])
+    text = generate_tokens(model, PROMPT, 5, choose=lambda logits: np.array(next(script)), end_id=3)
+    np.testing.assert_array_equal(text[:, 3:], [[4, 3, 0], [6, 8, 3]])
+    assert next(script) == [9, 9]
+    without_pad = randomised(CausalLanguageModel(dataclasses.replace(CONFIG, pad_id=None)))
+    script = iter([[3, 6], [9, 8], [5, 3]])
+    text = generate_tokens(without_pad, PROMPT, 5, choose=lambda logits: np.array(next(script)), end_id=3)
+    np.testing.assert_array_equal(text[:, 3:], [[3, 3, 3], [6, 8, 3]])
+
+
+class Multiplications:
+    """Counts the multiplications of every matrix product that Keras is asked for."""
+
+    def __init__(self, monkeypatch):
+        from keras.src import ops as inner
+
+        self.total, self.products = 0, 0
+        for module in {inner, keras.ops}:
+            for name in ("matmul", "einsum"):
+                self._watch(monkeypatch, module, name)
+
+    def _watch(self, monkeypatch, module, name):
+        original = getattr(module, name)
+
+        def watched(*given):
+            self.products += 1
+            self.total += of_einsum(*given) if name == "einsum" else math.prod(given[0].shape) * given[1].shape[-1]
+            return original(*given)
+
+        monkeypatch.setattr(module, name, watched)
+
+
+def of_einsum(equation, *operands):
+    """Return the product of the sizes of all letters; an ellipsis stands for as many as the operand has more."""
+    sizes = {}
+    for letters, operand in zip(equation.split("->")[0].split(","), operands, strict=True):
+        more = len(operand.shape) - len(letters.replace("...", ""))
+        spelt = letters.replace("...", "αβγδ"[:more])
+        sizes |= dict(zip(spelt, operand.shape, strict=True))
+    return math.prod(sizes.values())
+
+
+@pytest.mark.parametrize(("prompt_length", "num_tokens"), [(1, 1), (1, 6), (3, 4)])
+@pytest.mark.parametrize("use_cache", [False, True])
+def test_cost_is_what_is_really_multiplied(monkeypatch, prompt_length, num_tokens, use_cache):
+    model = randomised(CausalLanguageModel(CONFIG))
+    counter = Multiplications(monkeypatch)
+    generate_tokens(model, PROMPT[:1, :prompt_length], num_tokens, use_cache=use_cache)
+    slots = prompt_length + num_tokens - 1
+    read = slots if use_cache else sum(range(prompt_length, slots + 1))  # tokens that pass through each layer
+    scaling = CONFIG.num_layers * read * CONFIG.d_model  # of queries, which is no matrix product
+    assert counter.total + scaling == writing_cost(CONFIG, prompt_length, num_tokens, use_cache=use_cache)
+    assert counter.products == num_tokens * (1 + 8 * CONFIG.num_layers)
+
+
+def test_a_cache_saves_more_the_longer_the_text():
+    ratios = []
+    for length in (2, 20, 200):
+        costs = [writing_cost(CONFIG, 1, length, use_cache=cached) for cached in (False, True)]
+        ratios.append(costs[0] / costs[1])
+    assert ratios[0] < ratios[1] < ratios[2]
+    assert ratios[2] > 20
+
+
+def test_probabilities_by_hand():
+    logits = np.log([[1.0, 3.0, 4.0, 2.0]])
+    np.testing.assert_allclose(token_probabilities(logits), [[0.1, 0.3, 0.4, 0.2]])
+    np.testing.assert_allclose(token_probabilities(logits, top_k=2), [[0, 3 / 7, 4 / 7, 0]])
+    np.testing.assert_allclose(token_probabilities(logits, temperature=0.5), np.array([[1, 9, 16, 4]]) / 30)
+    np.testing.assert_allclose(token_probabilities(logits, 0.5, 3), np.array([[0, 9, 16, 4]]) / 29)
+    np.testing.assert_allclose(token_probabilities([[2.0, 2.0, 2.0]], top_k=2), [[0.5, 0.5, 0]])
+    assert token_probabilities(np.float32([[1e4, -1e4]]), 1e-3).tolist() == [[1, 0]]
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.integers(0, 99), st.floats(0.05, 20), st.integers(1, 9))
+def test_probabilities_sum_to_one_keep_their_order_and_leave_top_k(seed, temperature, top_k):
+    logits = np.random.default_rng(seed).normal(size=(3, 9))
+    found = token_probabilities(logits, temperature, top_k)
+    np.testing.assert_allclose(found.sum(-1), 1)
+    assert ((found > 0).sum(-1) <= top_k).all()
+    np.testing.assert_array_equal(found.argmax(-1), logits.argmax(-1))
+    sharper = token_probabilities(logits, temperature / 2)
+    assert (sharper.max(-1) >= token_probabilities(logits, temperature).max(-1)).all()
+
+
+def test_tokens_are_drawn_as_often_as_their_probabilities_say():
+    logits = np.log(np.tile([[1.0, 3.0, 4.0, 2.0]], (20_000, 1)))
+    drawn = sampler(np.random.default_rng(0))(logits)
+    np.testing.assert_allclose(np.bincount(drawn) / len(drawn), [0.1, 0.3, 0.4, 0.2], atol=0.012)
+    again = sampler(np.random.default_rng(0))(logits)
+    np.testing.assert_array_equal(drawn, again)
+    assert set(sampler(np.random.default_rng(0), top_k=2)(logits)) == {1, 2}
+
+
+def test_the_lowest_temperatures_choose_like_greedy():
+    model = randomised(CausalLanguageModel(CONFIG))
+    cold = generate_tokens(model, PROMPT, 5, choose=sampler(np.random.default_rng(0), temperature=1e-6))
+    np.testing.assert_array_equal(cold, generate_tokens(model, PROMPT, 5))
+
+
+@pytest.mark.parametrize("temperature", [0, -1, math.inf, math.nan])
+def test_a_temperature_that_is_no_positive_number_is_refused_before_anything_is_written(temperature):
+    with pytest.raises(ValueError, match=r"expected temperature to be positive and finite; received .* with `greedy`"):
+        sampler(np.random.default_rng(0), temperature)
+
+
+@pytest.mark.parametrize("top_k", [0, -2, 1.5, True])
+def test_top_k_must_be_a_positive_integer(top_k):
+    with pytest.raises(ValueError, match="expected argument `top_k` to be an integer of at least 1"):
+        token_probabilities(np.zeros((1, 4)), top_k=top_k)
+
+
+def test_top_k_beyond_the_vocabulary_is_named():
+    with pytest.raises(ValueError, match="expected top_k of at most 4, the vocabulary; received 5"):
+        token_probabilities(np.zeros((1, 4)), top_k=5)
+
+
+def test_what_cannot_be_continued_is_named():
+    model = CausalLanguageModel(CONFIGS["learned, pre-norm"])
+    for prompt in (PROMPT[:, :0], PROMPT[0], PROMPT / 2):
+        with pytest.raises(
+            ValueError, match=r"expected prompt to be integers \(batch, length\) with at least one token"
+        ):
+            generate_tokens(model, prompt, 3)
+    with pytest.raises(ValueError, match="expected argument `num_tokens` to be an integer of at least 1; received 0"):
+        generate_tokens(model, PROMPT, 0)
+    with pytest.raises(ValueError, match=r"at most 7 tokens to write after a prompt of 3, .* 9 positions; received 8"):
+        generate_tokens(model, PROMPT, 8)
+    assert generate_tokens(model, PROMPT, 7).shape == (2, 10)
+    with pytest.raises(ValueError, match="expected token_ids from 0 to 22, as there are 23; received 23"):
+        generate_tokens(model, np.array([[23]]), 2)
+    assert generate_tokens(model, PROMPT[:0], 3).shape == (0, 6)
+
+
+def test_a_target_without_start_token_is_named():
+    model = Transformer(dataclasses.replace(CONFIG, start_id=None))
+    with pytest.raises(ValueError, match="expected start_id, the token that every target begins with"):
+        translate(model, SOURCE, 3)
+    assert (translate(model, SOURCE, 3, start_id=6)[:, 0] == 6).all()
