@@ -23,7 +23,8 @@ export KERAS_BACKEND ?= tensorflow
 export BOOK_REQUIRE
 
 .PHONY: help book serve test test-slow execute lint format bench bench-build reference results \
-	editions repository validate validate-all gpu-environment validate-gpu publish record lock clean
+	editions repository validate validate-all gpu-environment validate-gpu reviews pretrain real \
+	real-full publish record lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -78,6 +79,18 @@ gpu-environment: .venv/all.stamp ## Add the three backends with CUDA to .venv (L
 
 validate-gpu: ## Compare every cell on a GPU, with the packages that PYTHON has; record it in data/results
 	@$(PYTHON) tools/validate.py --gpu
+
+reviews: .venv/all.stamp ## Write the generated reviews to data/reviews, byte for byte the same
+	@$(PY) tools/make_reviews.py
+
+pretrain: .venv/torch.stamp .venv/all.stamp ## Train mini-bert, an hour or more; goes on where it was interrupted (BOOK_DATA_DIR, BOOK_MODEL_DIR)
+	@$(PY) tools/pretrain.py
+
+real: .venv/all.stamp ## Fine-tune on SST-2 with mini-bert and a real encoder, ten minutes (BOOK_DATA_DIR, BOOK_MODEL_DIR)
+	@$(PY) tools/measure_real.py
+
+real-full: .venv/all.stamp ## Time two recipes to one accuracy on SST-2; goes on where it was interrupted
+	@$(PY) tools/measure_time_to_accuracy.py
 
 publish: book editions ## Commit site and editions to the branch gh-pages, and push it to origin
 	@$(PY) tools/publish.py
