@@ -50,17 +50,18 @@ lint: .venv/all.stamp ## Style, spelling and the chapter lint, in seconds
 format: .venv/all.stamp ## Put code and notebooks into the house style
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: .venv/all.stamp ## Measure our operations against Keras's, both in one run
-	@$(PY) tools/bench.py && $(PY) tools/bench_layers.py
+bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a training step against other libraries', in one run
+	@$(PY) tools/bench.py && $(PY) tools/bench_layers.py && $(PY) tools/bench_encoder.py
 
 bench-build: ## Time `make book` from a fresh clone and again with the environment in place
 	@$(PYTHON) tools/bench_build.py
 
-reference: .venv/torch.stamp .venv/all.stamp ## Write PyTorch's reference values to data/reference
+reference: .venv/torch.stamp .venv/all.stamp ## Write reference values of PyTorch and transformers to data/reference
 	@$(PY) tools/reference.py
 
 results: .venv/all.stamp ## Measure what the chapters show from data/results
-	@$(PY) tools/measure_attention_cost.py
+	@$(PY) tools/measure_attention_cost.py && $(PY) tools/measure_recurrence.py && \
+		$(PY) tools/measure_reviews.py && $(PY) tools/make_reviews.py && $(PY) tools/measure_learning_curve.py
 
 editions: .venv/book.stamp ## Write the Colab edition of each chapter to _build/editions/colab
 	@$(PY) tools/editions.py

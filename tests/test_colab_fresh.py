@@ -18,7 +18,7 @@ from tools.chapters import ROOT, find_chapters
 
 pytestmark = pytest.mark.slow
 CHAPTERS = [path.name for path in find_chapters()]
-PARTS = ("tools", "utils", "data", "chapters", "requirements.txt", "requirements-fine-tuning.txt")
+PARTS = ("tools", "utils", "data", "web", "chapters", "requirements.txt", "requirements-fine-tuning.txt")
 PYTHONS = ("3.11", "3.13")
 KEPT = ("numpy", "keras", "tensorflow")
 SET_UP_SECONDS = 90

@@ -213,6 +213,7 @@ def test_the_paper_s_sizes_by_hand():
     }
     big = paper_config("big", norm_first=True)
     assert (big.d_model, big.intermediate_dim, big.num_heads, big.dropout, big.num_layers) == (1024, 4096, 16, 0.3, 6)
+    assert paper_config("base", num_layers=2).num_layers == 2
     assert sum(encoder_decoder_parameters(paper_config("big")).values()) == 214_245_376
 
 

@@ -49,7 +49,7 @@ class Sizes(NamedTuple):
 
 
 Step = Callable[[np.ndarray, np.ndarray], float]  # trains on ids (B, T) and labels (B,), returns the loss
-LEARNING_RATE = 5e-4
+LEARNING_RATE = 1e-4
 EPSILON = 1e-12
 
 

@@ -126,9 +126,11 @@ def plural(noun: str) -> str:
     """Return the plural of a thing that the reviews speak of.
 
     Example:
-        >>> [plural(noun) for noun in ("film", "gallery", "play", "watch", "encyclopedia")]
-        ['films', 'galleries', 'plays', 'watches', 'encyclopedias']
+        >>> [plural(noun) for noun in ("film", "gallery", "play", "watch", "series")]
+        ['films', 'galleries', 'plays', 'watches', 'series']
     """
+    if noun.endswith("series"):
+        return noun
     if re.search(r"[^aeiou]y$", noun):
         return noun[:-1] + "ies"
     return noun + ("es" if re.search(r"(ch|sh|s|x)$", noun) else "s")

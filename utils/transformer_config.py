@@ -117,4 +117,5 @@ def paper_config(size: str = "base", vocabulary_size: int = 37_000, **changes: A
     }
     if size not in sizes:
         raise ValueError(f'expected size to be "base" or "big", the rows of table 3; received {size!r}')
-    return TransformerConfig(vocabulary_size=vocabulary_size, num_layers=6, **(sizes[size] | changes))
+    fields = {"vocabulary_size": vocabulary_size, "num_layers": 6} | sizes[size]
+    return TransformerConfig(**(fields | changes))
