@@ -24,6 +24,7 @@ from utils import corpora
 from utils.finetuning import choose_max_length, fine_tune, load_transformers
 
 ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
+REVIEWS = ROOT / "data" / "reviews"
 KINDS = ("pre-trained (mini-bert)", "random weights", "TF-IDF + logistic regression")
 SIZES = (100, 300, 1000, 5000)
 SEEDS = (0, 1, 2)
@@ -64,10 +65,10 @@ def accuracy(kind: str, size: int, seed: int, train: corpora.Corpus, test: corpo
     return classifier.evaluate(test.texts, test.labels).accuracy
 
 
-def measure(work: Path, weights: str) -> dict[str, float]:
-    """Return {"kind/size/seed": accuracy}, going on from what `work` holds for the same weights."""
+def measure(work: Path, read: dict[str, str]) -> dict[str, float]:
+    """Return {"kind/size/seed": accuracy}, going on from what `work` holds if it was measured on the same files."""
     known = json.loads(work.read_text()) if work.is_file() else {}
-    found = known["found"] if known.get("weights") == weights else {}
+    found = known["found"] if known.get("read") == read else {}
     train, test = corpora.load("reviews", "train"), corpora.stratified_sample(corpora.load("reviews", "test"), TESTED)
     tokenizer = load_transformers().AutoTokenizer.from_pretrained(ENCODER, local_files_only=True)
     max_length = choose_max_length(tokenizer, train.texts)
@@ -75,7 +76,7 @@ def measure(work: Path, weights: str) -> dict[str, float]:
         if (name := f"{kind}/{size}/{seed}") not in found:
             found[name] = accuracy(kind, size, seed, train, test, max_length)
             work.parent.mkdir(parents=True, exist_ok=True)
-            work.write_text(json.dumps({"weights": weights, "found": found}))
+            work.write_text(json.dumps({"read": read, "found": found}))
     return found
 
 
@@ -94,14 +95,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=WORK, help="keeps figures on the way (default: in _build)")
     options = parser.parse_args(arguments)
-    weights = hashlib.sha256((ENCODER / "model.safetensors").read_bytes()).hexdigest()
+    files = {"weights": ENCODER / "model.safetensors"} | {name: REVIEWS / f"{name}.csv" for name in ("train", "test")}
+    read = {f"{name}_sha256": hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     try:
-        found = measure(options.work, weights)
+        found = measure(options.work, read)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on with the figures it has")
         return 130
     command = command_line("tools/measure_learning_curve.py", arguments or sys.argv[1:])
-    about = {"test_reviews": TESTED, "batch_size": BATCH, "weights_sha256": weights, "learning_rate": LEARNING_RATE}
+    about = {"test_reviews": TESTED, "batch_size": BATCH, **read, "learning_rate": LEARNING_RATE}
     table = rows(found)
     write_result("learning-curve", table, command, SEEDS[0], packages=FINE_TUNING_PACKAGES, seeds=list(SEEDS), **about)
     for row in table:

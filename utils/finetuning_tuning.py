@@ -16,12 +16,15 @@ from .finetuning_labels import check_pairs, check_texts, number_classes
 from .finetuning_mends import load_ktrain
 from .finetuning_models import read_config, tensorflow_folder
 from .finetuning_progress import read_progress, restore_progress, save_progress
+from .finetuning_rates import batch_losses, smoothed
 from .finetuning_schedule import bar_callback, continue_onecycle, epoch_callback, steps_of_epoch
 from .finetuning_tokens import pad_each_batch
 
+LIGHT = 0.8  # of the smoothing of the learning-rate finder: some five batches count
+
 
 class LearningRates(NamedTuple):
-    """What the learning-rate finder saw: the loss, smoothed, at ever higher rates."""
+    """What the learning-rate finder saw: the loss, lightly smoothed, at ever higher rates."""
 
     rates: np.ndarray
     losses: np.ndarray
@@ -118,21 +121,26 @@ class FineTuning:
     def find_learning_rate(self, epochs: int = 1) -> LearningRates:
         """Try ever higher learning rates, from 1e-7 to 10, with ktrain's `lr_find`; the model is afterwards as before.
 
-        Smith (2017), arXiv:1506.01186.
+        Smith (2017), arXiv:1506.01186, lets the rate rise in a straight line and watches the accuracy; ktrain, as
+        fastai, lets it rise by a constant factor and watches the loss.
 
         Args:
             epochs: over how many the rates are spread.
 
         Returns:
-            LearningRates(rates, losses, suggested).
+            LearningRates(rates, losses, suggested). What ktrain plots is averaged twice, by Keras over the epoch so
+            far and by ktrain over some fifty batches, so it lags behind; these losses are each batch's own, averaged
+            over some five.
         """
         with _temporary_files_in(self._scratch.name), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Shape of array too small")
             self.learner.lr_find(max_epochs=_whole("epochs", epochs), restore_weights_only=True, verbose=0)
         finder = self.learner.lr_finder
         self.fresh_optimizer()
-        suggested = float(finder.lrs[finder.valley(finder.lrs, finder.losses)])
-        return LearningRates(np.array(finder.lrs, float), np.array(finder.losses, float), suggested)
+        rates = np.array(finder.lrs, float)
+        steps = self.learner.train_data.nsamples() // self.batch_size
+        losses = smoothed(batch_losses(np.array(finder.losses, float), finder.beta, steps), LIGHT)
+        return LearningRates(rates, losses, float(rates[finder.valley(rates.tolist(), losses.tolist())]))
 
     def fit(
         self,

@@ -1,0 +1,40 @@
+"""The loss of each batch, taken back out of the averages that Keras and ktrain make."""
+
+import numpy as np
+import pytest
+
+from utils.finetuning_rates import batch_losses, smoothed
+
+
+@pytest.mark.parametrize("steps_per_epoch", [1, 4, 10, 25])
+def test_the_two_averages_are_undone(steps_per_epoch):
+    losses = np.random.default_rng(3).uniform(0.1, 2, 10)
+    means = np.concatenate(
+        [
+            np.cumsum(part) / np.arange(1, len(part) + 1)
+            for part in np.split(losses, range(steps_per_epoch, 10, steps_per_epoch))
+        ]
+    )
+    assert batch_losses(smoothed(means, 0.98), 0.98, steps_per_epoch) == pytest.approx(losses, abs=1e-9)
+
+
+def test_smoothing_keeps_what_is_constant_and_weighs_the_newest_most():
+    assert smoothed(np.full(5, 3.0), 0.9) == pytest.approx(3.0)
+    assert smoothed(np.array([1.0, 2.0]), 0.0) == pytest.approx([1, 2])
+    assert smoothed(np.array([0.0, 0.0, 1.0]), 0.5)[-1] == pytest.approx(4 / 7)
+
+
+def test_what_ktrain_keeps_is_smoothed_with_the_same_rule():
+    from utils.finetuning import load_ktrain
+
+    load_ktrain()
+    import tf_keras
+    from ktrain.lroptimize.lrfinder import LRFinder
+
+    model = tf_keras.Sequential([tf_keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    finder, means = LRFinder(model), [0.7, 0.5, 0.9]
+    finder.lr_mult = 1.0
+    for mean in means:
+        finder.on_batch_end(0, {"loss": mean})
+    assert finder.losses == pytest.approx(smoothed(np.array(means), finder.beta))
