@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -257,6 +258,23 @@ def test_failure_while_saving_leaves_nothing_and_keeps_what_was_there(kept):
         save_checkpoint(kept.parent / "new", Model(), Tokenizer(), {"classes": {1, 2}})
     with pytest.raises(ValueError, match="not JSON compliant"):
         save_checkpoint(kept.parent / "new", Model(), Tokenizer(), {"loss": float("nan")})
+    assert [path.name for path in kept.parent.iterdir()] == ["kept"]
+    load_checkpoint(kept, before)
+
+
+def test_what_is_replaced_comes_back_if_the_new_one_cannot_be_put_in_place(kept, monkeypatch):
+    before, move = fingerprint(kept), os.replace
+
+    def replace(source, target):
+        if Path(source).name == "draft":
+            raise KeyboardInterrupt
+        move(source, target)
+
+    monkeypatch.setattr("utils.checkpoints.os.replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(kept, Model(), Tokenizer(), {**DETAILS, "max_length": 9}, overwrite=True)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(kept.parent / "new", Model(), Tokenizer(), DETAILS)
     assert [path.name for path in kept.parent.iterdir()] == ["kept"]
     load_checkpoint(kept, before)
 

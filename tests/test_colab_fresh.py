@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from book_copies import bare_repository
 from conftest import missing_is_failure
+from test_finetuning_mends import ORDERS, check_order
 
 from tools import editions
 from tools.chapters import ROOT, find_chapters
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.slow
 CHAPTERS = [path.name for path in find_chapters()]
 PARTS = ("tools", "utils", "data", "web", "chapters", "requirements.txt", "requirements-fine-tuning.txt")
 PYTHONS = ("3.11", "3.13")
+OTHER_PYTHONS = [version for version in PYTHONS if version != "{}.{}".format(*sys.version_info)]
 KEPT = ("numpy", "keras", "tensorflow")
 SET_UP_SECONDS = 90
 # Set by make and by tests; a reader's machine has none of them.
@@ -137,6 +139,16 @@ def test_each_chapter_runs_to_the_end_in_an_empty_folder_and_changes_no_package(
         assert (folder / "the-book" / "utils").is_dir()
     assert versions(fresh, *KEPT) == before
     assert versions(fresh, "matplotlib")["matplotlib"]
+
+
+@pytest.mark.parametrize("fresh", OTHER_PYTHONS, indirect=True)
+def test_ktrain_trains_in_every_order_of_imports_on_another_python_too(fresh, tmp_path):
+    required = ["-r", ROOT / "requirements-fine-tuning.txt", "matplotlib", "jax"]
+    run([fresh, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *required], tmp_path, 900)
+    for order in ORDERS:
+        folder = tmp_path / order
+        folder.mkdir()
+        check_order(order, folder, str(fresh))
 
 
 def test_what_is_looked_for_and_absent_is_none(monkeypatch, tmp_path):

@@ -45,11 +45,11 @@ print("keras", keras.__version__, keras.backend.backend(), model.get_weights()[0
 """
 
 
-def run(code, *arguments, **environment):
-    """Run code in a fresh Python; return the finished process."""
+def run(code, *arguments, python=sys.executable, **environment):
+    """Run code in a fresh process of a Python; return the finished process."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
+        [python, "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": paths, "TF_USE_LEGACY_KERAS": "", **environment},
         capture_output=True,
         text=True,
@@ -58,18 +58,23 @@ def run(code, *arguments, **environment):
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("order", ORDERS)
-def test_ktrain_trains_whatever_was_imported_before_and_keras_3_still_works(order, tmp_path):
+def check_order(order, folder, python=sys.executable):
+    """Fine-tune with ktrain after imports in this order, then train with Keras 3 in the same process."""
     backend, before = ORDERS[order]
     code = TRAIN.format(before=before, removed="") + KERAS_3_STILL_WORKS
-    done = run(code, write_bert(tmp_path / "bert"), KERAS_BACKEND=backend)
+    done = run(code, write_bert(folder / "bert"), python=python, KERAS_BACKEND=backend)
     assert done.returncode == 0, done.stderr[-3000:]
     losses = [float(word) for word in re.search(r"^loss (.+)$", done.stdout, re.M)[1].split()]
     assert losses[-1] < 0.6 * losses[0]
     version, used, weight = re.search(r"^keras (\S+) (\S+) (\S+)$", done.stdout, re.M).groups()
     assert (version[0], used) == ("3", backend)
     assert float(weight) == 0.75  # 0 -> 0.5 -> 0.75: each step halves the distance to 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ORDERS)
+def test_ktrain_trains_whatever_was_imported_before_and_keras_3_still_works(order, tmp_path):
+    check_order(order, tmp_path)
 
 
 NEEDED = {

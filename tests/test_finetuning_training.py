@@ -1,6 +1,7 @@
 """Training repeats bit for bit, goes on after an interruption, and leaves nothing behind."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -78,6 +79,10 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(calm_bert, tmp_
         again.fit(PEAK, 3, checkpoints=part, progress=False)
     with pytest.raises(ValueError, match=r"learning_rate was 0.01, now 0.02\. Use them, or another folder"):
         again.fit(2 * PEAK, 3, checkpoints=part, resume=True, progress=False)
+    other = shutil.copytree(calm_bert, tmp_path / "other")
+    (other / "notes.txt").write_text("this is not the encoder that the training began with")
+    with pytest.raises(ValueError, match="encoder was"):
+        FineTuning(TEXTS, LABELS, other, **CHOICES).fit(PEAK, 3, checkpoints=part, resume=True, progress=False)
     resumed = again.fit(PEAK, 3, checkpoints=part, resume=True, progress=False)
     assert_same_weights(whole, resumed)
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):

@@ -70,10 +70,21 @@ def save_checkpoint(
         tokenizer.save_pretrained(draft)
         (draft / DETAILS).write_text(content, encoding="utf-8")
         write_manifest(draft)
-        if folder.exists():
-            os.replace(folder, Path(staging) / "earlier")
-        os.replace(draft, folder)
+        _put_in_place(draft, folder, Path(staging) / "earlier")
     return folder
+
+
+def _put_in_place(draft: Path, folder: Path, earlier: Path) -> None:
+    """Move a draft to its place; what was there before is put aside, and comes back if that fails."""
+    replaced = folder.exists()
+    if replaced:
+        os.replace(folder, earlier)
+    try:
+        os.replace(draft, folder)
+    except BaseException:
+        if replaced:
+            os.replace(earlier, folder)
+        raise
 
 
 def _check_place(folder: Path, overwrite: bool) -> None:

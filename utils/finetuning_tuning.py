@@ -206,7 +206,8 @@ class FineTuning:
     def _settings(self, learning_rate: float, epochs: int) -> dict[str, Any]:
         names = ("max_length", "batch_size", "seed", "pretrained", "pad_to_max_length")
         chosen = {name: getattr(self, name) for name in names}
-        return {**chosen, "learning_rate": learning_rate, "epochs": epochs, "classes": self.classes, "data": self._data}
+        read = {"classes": self.classes, "data": self._data, "encoder": _files_digest(self.folder)}
+        return {**chosen, "learning_rate": learning_rate, "epochs": epochs, **read}
 
     def classifier(self, settings: dict[str, Any] | None = None) -> Classifier:
         """Return the model as it now is, with what is needed to use it."""
@@ -231,6 +232,14 @@ def _digest(texts: Sequence[str], numbers: np.ndarray) -> str:
     """Return a short word for the training data, to tell whether a training goes on with the same."""
     joined = "\0".join(texts).encode(errors="surrogatepass") + np.asarray(numbers, "int64").tobytes()
     return hashlib.sha256(joined).hexdigest()[:16]
+
+
+def _files_digest(folder: Path) -> str:
+    """Return a short word for the files of an encoder, to tell whether a training goes on with the same."""
+    found = hashlib.sha256()
+    for path in sorted(each for each in folder.iterdir() if each.is_file()):
+        found.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()[:16]
 
 
 def _whole(name: str, value: int) -> int:
