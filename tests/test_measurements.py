@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tools import bench, measure_attention_cost
+from tools import bench, measure_attention_cost, measure_learning_curve
+from tools.measure_time_to_accuracy import turns_to
 
 
 def test_slope_of_a_power_law_is_its_exponent():
@@ -69,3 +70,21 @@ def test_timed_calls_compute_what_they_claim(gradient):
     for ours, theirs in zip(*found, strict=True):
         assert ours.shape == (2, 3, 5, 7)
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_target_counts_as_reached_when_it_was_met_twice_running():
+    assert turns_to([0.8, 0.86, 0.84, 0.85, 0.87], 0.85) == 5
+    assert turns_to([0.9, 0.9], 0.85) == 2
+    assert turns_to([0.9, 0.8, 0.9], 0.85) is None
+    assert turns_to([], 0.85) is None
+
+
+def test_a_learning_curve_goes_on_only_with_figures_of_the_same_files(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(measure_learning_curve, "SIZES", (100,))
+    monkeypatch.setattr(measure_learning_curve, "accuracy", lambda *call: asked.append(call[:3]) or len(asked) / 10)
+    first = measure_learning_curve.measure(tmp_path / "kept.json", {"train_sha256": "a"})
+    assert len(asked) == len(first) == 9
+    assert measure_learning_curve.measure(tmp_path / "kept.json", {"train_sha256": "a"}) == first
+    assert len(asked) == 9
+    assert measure_learning_curve.measure(tmp_path / "kept.json", {"train_sha256": "b"}) != first
