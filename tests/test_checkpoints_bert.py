@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from tools import reference
 from utils import wordpiece
-from utils.checkpoints_bert import FAMILIES, load_bert, pytorch_name
+from utils.checkpoints_bert import FAMILIES, load_bert, pytorch_name, write_bert_files
 from utils.reference import reference_cases
 
 STORED = reference_cases(reference.FOLDER / "bert.npz")
@@ -191,6 +191,18 @@ def test_files_that_are_missing_or_broken_are_named(tmp_path):
         load_bert(folder)
     with pytest.raises(ValueError, match=r"one array named \[...\]embeddings.word_embeddings.weight .* found 0"):
         load_bert(write(folder, "bert", {"encoder.weight": np.ones(3, "float32")}))
+
+
+def test_a_stored_model_is_written_as_the_library_writes_it(tmp_path):
+    write(tmp_path / "by hand", "bert")
+    (tmp_path / "written").mkdir()
+    write_bert_files(STORED["bert"], tmp_path / "written")
+    assert json.loads((tmp_path / "written" / "config.json").read_text()) == settings("bert")
+    assert sorted(os.listdir(tmp_path / "written")) == sorted(os.listdir(tmp_path / "by hand"))
+    encoder, tokenizer = load_bert(tmp_path / "written")
+    assert tokenizer.get_vocab_size() == encoder.config.vocabulary_size == 17
+    for got, want in zip(hidden_states(encoder, "bert"), STORED["bert"]["hidden_states"], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
 def test_load_bert_is_found_where_checkpoints_are():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils import corpora
-from utils.corpora_sentences import SPECIAL, sentence_rows
+from utils.corpora_sentences import SPECIAL, sentence_rows, unseen_pairs
 
 
 def words(row, vocabulary):
@@ -43,3 +43,12 @@ def test_the_books_reviews_give_enough_different_sentences():
 def test_texts_without_such_a_sentence_are_named():
     with pytest.raises(ValueError, match="expected a sentence of 4 to 10 tokens, each in 5 sentences; found none"):
         sentence_rows(["Too short."])
+
+
+def test_pairs_of_words_are_compared_whatever_stands_around_them():
+    known = np.array([[1, 7, 8, 9, 2, 0], [1, 9, 7, 2, 0, 0]])
+    assert unseen_pairs(known, known) == 0
+    assert unseen_pairs([[8, 9, 7]], known) == 0
+    assert unseen_pairs([[1, 8, 7, 2], [1, 7, 8, 9, 2]], known) == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="expected rows with at least two words side by side; received none"):
+        unseen_pairs([[1, 7, 2]], known)

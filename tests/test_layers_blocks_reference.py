@@ -6,7 +6,7 @@ from naive_blocks import numbers, slopes_of
 
 from tools import reference
 from utils.layers_blocks import DecoderLayer, EncoderLayer
-from utils.layers_torch import load_torch_layer, split_heads
+from utils.layers_torch import gap_to_torch, largest_gap, load_torch_layer, split_heads
 from utils.reference import reference_cases
 
 NAME = "encoder-decoder"
@@ -140,3 +140,24 @@ def test_weights_that_do_not_fit_are_named_and_change_nothing():
 def test_torch_still_says_the_same_of_layers(require):
     require("torch")
     assert reference.differences(NAME) == []
+
+
+@pytest.mark.parametrize("case", [case for case in OPTIONS if case.endswith("_norm")])
+def test_the_gap_to_torch_is_small_and_grows_with_another_option_or_mask_or_gradient(case):
+    kind = DecoderLayer if case.startswith("decoder") else EncoderLayer
+    found, options = STORED[case], OPTIONS[case]
+    assert gap_to_torch(kind(H, WIDE, **options), found) < 1e-5
+    assert gap_to_torch(kind(H, WIDE, **(options | {"norm_first": not options.get("norm_first")})), found) > 1e-2
+    padding = "memory_key_padding_mask" if kind is DecoderLayer else "src_key_padding_mask"
+    for name in (padding, "grad.linear1.bias", "grad.source"):
+        changed = ~found[name] if found[name].dtype == bool else found[name] + 0.01 * np.abs(found[name]).max()
+        assert gap_to_torch(kind(H, WIDE, **options), found | {name: changed}) > 1e-3
+
+
+def test_the_largest_gap_is_a_share_of_large_numbers_and_refuses_other_shapes():
+    assert largest_gap([np.array([1.0, 2.5]), np.array([30.0])], [np.array([1.0, 2.0]), np.array([40.0])]) == 0.25
+    assert largest_gap([np.array([0.5])], [np.array([0.25])]) == 0.25
+    with pytest.raises(ValueError, match=r"expected an array of shape \(2,\); received \(1,\)"):
+        largest_gap([np.ones(1)], [np.ones(2)])
+    with pytest.raises(ValueError, match="zip"):
+        largest_gap([np.ones(1)], [])

@@ -7,7 +7,7 @@ from keras import ops
 
 from tools import reference
 from utils.layers_blocks import EncoderLayer
-from utils.layers_gradients import weight_gradients
+from utils.layers_gradients import gradient_norms, weight_gradients
 from utils.reference import reference_cases
 
 STORED = reference_cases(reference.FOLDER / "layer-norm.npz")
@@ -56,3 +56,18 @@ def test_weights_keep_their_values():
     weight_gradients(norm, lambda call: ops.sum(call(STORED["usual"]["x"])))
     for one, other in zip(before, norm.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_gradient_norms_are_those_of_the_weights_whose_paths_end_so():
+    model = keras.Sequential([keras.layers.Dense(3, name="wide"), keras.layers.Dense(2, name="narrow")])
+    x = np.array([[1.0, 2.0], [3.0, 5.0]], "float32")
+    model.build(x.shape)
+
+    def loss(call):
+        return ops.sum(ops.square(call(x)))
+
+    of_wide, of_wide_bias, of_narrow, _ = (np.linalg.norm(slope) for slope in weight_gradients(model, loss))
+    np.testing.assert_allclose(gradient_norms(model, loss, "kernel"), [of_wide, of_narrow], rtol=1e-6)
+    np.testing.assert_allclose(gradient_norms(model, loss, "wide/bias"), [of_wide_bias], rtol=1e-6)
+    with pytest.raises(ValueError, match=f"path ends with 'kernels'; found none in {model.name}"):
+        gradient_norms(model, loss, "kernels")

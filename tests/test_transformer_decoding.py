@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from utils.transformer import CausalLanguageModel, Transformer
 from utils.transformer_config import TransformerConfig
 from utils.transformer_counts import writing_cost
-from utils.transformer_decoding import generate_tokens, greedy, sampler, token_probabilities, translate
+from utils.transformer_decoding import (
+    count_reads,
+    generate_tokens,
+    greedy,
+    sampler,
+    token_probabilities,
+    translate,
+)
 
 V = 23
 CONFIG = TransformerConfig(
@@ -64,6 +71,20 @@ def test_a_language_model_writes_the_same_with_a_cache_and_without(config):
 def test_a_transformer_translates_the_same_with_a_cache_and_without(config):
     model = randomised(Transformer(config))
     assert_same_writing(lambda **options: translate(model, SOURCE, 6, **options))
+
+
+@pytest.mark.parametrize(("prompt_length", "num_tokens"), [(1, 1), (1, 6), (3, 4)])
+def test_tokens_read_are_counted_and_the_model_is_left_as_it_was(prompt_length, num_tokens):
+    model = randomised(CausalLanguageModel(CONFIG))
+    prompt, expected = PROMPT[:, :prompt_length], generate_tokens(model, PROMPT[:, :prompt_length], num_tokens)
+    again = sum(range(prompt_length, prompt_length + num_tokens))
+    for use_cache, reads in ((True, prompt_length + num_tokens - 1), (False, again)):
+        text, counted = count_reads(model, prompt, num_tokens, use_cache=use_cache)
+        np.testing.assert_array_equal(text, expected)
+        assert counted == reads
+    with pytest.raises(ValueError, match="expected argument `num_tokens`"):
+        count_reads(model, prompt, 0, use_cache=True)
+    assert "call" not in vars(model.encoder.embedding)
 
 
 def test_greedy_text_is_what_the_model_scores_highest_at_each_place():

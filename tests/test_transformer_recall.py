@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from tools import measure_recurrence, results
-from utils.transformer_recall import KINDS, LETTERS, recall_accuracy, recall_model, recall_sequences
+from utils.transformer_recall import (
+    KINDS,
+    LETTERS,
+    median_accuracies,
+    recall_accuracy,
+    recall_model,
+    recall_sequences,
+)
 
 
 def test_the_answer_is_the_first_token_and_stands_nowhere_else():
@@ -46,6 +53,13 @@ def test_every_model_distance_and_seed_has_a_row(monkeypatch):
         (2, "Transformer", 1, 0.2),
     ]
     assert len(rows) == 8
+
+
+def test_medians_are_taken_over_seeds_for_each_model_and_distance():
+    shares = {("LSTM", 16): (0.9, 0.1, 0.5), ("LSTM", 8): (1.0, 0.7, 0.8), ("Transformer", 8): (0.2, 0.3, 0.4)}
+    shares["Transformer", 16] = (0.6, 0.6, 0.1)
+    rows = [{"model": m, "distance": d, "accuracy": share} for (m, d), found in shares.items() for share in found]
+    assert median_accuracies(rows) == ([8, 16], {"LSTM": [0.8, 0.5], "Transformer": [0.3, 0.6]})
 
 
 def test_the_program_refuses_a_distance_of_zero_and_writes_nothing_when_interrupted(monkeypatch, capsys):

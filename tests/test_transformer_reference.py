@@ -11,7 +11,7 @@ from tools import reference
 from utils.reference import reference_cases
 from utils.transformer import Transformer
 from utils.transformer_config import TransformerConfig
-from utils.transformer_torch import load_torch_transformer
+from utils.transformer_torch import gap_to_torch_transformer, load_torch_transformer
 
 STORED = reference_cases(reference.FOLDER / "encoder-decoder.npz")
 CASES = ["transformer_post_norm", "transformer_pre_norm"]
@@ -107,3 +107,17 @@ def test_models_that_differ_from_that_of_torch_are_refused():
         load_torch_transformer(Transformer(dataclasses.replace(CONFIG, final_norm=False)), arrays)
     with pytest.raises(ValueError, match="expected 3 layers of the encoder, as ours has; received 2"):
         load_torch_transformer(Transformer(dataclasses.replace(CONFIG, num_layers=3)), arrays)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_gap_to_torch_is_small_and_grows_with_another_option_or_mask_or_gradient(case):
+    found, first = STORED[case], "pre_norm" in case
+    assert gap_to_torch_transformer(found, H, norm_first=first) < 1e-5
+    assert gap_to_torch_transformer(found, H, norm_first=not first) > 1e-2
+    assert gap_to_torch_transformer(found, 2, norm_first=first) > 1e-2
+    for part in ("src", "tgt", "memory"):
+        open_mask = {f"{part}_key_padding_mask": found[f"{part}_key_padding_mask"] & False}
+        assert gap_to_torch_transformer(found | open_mask, H, norm_first=first) > 1e-3
+    for name in ("grad.target", "grad.decoder.layers.1.linear2.weight"):
+        changed = {name: found[name] + 0.01 * np.abs(found[name]).max()}
+        assert gap_to_torch_transformer(found | changed, H, norm_first=first) > 1e-3

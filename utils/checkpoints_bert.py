@@ -6,6 +6,7 @@ PyTorch are needed.
 """
 
 import json
+import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from tokenizers import Tokenizer
 from utils import wordpiece
 from utils.layers_blocks import EncoderLayer
 from utils.layers_torch import set_all_weights, split_heads
+from utils.reference import arrays_under
 from utils.transformer import Encoder
 from utils.transformer_config import TransformerConfig
 
@@ -92,6 +94,34 @@ def load_bert(folder: str | Path, **kwargs: Any) -> tuple[Encoder, Tokenizer]:
         planned += _planned_layer(block, arrays, f"{family.layer}{at}.", family.parts)
     set_all_weights(planned, str(arrays.path.name))
     return encoder, _tokenizer_of(folder)
+
+
+def write_bert_files(case: Mapping[str, np.ndarray], folder: str | Path) -> None:
+    """Write a stored BERT as Hugging Face's library writes it: settings, weights, and a vocabulary of its size.
+
+    Args:
+        case: "bert" of `data/reference/bert.npz`: its settings and weights under "setting." and "weight.".
+        folder: where to write; it exists.
+
+    Example:
+        >>> from utils.reference import reference_cases
+        >>> import tempfile
+        >>> stored = reference_cases(Path(__file__).parents[1] / "data" / "reference" / "bert.npz")["bert"]
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     write_bert_files(stored, name)
+        ...     encoder, tokenizer = load_bert(name)
+        >>> encoder.config.num_layers, tokenizer.get_vocab_size()
+        (2, 17)
+    """
+    from safetensors.numpy import save_file
+
+    settings = {"model_type": "bert", "hidden_act": "gelu", "layer_norm_eps": 1e-12}
+    settings |= {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
+    settings |= {name: array.item() for name, array in arrays_under(case, "setting.").items()}
+    (Path(folder) / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    save_file(arrays_under(case, "weight."), Path(folder) / "model.safetensors")
+    letters = string.ascii_lowercase[: settings["vocab_size"] - len(wordpiece.SPECIAL_TOKENS)]
+    wordpiece.save(wordpiece.build([*wordpiece.SPECIAL_TOKENS, *letters]), folder)
 
 
 class BertArrays:

@@ -1,8 +1,9 @@
 """Short sentences as rows of numbers: what a small language model can learn from in a minute."""
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -46,3 +47,29 @@ def sentence_rows(
     for row, each in zip(rows, kept, strict=True):
         row[: len(each) + 2] = [1, *(number[word] for word in each), 2]
     return rows, vocabulary
+
+
+def unseen_pairs(rows: Iterable[Iterable[int]], known: Iterable[Iterable[int]]) -> float:
+    """Return the share of neighbouring words that stand side by side in none of the known rows, from 0 to 1.
+
+    Args:
+        rows: token ids, as `sentence_rows` numbers them; those of SPECIAL are left out first.
+        known: rows likewise.
+
+    Raises:
+        ValueError: the rows hold no pair of words.
+
+    Example:
+        >>> unseen_pairs([[1, 5, 6, 7, 2]], known=[[1, 4, 5, 6, 2, 0]])  # 6, 7 is new
+        0.5
+    """
+    seen = set(_pairs_of_words(known))
+    unseen = [pair not in seen for pair in _pairs_of_words(rows)]
+    if not unseen:
+        raise ValueError("expected rows with at least two words side by side; received none")
+    return float(np.mean(unseen))
+
+
+def _pairs_of_words(rows: Iterable[Iterable[int]]) -> Iterator[tuple[int, int]]:
+    for row in rows:
+        yield from itertools.pairwise(int(at) for at in row if at >= len(SPECIAL))

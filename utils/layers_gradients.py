@@ -43,3 +43,31 @@ def weight_gradients(layer: keras.Layer, loss: Callable[..., Any], *arrays: np.n
         return loss(call, *inputs)
 
     return runtime.gradients(scalar, *arrays, *weights)
+
+
+def gradient_norms(layer: keras.Layer, loss: Callable[..., Any], ending: str) -> np.ndarray:
+    """Return how long a loss's gradients are for the trainable weights whose paths end alike.
+
+    Args:
+        layer: built; its weights keep their values.
+        loss: called as loss(call), as in `weight_gradients`.
+        ending: of the paths, for instance "feed_forward/output/kernel".
+
+    Returns:
+        The Euclidean length of each such gradient, in the order of `layer.trainable_variables`.
+
+    Raises:
+        ValueError: no weight's path ends so; or as `runtime.gradients`.
+
+    Example:
+        >>> dense = keras.layers.Dense(1)
+        >>> dense.build((None, 2))
+        >>> x = np.array([[3.0, 4.0]], "float32")
+        >>> gradient_norms(dense, lambda call: ops.sum(call(x)), "kernel").tolist()
+        [5.0]
+    """
+    wanted = [variable.path.endswith(ending) for variable in layer.trainable_variables]
+    if not any(wanted):
+        raise ValueError(f"expected a trainable weight whose path ends with {ending!r}; found none in {layer.name}")
+    slopes = weight_gradients(layer, loss)
+    return np.array([np.linalg.norm(slope) for slope, counts in zip(slopes, wanted, strict=True) if counts])

@@ -4,13 +4,17 @@ Nothing here imports PyTorch. Where it is installed, a layer hands over its weig
 `{name: tensor.numpy() for name, tensor in layer.state_dict().items()}`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from utils.layers import MultiHeadAttention
 from utils.layers_blocks import DecoderLayer, EncoderLayer
+from utils.layers_gradients import weight_gradients
+from utils.reference import arrays_under
 
 # Ours to theirs. A decoder layer of PyTorch has one more attention, and so one more normalisation.
 _ENCODER = {"attention": "self_attn", "attention_norm": "norm1", "feed_forward_norm": "norm2"}
@@ -55,6 +59,63 @@ def load_torch_norm(norm: keras.layers.LayerNormalization, arrays: Mapping[str, 
         ValueError: an array is missing or has another shape than expected.
     """
     set_all_weights([(norm, _scale_and_shift(norm, arrays, prefix))], prefix)
+
+
+def gap_to_torch(layer: EncoderLayer | DecoderLayer, case: Mapping[str, np.ndarray]) -> float:
+    """Give a layer PyTorch's weights, and return how far its output and its gradients are from PyTorch's.
+
+    Compared are the output and the gradients, of the output's sum weighted by the case's `cotangent`, for all inputs
+    and all weights.
+
+    Args:
+        layer: not yet built, with the options of PyTorch's layer. It is left with gradients for weights.
+        case: of `data/reference/encoder-decoder.npz`, with a mask of padded keys.
+
+    Returns:
+        The largest gap, as `largest_gap` measures it.
+
+    Raises:
+        ValueError: as `load_torch_layer`.
+    """
+    decodes = isinstance(layer, DecoderLayer)
+    names = ("target", "source") if decodes else ("source",)
+    padding = case["memory_key_padding_mask" if decodes else "src_key_padding_mask"]
+    masks = {"memory_mask" if decodes else "attention_mask": ~padding[:, None]}  # PyTorch's says who may not
+    inputs = [case[name] for name in names]
+    layer.build(*(array.shape for array in inputs))
+    load_torch_layer(layer, arrays_under(case, "parameter."))
+
+    def loss(call: Any, *given: Any) -> Any:
+        return ops.sum(ops.multiply(call(*given, **masks), case["cotangent"]))
+
+    found = [layer(*inputs, **masks), *weight_gradients(layer, loss, *inputs)]
+    slopes = arrays_under(case, "grad.")
+    load_torch_layer(layer, slopes)  # as if they were weights, into our order
+    wanted = [case["output"], *(slopes[name] for name in names)]
+    return largest_gap(found, [*wanted, *layer.trainable_variables])
+
+
+def largest_gap(found: Iterable[Any], expected: Iterable[Any]) -> float:
+    """Return the largest gap between arrays, as a share of an array's largest number, or of 1 where that is larger.
+
+    Args:
+        found: arrays, tensors or variables.
+        expected: as many, of the same shapes.
+
+    Raises:
+        ValueError: their numbers differ, or the shapes of a pair.
+
+    Example:
+        >>> largest_gap([[0.5, 2.0]], [[0.0, 4.0]])
+        0.5
+    """
+    gaps = []
+    for one, other in zip(found, expected, strict=True):
+        one, other = ops.convert_to_numpy(one), ops.convert_to_numpy(other)
+        if one.shape != other.shape:
+            raise ValueError(f"expected an array of shape {other.shape}; received {one.shape}")
+        gaps.append(np.abs(one - other).max() / max(1, np.abs(other).max()))
+    return float(max(gaps))
 
 
 def split_heads(matrix: np.ndarray, num_heads: int) -> np.ndarray:

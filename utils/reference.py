@@ -1,5 +1,6 @@
 """Values that another library computed once, as the chapters read them: `data/reference/*.npz`, case by case."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,3 +27,17 @@ def reference_cases(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
             if case != "meta":
                 cases.setdefault(case, {})[array] = stored[name]
     return cases
+
+
+def arrays_under(case: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a case whose names begin with a prefix, named without it.
+
+    Args:
+        case: one of those that `reference_cases` returns.
+        prefix: for instance "parameter." or "grad.".
+
+    Example:
+        >>> sorted(arrays_under({"output": np.ones(2), "grad.source": np.zeros(2)}, "grad."))
+        ['source']
+    """
+    return {name.removeprefix(prefix): array for name, array in case.items() if name.startswith(prefix)}

@@ -126,6 +126,35 @@ def generate_tokens(
     return _extend_by_choice(last_logits, ids, num_tokens, choose, end_id, model.config.pad_id)
 
 
+def count_reads(model: CausalLanguageModel, prompt: Any, num_tokens: int, *, use_cache: bool) -> tuple[np.ndarray, int]:
+    """Continue a prompt with the most probable tokens, and count how many tokens the model read for it.
+
+    Args:
+        model: a decoder-only model.
+        prompt: as in `generate_tokens`.
+        num_tokens: how many to add.
+        use_cache: as in `generate_tokens`.
+
+    Returns:
+        (text, reads): what `generate_tokens` returns, and how many tokens of a row its calls embedded, all together.
+
+    Raises:
+        ValueError: as `generate_tokens`.
+    """
+    embedding, lengths = model.encoder.embedding, []
+
+    def counting(token_ids: Any, *others: Any, **options: Any) -> Any:
+        lengths.append(token_ids.shape[1])
+        return type(embedding).call(embedding, token_ids, *others, **options)
+
+    embedding.call = counting
+    try:
+        text = generate_tokens(model, prompt, num_tokens, use_cache=use_cache)
+    finally:
+        del embedding.call
+    return text, sum(lengths)
+
+
 def translate(
     model: Transformer,
     source_ids: Any,

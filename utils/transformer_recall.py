@@ -3,6 +3,7 @@
 Used to compare attention with recurrence: Vaswani et al. (2017), arXiv:1706.03762, section 4.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -80,6 +81,27 @@ def recall_accuracy(model: keras.Model, rng: np.random.Generator, distance: int,
     token_ids, answers = recall_sequences(rng, 512, distance)
     logits = keras.ops.convert_to_numpy(model(token_ids, training=False))
     return float(np.mean(logits.argmax(axis=-1) == answers))
+
+
+def median_accuracies(rows: Iterable[Mapping[str, Any]]) -> tuple[list[int], dict[str, list[float]]]:
+    """Sum up what `tools/measure_recurrence.py` measured: the median over seeds.
+
+    Args:
+        rows: each with "model", "distance" and "accuracy".
+
+    Returns:
+        (distances, medians): the distances in rising order, and for each kind of model its accuracy at each of them.
+
+    Example:
+        >>> rows = [{"model": "LSTM", "distance": 8, "accuracy": share} for share in (0.5, 0.75, 1.0)]
+        >>> median_accuracies(rows)
+        ([8], {'LSTM': [0.75]})
+    """
+    measured: dict[str, dict[int, list[float]]] = {}
+    for row in rows:
+        measured.setdefault(row["model"], {}).setdefault(row["distance"], []).append(row["accuracy"])
+    distances = sorted({distance for found in measured.values() for distance in found})
+    return distances, {kind: [float(np.median(found[at])) for at in distances] for kind, found in measured.items()}
 
 
 def _last_vector_of_lstm(token_ids: Any) -> Any:

@@ -1,11 +1,17 @@
 """Weights of `torch.nn.Transformer` for ours, as plain arrays; nothing here imports PyTorch."""
 
 from collections.abc import Mapping
+from typing import Any
 
+import keras
 import numpy as np
+from keras import ops
 
-from utils.layers_torch import load_torch_layer, load_torch_norm
+from utils.layers_gradients import weight_gradients
+from utils.layers_torch import largest_gap, load_torch_layer, load_torch_norm
+from utils.reference import arrays_under
 from utils.transformer import Transformer
+from utils.transformer_config import TransformerConfig
 
 
 def load_torch_transformer(model: Transformer, arrays: Mapping[str, np.ndarray]) -> None:
@@ -32,3 +38,63 @@ def load_torch_transformer(model: Transformer, arrays: Mapping[str, np.ndarray])
         for at, block in enumerate(stack.blocks):
             load_torch_layer(block, arrays, f"{part}.layers.{at}.")
         load_torch_norm(stack.final_norm, arrays, f"{part}.norm.")
+
+
+def gap_to_torch_transformer(case: Mapping[str, np.ndarray], num_heads: int, **choices: Any) -> float:
+    """Give our two stacks PyTorch's weights, and return how far their output and gradients are from PyTorch's.
+
+    PyTorch's has no embeddings: each of its input vectors becomes the row of a token of its own, after token 0. The
+    gradients for the inputs are then those for the two tables.
+
+    Args:
+        case: of `data/reference/encoder-decoder.npz`, a whole `torch.nn.Transformer` with all masks.
+        num_heads: of each attention; PyTorch's weights do not tell.
+        **choices: other fields of `TransformerConfig`, such as norm_first.
+
+    Returns:
+        The largest gap, as `utils.layers_torch.largest_gap` measures it.
+
+    Raises:
+        ValueError: as `load_torch_transformer`.
+    """
+    stacks = _Stacks(case, num_heads, choices)
+    ids = [1 + np.arange(case[side][..., 0].size).reshape(case[side].shape[:2]) for side in ("source", "target")]
+    stacks.load(arrays_under(case, "parameter."), case)
+
+    def loss(call: Any) -> Any:
+        return ops.sum(ops.multiply(call(*ids), case["cotangent"]))
+
+    found = [stacks(*ids), *weight_gradients(stacks, loss)]
+    slopes = arrays_under(case, "grad.")
+    stacks.load(slopes, slopes)  # as if they were weights: so they come into our order
+    return largest_gap(found, [case["output"], *stacks.trainable_variables])
+
+
+class _Stacks(keras.Model):
+    """Encoder and decoder of the sizes of PyTorch's; its masks, which say who may not attend, turned round."""
+
+    def __init__(self, case: Mapping[str, np.ndarray], num_heads: int, choices: Mapping[str, Any]):
+        super().__init__()
+        rows, written = (1 + case[side][..., 0].size for side in ("source", "target"))
+        layers = {name.split(".")[3] for name in case if name.startswith("parameter.encoder.layers.")}
+        wide = case["parameter.encoder.layers.0.linear1.bias"].size
+        config = TransformerConfig(
+            **{"vocabulary_size": rows, "d_model": case["source"].shape[-1], "num_layers": len(layers)},
+            **{"num_heads": num_heads, "intermediate_dim": wide, "positions": None, "scale_embedding": False},
+            **({"final_norm": True, "dropout": 0.0} | choices),
+        )
+        self.model = Transformer(config, target_vocabulary_size=written)
+        self.masks = [~case[f"{part}_key_padding_mask"] for part in ("src", "tgt", "memory")]
+
+    def call(self, source: Any, target: Any) -> Any:
+        """Return the decoder's vectors (B, T, d_model)."""
+        of_source, of_target, of_memory = self.masks
+        memory = self.model.encoder(source, of_source)
+        return self.model.decoder(target, memory, of_target, of_memory)
+
+    def load(self, weights: Mapping[str, np.ndarray], vectors: Mapping[str, np.ndarray]) -> None:
+        """Load weights into the stacks, and the vectors of source and target into the tables."""
+        load_torch_transformer(self.model, weights)
+        for part, side in ((self.model.encoder, "source"), (self.model.decoder, "target")):
+            rows = vectors[side].reshape(-1, vectors[side].shape[-1])
+            part.embedding.table.assign(np.concatenate([np.zeros_like(rows[:1]), rows]))
