@@ -29,6 +29,7 @@ def machine(monkeypatch):
 
 
 ALL = {"numpy": "2.0.2", "keras": "3.10.0", "matplotlib": "3.10.0", "tensorflow": "2.19.0"}
+ALL |= {"tqdm": "4.67.1", "safetensors": "0.5.3", "tokenizers": "0.22.1"}
 
 
 def test_nothing_is_installed_where_nothing_is_missing(machine):

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
-IMPORTED = ("numpy", "keras", "matplotlib")
+IMPORTED = ("numpy", "keras", "matplotlib", "tqdm", "safetensors", "tokenizers")
 BACKENDS = ("tensorflow", "jax", "torch")
 KEPT = ("numpy", "keras", "matplotlib", "tensorflow", "jax", "jaxlib", "torch")
 
