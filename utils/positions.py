@@ -171,7 +171,7 @@ def rotate(
     positions = check_positions(positions, tuple(rows.shape), offset)
     if positions is None:
         positions = _consecutive(ops.shape(rows)[-2], offset)
-    exact = keras.backend.result_type(dtype, "float32")  # float16 knows few positions
+    exact = dtype if dtype == "float64" else "float32"  # float16 knows few positions
     frequencies = angular_frequencies(rows.shape[-1], base=base)
     cosines, sines = _cosines_and_sines(positions, frequencies, exact)
     rows = ops.cast(rows, exact)
