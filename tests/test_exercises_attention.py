@@ -1,7 +1,4 @@
-"""The exercises on attention: model solutions pass, stubs and memorised answers fail."""
-
-import inspect
-import time
+"""The exercises on attention: what other libraries answer, and answers that are almost right."""
 
 import numpy as np
 import pytest
@@ -12,57 +9,6 @@ from scipy.special import logsumexp
 from utils.exercises import check
 from utils.exercises.attention import softmax
 from utils.exercises.checker import EXERCISES
-
-IDS = tuple(BY_ID)
-
-
-# Model solutions and references
-
-
-@pytest.mark.parametrize(
-    ("exercise_id", "line"),
-    list(
-        zip(
-            IDS,
-            [
-                "right on all 40 trials, 0 to 3 leading axes",
-                "right on all 40 trials, temperatures from 0.1 to 10, scores within ±50",
-                "right on all 40 trials, float16 and scores of ±10,000 included",
-                "right on all 40 trials, T ≠ S included",
-                "right on all 40 trials, rows with nothing to attend to included",
-                "right on all 40 trials",
-                "right on all 8 trials, in one pass, no NumPy or Python copies kept",
-            ],
-            strict=True,
-        )
-    ),
-)
-def test_model_solution_passes_with_the_line_that_the_chapter_shows(exercise_id, line):
-    assert repr(check(exercise_id, BY_ID[exercise_id])) == f"✓ {exercise_id}: {line}"
-
-
-@pytest.mark.parametrize("exercise_id", IDS)
-def test_model_solution_has_at_most_twelve_lines_and_the_signature_asked_for(exercise_id):
-    source = inspect.getsource(BY_ID[exercise_id]).splitlines()
-    assert len(source) <= 12
-    signature = EXERCISES[exercise_id].signature
-    assert source[0].strip() == f"def {signature}:"
-
-
-def test_chapter_has_these_seven_exercises():
-    assert tuple(name for name in EXERCISES if name.startswith("attention-")) == IDS
-    assert all(EXERCISES[name].reference.__doc__ for name in IDS)
-
-
-def test_all_checks_together_take_less_than_a_second():
-    started = time.process_time()
-    assert all(check(name, BY_ID[name]) for name in IDS)
-    assert time.process_time() - started < 1
-
-
-@pytest.mark.parametrize("exercise_id", IDS)
-def test_reference_passes_its_own_check(exercise_id):
-    assert check(exercise_id, EXERCISES[exercise_id].reference)
 
 
 def test_library_passes_where_it_answers_the_same_question():
@@ -156,41 +102,3 @@ def test_streaming_reference_agrees_with_all_keys_at_once():
 
 
 # Answers that must not pass
-
-
-def not_written(*inputs):
-    raise NotImplementedError
-
-
-@pytest.mark.parametrize("exercise_id", IDS)
-def test_stubs_inputs_and_constants_fail(exercise_id):
-    exercise = EXERCISES[exercise_id]
-    memorised = exercise.reference(*exercise.draw(0))
-    assert "not written yet" in check(exercise_id, not_written).message
-    assert "not written yet" in check(exercise_id, lambda *inputs: None).message
-    assert "not written yet" in check(exercise_id, lambda *inputs: ...).message
-    for position, name in enumerate(exercise.parameters):
-        text = check(exercise_id, lambda *inputs, position=position: inputs[position]).message
-        assert text == f"{exercise_id}: returned its input `{name}` as it came"
-    assert "the same result on every trial" in check(exercise_id, lambda *inputs: memorised).message
-    for constant in (0, 1.0, True, "text", (), [], np.zeros((3, 3)), ((2, 3), (2, 3)), (np.ones(2), np.ones(2))):
-        assert not check(exercise_id, lambda *inputs, constant=constant: constant)
-    assert "expected a function" in check(exercise_id, memorised).message
-
-
-@pytest.mark.parametrize("exercise_id", IDS)
-def test_solution_that_is_right_on_all_trials_but_one_fails(exercise_id):
-    exercise = EXERCISES[exercise_id]
-    calls = iter(range(exercise.trials))
-
-    def answer(*inputs):
-        result = BY_ID[exercise_id](*inputs)
-        if next(calls) < exercise.trials - 1:
-            return result
-        if exercise_id == "attention-shapes":
-            return result[::-1]
-        if exercise_id == "attention-causal-mask":
-            return ~result
-        return (result[0] * 1.05, result[1]) if isinstance(result, tuple) else result * result.dtype.type(1.05)
-
-    assert f"wrong on 1 of {exercise.trials} trials" in check(exercise_id, answer).message
