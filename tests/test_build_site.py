@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from broken import take_interrupts
 
 from tools import bench_build, browser, build_site, serve, site_pages
 
@@ -82,7 +83,8 @@ def test_build_fails_on_a_page_without_text(monkeypatch, capsys):
 def test_build_stops_cleanly_when_interrupted(small_book):
     folder, _ = small_book
     command = [sys.executable, "tools/build_site.py"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, preexec_fn=take_interrupts, **pipes) as process:
         log = folder / "_build/reports/site.log"
         while not log.exists():
             assert process.poll() is None, process.stderr.read()
@@ -147,7 +149,8 @@ def test_serving_on_an_impossible_port_is_refused(capsys):
 def test_serving_stops_cleanly_when_interrupted(tmp_path):
     (tmp_path / "index.html").write_text("the book")
     command = [sys.executable, ROOT / "tools/serve.py", "--port", "0", "--folder", tmp_path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=take_interrupts, **pipes) as process:
         assert "http://127.0.0.1:" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=10)

@@ -222,7 +222,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"prove: {error}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)  # a shell lets what it starts in the background ignore it, tests included
     if any(step.name == "units" for step in steps):
         shutil.rmtree(COVERAGE, ignore_errors=True)
     os.environ.update(kernel_environment())
