@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from broken import take_interrupts
 from finetuning_toys import texts_and_labels, write_bert
 
 from tools.chapters import ROOT
@@ -32,7 +33,8 @@ def start(place, *arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "BOOK_CACHE_DIR": str(place / "cache")}
     command = [sys.executable, "-m", "utils.finetuning", *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=place, env=environment, text=True, encoding="utf-8", **pipes)
+    settings = {"env": environment, "text": True, "encoding": "utf-8", "preexec_fn": take_interrupts}
+    return subprocess.Popen(command, cwd=place, **settings, **pipes)
 
 
 def run(place, *arguments, given=""):
