@@ -1,6 +1,6 @@
 """The inputs on which an exercise tries an answer."""
 
-from utils.exercises.checker import EXERCISES
+from utils.exercises.engine.checker import EXERCISES
 
 
 def drawn(exercise_id):

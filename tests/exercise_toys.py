@@ -6,7 +6,7 @@ import functools
 import numpy as np
 
 from utils.exercises import check
-from utils.exercises.exercise import Exercise, Mistake
+from utils.exercises.engine.exercise import Exercise, Mistake
 
 
 def outer(left, right):

@@ -7,8 +7,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from utils.checkpoints import save_checkpoint
-from utils.finetuning_evaluation import Evaluation
-from utils.finetuning_progress import PROGRESS
+from utils.finetuning.evaluation import Evaluation
+from utils.finetuning.progress import PROGRESS
 
 
 class FakeTokenizer:

@@ -312,7 +312,7 @@ def test_model_that_writes_a_pickle_is_not_kept(tmp_path):
 
 
 def test_bert_loader_is_found_here_and_only_when_asked_for():
-    from utils import checkpoints_bert
+    from utils.weights import from_bert as checkpoints_bert
 
     assert checkpoints.load_bert is checkpoints_bert.load_bert
     with pytest.raises(AttributeError, match=r"module 'utils\.checkpoints' has no attribute 'load_gpt'"):

@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 
 from tools import reference
 from utils import wordpiece
-from utils.checkpoints_bert import FAMILIES, load_bert, pytorch_name, write_bert_files
 from utils.reference import reference_cases
+from utils.weights.from_bert import FAMILIES, load_bert, pytorch_name, write_bert_files
 
 STORED = reference_cases(reference.FOLDER / "bert.npz")
 CASES = sorted(STORED)

@@ -8,8 +8,9 @@ import os
 import numpy as np
 import pytest
 
-from utils import corpora, corpora_known
+from utils import corpora
 from utils.corpora import CorpusError
+from utils.corpora import known as corpora_known
 
 COLUMNS = ("text", "label", "phenomenon", "unseen", "true_label", "deciding")
 SST2 = {"train": 6920, "dev": 872, "test": 1821}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from utils import corpora
 from utils.corpora import CorpusWarning
-from utils.corpora_files import as_array
+from utils.corpora.files import as_array
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip)
 WORDS = st.sampled_from(["good", "bad", "so, so", 'the "best"', "très bon"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from utils import corpora
 from utils.corpora import Corpus, CorpusError
-from utils.corpora_samples import stratified_order
+from utils.corpora.samples import stratified_order
 
 STEADY = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(np.array)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils import corpora
-from utils.corpora_sentences import SPECIAL, sentence_rows, unseen_pairs
+from utils.corpora.sentences import SPECIAL, sentence_rows, unseen_pairs
 
 
 def words(row, vocabulary):

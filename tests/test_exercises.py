@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from exercise_toys import OUTER, TOYS, message, outer
 
-from utils.exercises import Verdict, check, checker
+from utils.exercises import Verdict, check
+from utils.exercises.engine import checker
 
 
 @pytest.fixture(autouse=True)

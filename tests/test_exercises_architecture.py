@@ -4,9 +4,9 @@ import numpy as np
 from exercise_draws import drawn
 
 from utils.exercises import check
-from utils.exercises.checker import EXERCISES
-from utils.transformer_config import TransformerConfig
-from utils.transformer_decoding import token_probabilities
+from utils.exercises.engine.checker import EXERCISES
+from utils.transformer.config import TransformerConfig
+from utils.transformer.decoding import token_probabilities
 
 
 def test_keras_normalises_in_the_same_way():

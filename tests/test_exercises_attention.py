@@ -7,8 +7,8 @@ from attention_solutions import BY_ID
 from scipy.special import logsumexp
 
 from utils.exercises import check
-from utils.exercises.attention import softmax
-from utils.exercises.checker import EXERCISES
+from utils.exercises.attention.inputs import softmax
+from utils.exercises.engine.checker import EXERCISES
 
 
 def test_library_passes_where_it_answers_the_same_question():

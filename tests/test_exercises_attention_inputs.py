@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from attention_solutions import BY_ID
 
-from utils.exercises.attention import PRIMES
-from utils.exercises.checker import EXERCISES
+from utils.exercises.attention.inputs import PRIMES
+from utils.exercises.engine.checker import EXERCISES
 
 IDS = tuple(BY_ID)
 

@@ -19,7 +19,7 @@ from project_solutions import BY_ID as PROJECT
 
 from tools.chapters import find_chapters, read_chapter
 from utils.exercises import check
-from utils.exercises.checker import EXERCISES
+from utils.exercises.engine.checker import EXERCISES
 
 SOLUTIONS = ATTENTION | MULTI_HEAD | POSITIONS | ARCHITECTURE | PROJECT
 IDS = tuple(SOLUTIONS)

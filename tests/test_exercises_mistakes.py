@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils.exercises import check
-from utils.exercises.checker import EXERCISES
+from utils.exercises.engine.checker import EXERCISES
 
 
 def test_each_fault_in_the_shapes_has_a_hint_of_its_own():

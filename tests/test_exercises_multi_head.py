@@ -5,8 +5,8 @@ import pytest
 from exercise_draws import drawn
 
 from utils.exercises import check
-from utils.exercises.attention import PRIMES
-from utils.exercises.checker import EXERCISES
+from utils.exercises.attention.inputs import PRIMES
+from utils.exercises.engine.checker import EXERCISES
 
 
 def test_heads_are_cut_and_put_side_by_side_number_by_number():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from attention_solutions import softmax
 
-from utils.exercises.checker import EXERCISES
+from utils.exercises.engine.checker import EXERCISES
 
 EXERCISE = EXERCISES["heads-one-head-error"]
 TRIALS = range(0, EXERCISE.trials, 7)  # every kind of coefficients among them

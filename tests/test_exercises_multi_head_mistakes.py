@@ -5,8 +5,9 @@ import pytest
 from exercise_toys import OUTER, message, outer
 from multi_head_solutions import BY_ID
 
-from utils.exercises import check, checker
-from utils.exercises.checker import EXERCISES
+from utils.exercises import check
+from utils.exercises.engine import checker
+from utils.exercises.engine.checker import EXERCISES
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 from exercise_draws import drawn
 
 from utils.exercises import check
-from utils.exercises.checker import EXERCISES
+from utils.exercises.engine.checker import EXERCISES
 
 
 def test_the_book_s_own_functions_pass():

@@ -10,8 +10,8 @@ from exercise_draws import drawn
 from project_solutions import BY_ID
 
 from utils.exercises import check
-from utils.exercises.checker import EXERCISES
-from utils.finetuning_explain import occlusion
+from utils.exercises.engine.checker import EXERCISES
+from utils.finetuning.explain import occlusion
 
 
 def test_exercises_are_checked_without_tensorflow_keras_or_ktrain():

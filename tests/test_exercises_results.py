@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from exercise_toys import OUTER, TOYS, both, message, outer
 
-from utils.exercises import Verdict, check, checker
-from utils.exercises.comparison import difference
+from utils.exercises import Verdict, check
+from utils.exercises.engine import checker
+from utils.exercises.engine.comparison import difference
 
 
 @pytest.fixture(autouse=True)

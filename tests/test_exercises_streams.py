@@ -7,9 +7,9 @@ import pytest
 from attention_solutions import streaming_attention
 
 from utils.exercises import check
-from utils.exercises.attention import softmax
-from utils.exercises.checker import EXERCISES
-from utils.exercises.streams import OnceOnlyBlocks, watch_blocks
+from utils.exercises.attention.inputs import softmax
+from utils.exercises.engine.checker import EXERCISES
+from utils.exercises.engine.streams import OnceOnlyBlocks, watch_blocks
 
 HOLDS = "attention-streaming: holds something for every key, or copies of all blocks, when the last one has gone"
 

@@ -131,7 +131,7 @@ print(np.array_equal(found, np.load(sys.argv[1] + "/probability.npy")), "ktrain"
 def test_weights_of_another_network_are_refused(tuned, tmp_path):
     from safetensors.numpy import save_file
 
-    from utils.checkpoints_manifest import write_manifest
+    from utils.checkpoints.manifest import write_manifest
 
     folder = tuned[1].save(tmp_path / "kept")
     weights = load_file(folder / "model.safetensors")

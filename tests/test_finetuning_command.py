@@ -10,9 +10,9 @@ import pytest
 from finetuning_fakes import FakeClassifier, FakeFineTuning, fake_transformers
 from finetuning_toys import POSITIONS, write_bert
 
-from utils import finetuning_command_train
 from utils.checkpoints import verify_checkpoint
-from utils.finetuning_command import main
+from utils.finetuning.command import main
+from utils.finetuning.command import train as finetuning_command_train
 
 ROWS = [f"a {'good' if at % 3 else 'bad'} film number {at},{'good' if at % 3 else 'bad'}" for at in range(60)]
 GOOD = "\n".join(["text,label", *ROWS, ""])

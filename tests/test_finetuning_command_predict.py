@@ -12,10 +12,10 @@ from finetuning_fakes import FakeClassifier
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from utils import finetuning_command_predict
-from utils.finetuning_command import main
-from utils.finetuning_command_errors import InputError
-from utils.finetuning_command_predict import make_decoder, read_lines
+from utils.finetuning.command import main
+from utils.finetuning.command import predict as finetuning_command_predict
+from utils.finetuning.command.errors import InputError
+from utils.finetuning.command.predict import make_decoder, read_lines
 
 
 class Pieces(io.RawIOBase):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.finetuning_comparison import measured_accuracy, paired_difference
+from utils.comparison import measured_accuracy, paired_difference
 
 SHARES = st.floats(0, 1)
 ROWS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.finetuning_cycle import one_cycle
+from utils.schedules import one_cycle
 
 STEPS, PEAKS = st.integers(1, 400), st.floats(1e-6, 10)
 
@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from utils.finetuning_mends import load_ktrain
+from utils.finetuning.ktrain_mends import load_ktrain
 
 ktrain = load_ktrain()
 import tf_keras

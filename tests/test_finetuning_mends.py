@@ -12,7 +12,7 @@ import pytest
 from finetuning_toys import write_bert
 
 from tools.chapters import ROOT
-from utils import finetuning_mends
+from utils.finetuning import ktrain_mends
 
 ORDERS = {
     "variable first": ("tensorflow", ""),
@@ -23,7 +23,7 @@ TRAIN = """
 import os, sys
 import numpy as np
 {before}
-from utils import finetuning_mends
+from utils.finetuning import ktrain_mends
 {removed}
 from finetuning_toys import texts_and_labels
 from utils import finetuning
@@ -88,8 +88,8 @@ NEEDED = {
 def test_training_fails_without_the_mend_which_is_otherwise_to_be_removed(mend, tmp_path):
     before, told = NEEDED[mend]
     removed = f"""
-finetuning_mends.MENDS = tuple(m for m in finetuning_mends.MENDS if m.__name__ != {mend!r})
-finetuning_mends.{mend} = lambda: None
+ktrain_mends.MENDS = tuple(m for m in ktrain_mends.MENDS if m.__name__ != {mend!r})
+ktrain_mends.{mend} = lambda: None
 """
     done = run(TRAIN.format(before=before, removed=removed), write_bert(tmp_path / "bert"))
     assert done.returncode != 0, f"ktrain trains without {mend}: remove that mend"
@@ -115,7 +115,7 @@ def test_ktrain_cannot_be_imported_without_distutils():
 
 
 def test_setuptools_brings_distutils_back():
-    mended = "import importlib.util; from utils.finetuning_mends import provide_distutils; provide_distutils(); "
+    mended = "import importlib.util; from utils.finetuning.ktrain_mends import provide_distutils; provide_distutils(); "
     done = run(HIDE_DISTUTILS + mended + "from distutils.util import strtobool; print(bool(strtobool('yes')))")
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
@@ -123,7 +123,7 @@ def test_setuptools_brings_distutils_back():
 def test_missing_setuptools_is_told_with_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "setuptools", None)
     with pytest.raises(ImportError, match=r"expected setuptools with distutils.*pip install 'setuptools<81'"):
-        finetuning_mends.provide_distutils()
+        ktrain_mends.provide_distutils()
 
 
 def sources(package):
@@ -151,12 +151,12 @@ def test_numpy_has_the_old_name_of_infinity_only_after_the_mend(monkeypatch):
     assert not hasattr(np, "Inf"), "NumPy has np.Inf again: remove mend 1"
     monkeypatch.setattr(np, "Inf", None, raising=False)  # so that it is removed again afterwards
     del np.Inf
-    finetuning_mends.restore_numpy_inf()
+    ktrain_mends.restore_numpy_inf()
     assert np.Inf == float("inf")
 
 
 def test_legacy_keras_is_chosen_for_a_tensorflow_that_is_not_imported_yet(monkeypatch):
     monkeypatch.setenv("TF_USE_LEGACY_KERAS", "0")
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    finetuning_mends.use_legacy_keras()
+    ktrain_mends.use_legacy_keras()
     assert os.environ["TF_USE_LEGACY_KERAS"] == "1"

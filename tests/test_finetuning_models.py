@@ -10,8 +10,8 @@ from finetuning_toys import WORDS, pytorch_weights, tensorflow_weights, write_be
 from safetensors.numpy import load_file
 from test_finetuning_mends import run
 
-from utils import finetuning_models
-from utils.finetuning_models import default_cache, find_encoder, tensorflow_folder, weights_format
+from utils.finetuning import encoders as finetuning_models
+from utils.finetuning.encoders import default_cache, find_encoder, tensorflow_folder, weights_format
 
 
 def test_folder_in_tensorflow_format_is_used_as_it_is(tmp_path):
@@ -89,7 +89,7 @@ sys.meta_path.insert(0, NoTorch())
 import importlib.util
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, package=None: None if name.split(".")[0] == "torch" else find(name, package)
-from utils.finetuning_models import tensorflow_folder, load_transformers
+from utils.finetuning.encoders import tensorflow_folder, load_transformers
 folder = tensorflow_folder({str(tmp_path / "bert")!r}, {str(tmp_path / "cache")!r})
 transformers = load_transformers()
 model = transformers.TFAutoModelForSequenceClassification.from_pretrained(folder)

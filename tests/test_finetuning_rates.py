@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.finetuning_rates import batch_losses, smoothed
+from utils.finetuning.rates import batch_losses, smoothed
 
 
 @pytest.mark.parametrize("steps_per_epoch", [1, 4, 10, 25])

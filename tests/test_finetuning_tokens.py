@@ -6,7 +6,7 @@ from finetuning_toys import write_bert
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.finetuning_tokens import (
+from utils.finetuning.tokens import (
     batches_by_length,
     choose_max_length,
     count_truncated,

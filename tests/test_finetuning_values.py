@@ -8,9 +8,9 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.finetuning_evaluation import Evaluation
-from utils.finetuning_explain import occlusion
-from utils.finetuning_labels import check_texts, number_classes
+from utils.finetuning.evaluation import Evaluation
+from utils.finetuning.explain import occlusion
+from utils.finetuning.labels import check_texts, number_classes
 
 
 @pytest.mark.parametrize(

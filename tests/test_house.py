@@ -209,7 +209,7 @@ def test_measures_see_what_is_too_long_or_out_of_order():
 @pytest.mark.parametrize(
     "source",
     [
-        "import utils.layers",
+        "import utils.layers.multi_head_attention",
         "from utils.layers import A",
         "from utils import layers",
         "from .layers import A",

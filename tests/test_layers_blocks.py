@@ -24,8 +24,8 @@ from naive_blocks import (
     numbers,
 )
 
-from utils.layers_blocks import DecoderLayer, EncoderLayer, FeedForward
-from utils.layers_cache import AttentionCache, MemoryCache
+from utils.layers.blocks import DecoderLayer, EncoderLayer, FeedForward
+from utils.layers.cache import AttentionCache, MemoryCache
 
 AHEAD = np.tril(np.ones((T, T), bool))
 SOURCE = np.arange(S) < np.array([[3], [5]])  # (B, S): the first row of the batch is padded

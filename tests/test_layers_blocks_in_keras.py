@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from naive_blocks import D_MODEL, WIDE, B, H, S, T, built, draw_tokens, numbers
 
-from utils.layers_blocks import DecoderLayer, EncoderLayer, FeedForward
+from utils.layers.blocks import DecoderLayer, EncoderLayer, FeedForward
 
 CHANGES = [
     {},

@@ -5,9 +5,9 @@ import pytest
 from naive_blocks import numbers, slopes_of
 
 from tools import reference
-from utils.layers_blocks import DecoderLayer, EncoderLayer
-from utils.layers_torch import gap_to_torch, largest_gap, load_torch_layer, split_heads
+from utils.layers.blocks import DecoderLayer, EncoderLayer
 from utils.reference import reference_cases
+from utils.weights.from_torch import gap_to_torch, largest_gap, load_torch_layer, split_heads
 
 NAME = "encoder-decoder"
 H, WIDE = 4, 14

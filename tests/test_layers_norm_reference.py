@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 from tools import reference
-from utils.layers_blocks import EncoderLayer
-from utils.layers_gradients import gradient_norms, weight_gradients
+from utils.gradients import gradient_norms, weight_gradients
+from utils.layers.blocks import EncoderLayer
 from utils.reference import reference_cases
 
 STORED = reference_cases(reference.FOLDER / "layer-norm.npz")

@@ -133,4 +133,7 @@ def test_pages_are_linked_on_the_site_else_in_the_repository_else_not_at_all():
     assert Addresses(NEW, baseurl="https://book.org/t").page(page) == "https://book.org/t/pages/glossary.html"
     assert Addresses("https://gitlab.com/ada/book").page(page, "x") == f"https://gitlab.com/ada/book/blob/main/{page}"
     assert Addresses("https://github.com/OWNER/book").page(page) == ""
-    assert Addresses(NEW, "trunk").file("utils/layers.py") == f"{NEW}/blob/trunk/utils/layers.py"
+    assert (
+        Addresses(NEW, "trunk").file("utils/layers/multi_head_attention.py")
+        == f"{NEW}/blob/trunk/utils/layers/multi_head_attention.py"
+    )

@@ -14,7 +14,8 @@ import pytest
 
 from tools import make_reviews, reviews_card
 from tools.chapters import ROOT
-from utils import reviews, reviews_words
+from utils import reviews
+from utils.reviews import words as reviews_words
 
 SPLITS = {split: reviews.generate(split) for split in reviews.SPLITS}
 ROWS = [row for rows in SPLITS.values() for row in rows]

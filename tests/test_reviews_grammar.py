@@ -8,9 +8,10 @@ import re
 import pytest
 from test_reviews import ROWS, tokens
 
-from utils import reviews, reviews_words
-from utils.reviews_grammar import SLOT, Scene, finish, pick, pick_by_rank, plural
-from utils.reviews_words import LABELS, SUITS, adjectives, comparative, general, is_kept_for_test, table
+from utils import reviews
+from utils.reviews import words as reviews_words
+from utils.reviews.grammar import SLOT, Scene, finish, pick, pick_by_rank, plural
+from utils.reviews.words import LABELS, SUITS, adjectives, comparative, general, is_kept_for_test, table
 
 KINDS = sorted({kind for domain in table("domains").values() for kind in (*domain["aspects"], domain["kind"][0])})
 

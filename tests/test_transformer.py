@@ -12,8 +12,8 @@ from naive_blocks import encode, normalise, numbers
 
 from utils.positions import sinusoidal_positions
 from utils.transformer import CausalLanguageModel, Decoder, Encoder, TextClassifier, Transformer
-from utils.transformer_config import TransformerConfig, paper_config
-from utils.transformer_counts import encoder_decoder_parameters
+from utils.transformer.config import TransformerConfig, paper_config
+from utils.transformer.costs import encoder_decoder_parameters
 
 B, T, S, V = 2, 5, 7, 23
 CONFIG = TransformerConfig(vocabulary_size=V, d_model=12, num_layers=2, num_heads=3, intermediate_dim=17, max_length=11)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.transformer import CausalLanguageModel, Transformer
-from utils.transformer_config import TransformerConfig
-from utils.transformer_counts import writing_cost
-from utils.transformer_decoding import (
+from utils.transformer.config import TransformerConfig
+from utils.transformer.costs import writing_cost
+from utils.transformer.decoding import (
     count_reads,
     generate_tokens,
     greedy,

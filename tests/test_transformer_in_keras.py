@@ -10,8 +10,8 @@ from naive_blocks import numbers
 
 from utils.training import masked_loss, shift_right
 from utils.transformer import CausalLanguageModel, Decoder, Encoder, TextClassifier, Transformer
-from utils.transformer_checks import known_values
-from utils.transformer_config import TransformerConfig, paper_config
+from utils.transformer.config import TransformerConfig, paper_config
+from utils.transformer.inputs import known_values
 
 V = 11
 CONFIG = TransformerConfig(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tools import measure_recurrence, results
-from utils.transformer_recall import (
+from utils.transformer.recall import (
     KINDS,
     LETTERS,
     median_accuracies,

@@ -10,8 +10,8 @@ from naive_blocks import numbers, slopes_of
 from tools import reference
 from utils.reference import reference_cases
 from utils.transformer import Transformer
-from utils.transformer_config import TransformerConfig
-from utils.transformer_torch import gap_to_torch_transformer, load_torch_transformer
+from utils.transformer.config import TransformerConfig
+from utils.weights.from_torch_models import gap_to_torch_transformer, load_torch_transformer
 
 STORED = reference_cases(reference.FOLDER / "encoder-decoder.npz")
 CASES = ["transformer_post_norm", "transformer_pre_norm"]

@@ -56,7 +56,7 @@ EPSILON = 1e-12
 def build_ours(sizes: Sizes, compiled: bool) -> tuple[Step, int]:
     """Return the training step of our classifier, and its number of parameters."""
     from utils.transformer import TextClassifier
-    from utils.transformer_config import TransformerConfig
+    from utils.transformer.config import TransformerConfig
 
     config = TransformerConfig(
         **{"vocabulary_size": sizes.vocabulary, "d_model": sizes.width, "num_layers": sizes.layers},

@@ -20,8 +20,8 @@ from tools.chapter_counts import ChapterCounts, count_chapter
 from tools.chapters import ROOT, find_chapters
 from tools.check_page_records import backends_section, chapter_link, gate_section, gpu_section, table
 from tools.mutants import MUTANTS, Mutant
-from utils.exercises.checker import EXERCISES
-from utils.exercises.exercise import Exercise
+from utils.exercises.engine.checker import EXERCISES
+from utils.exercises.engine.exercise import Exercise
 
 PAGE = ROOT / "pages" / "generated" / "checks.md"
 RESULTS = ROOT / "data" / "results"

@@ -1,7 +1,7 @@
 """Measure how well an LSTM and a Transformer of nearly equal size learn to remember over growing distances.
 
 Each model trains from scratch for each distance and each seed, on as many fresh sequences, on the backend that
-KERAS_BACKEND names. The task and the models are those of utils/transformer_recall.py. Takes some ten minutes.
+KERAS_BACKEND names. The task and the models are those of utils/transformer/recall.py. Takes some ten minutes.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from tools.results import command_line, write_result
 from utils import runtime
-from utils.transformer_recall import KINDS, LETTERS, recall_accuracy, recall_model
+from utils.transformer.recall import KINDS, LETTERS, recall_accuracy, recall_model
 
 DISTANCES = (8, 16, 32, 64, 128)
 SEEDS = (1, 2, 3)

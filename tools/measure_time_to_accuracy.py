@@ -23,7 +23,7 @@ from tools.measure_real import FINE_TUNING_PACKAGES, read_places
 from tools.results import ROOT, command_line, write_result
 from utils import corpora
 from utils.finetuning import FineTuning, choose_max_length, load_transformers
-from utils.finetuning_progress import read_progress, restore_progress, save_progress
+from utils.finetuning.progress import read_progress, restore_progress, save_progress
 
 ENCODER = "all-MiniLM-L6-v2"
 TURN = 192  # sentences between two measurements; a multiple of both batch sizes

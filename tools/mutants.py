@@ -36,7 +36,7 @@ class Mutant:
 _ATTENTION = "utils.attention.scaled_dot_product_attention"
 _SOFTMAX = "utils.attention._softmax"
 _MASK = "utils.attention._apply_mask"
-_LAYER = "utils.layers.MultiHeadAttention"
+_LAYER = "utils.layers.multi_head_attention.MultiHeadAttention"
 
 MUTANTS: tuple[Mutant, ...] = (
     # Chapter 1

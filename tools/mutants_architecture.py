@@ -1,10 +1,10 @@
 """The mutants of chapter 4: wrong layers and models that its checks must catch; tools/mutants.py collects them."""
 
 # One tuple a mutant, in the order of the fields of `tools.mutants.Mutant`.
-_RESIDUAL = "utils.layers_blocks.ResidualLayer"
-_EMBEDDING = "utils.transformer_embedding.TokenEmbedding"
-_DECODING = "utils.transformer_decoding"
-_COUNTS = "utils.transformer_counts"
+_RESIDUAL = "utils.layers.blocks.ResidualLayer"
+_EMBEDDING = "utils.transformer.embedding.TokenEmbedding"
+_DECODING = "utils.transformer.decoding"
+_COUNTS = "utils.transformer.costs"
 
 ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
     (
@@ -38,7 +38,7 @@ ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
     (
         "no-activation",
         "eq-feed-forward",
-        "utils.layers_blocks.FeedForward.call",
+        "utils.layers.blocks.FeedForward.call",
         "self._bend(self.intermediate_dense(inputs))",
         "self.intermediate_dense(inputs)",
     ),
@@ -59,7 +59,7 @@ ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
     (
         "decoder-looks-ahead",
         "eq-chain",
-        "utils.layers_blocks.DecoderLayer.call",
+        "utils.layers.blocks.DecoderLayer.call",
         '"use_causal_mask": use_causal_mask',
         '"use_causal_mask": False',
     ),

@@ -1,8 +1,8 @@
 """The mutants of the project chapter: what its checks of figures and schedules must catch; see tools/mutants.py."""
 
-_COMPARISON = "utils.finetuning_comparison"
-_LOSSES = "utils.finetuning_evaluation.Evaluation.losses"
-_OCCLUSION = "utils.finetuning_explain.occlusion"
+_COMPARISON = "utils.comparison"
+_LOSSES = "utils.finetuning.evaluation.Evaluation.losses"
+_OCCLUSION = "utils.finetuning.explain.occlusion"
 
 # One tuple a mutant, in the order of the fields of `tools.mutants.Mutant`.
 PROJECT_MUTANTS: tuple[tuple[str, ...], ...] = (
@@ -20,11 +20,11 @@ PROJECT_MUTANTS: tuple[tuple[str, ...], ...] = (
         "true_accuracy * (1 - noise) + (1 - true_accuracy) * noise",
         "true_accuracy - noise",
     ),
-    ("falls-to-a-tenth", "eq-one-cycle", "utils.finetuning_cycle.one_cycle", "peak / 1000", "peak / 10"),
+    ("falls-to-a-tenth", "eq-one-cycle", "utils.schedules.one_cycle", "peak / 1000", "peak / 10"),
     (
         "peak-one-step-late",
         "eq-one-cycle",
-        "utils.finetuning_cycle.one_cycle",
+        "utils.schedules.one_cycle",
         "(steps + 1) // 2",
         "(steps + 1) // 2 + 1",
     ),

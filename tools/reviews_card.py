@@ -5,7 +5,8 @@ import json
 import re
 from pathlib import Path
 
-from utils import reviews, reviews_words
+from utils import reviews
+from utils.reviews import words as reviews_words
 
 RESULT = Path(__file__).resolve().parents[1] / "data" / "results" / "reviews-baselines.json"
 CARD = """\
@@ -15,7 +16,7 @@ CARD = """\
 each verdict known. A data set to learn fine-tuning on: small, offline, and with a best possible accuracy that is known.
 
 `python tools/make_reviews.py` writes this folder again, byte for byte. The words and frames are in `words.toml`,
-`domains.toml`, `neutral.toml` and `frames.toml`; `utils/reviews.py` puts them together. Licence: CC BY 4.0, like the
+`domains.toml`, `neutral.toml` and `frames.toml`; `utils/reviews` puts them together. Licence: CC BY 4.0, like the
 book's text. No review quotes anybody: there are no real products, firms or persons in it.
 
 ## Columns

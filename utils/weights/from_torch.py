@@ -1,0 +1,163 @@
+"""Weights of PyTorch's layers for ours: `torch.nn.TransformerEncoderLayer` and `torch.nn.TransformerDecoderLayer`.
+
+Nothing here imports PyTorch. Where it is installed, a layer hands over its weights as plain arrays so:
+`{name: tensor.numpy() for name, tensor in layer.state_dict().items()}`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from utils.gradients import weight_gradients
+from utils.layers.blocks import DecoderLayer, EncoderLayer
+from utils.layers.multi_head_attention import MultiHeadAttention
+from utils.reference import arrays_under
+
+# Ours to theirs. A decoder layer of PyTorch has one more attention, and so one more normalisation.
+_ENCODER = {"attention": "self_attn", "attention_norm": "norm1", "feed_forward_norm": "norm2"}
+_DECODER = {
+    **{"attention": "self_attn", "attention_norm": "norm1", "memory_attention": "multihead_attn"},
+    **{"memory_norm": "norm2", "feed_forward_norm": "norm3"},
+}
+
+
+def load_torch_layer(layer: EncoderLayer | DecoderLayer, arrays: Mapping[str, np.ndarray], prefix: str = "") -> None:
+    """Give a built layer the weights of its counterpart in `torch.nn`.
+
+    PyTorch multiplies by the transpose of its matrices and stacks the projections of query, key and value; rows h·D to
+    (h + 1)·D of each, D = d_model / H, belong to head h.
+
+    Args:
+        layer: built, with the sizes, `activation`, `epsilon` and `norm_first` of PyTorch's layer.
+        arrays: its `state_dict` as arrays.
+        prefix: what stands before the names, for instance "encoder.layers.0." in a `torch.nn.Transformer`.
+
+    Raises:
+        ValueError: an array is missing or has another shape than expected; the layer then keeps its weights.
+    """
+    names = _DECODER if isinstance(layer, DecoderLayer) else _ENCODER
+    planned = []
+    for ours, theirs in names.items():
+        part = getattr(layer, ours)
+        attends = isinstance(part, MultiHeadAttention)
+        planned.append((part, (_attention_arrays if attends else _scale_and_shift)(part, arrays, f"{prefix}{theirs}.")))
+    for ours, theirs in (("intermediate_dense", "linear1"), ("output_dense", "linear2")):
+        dense = getattr(layer.feed_forward, ours)
+        planned.append(
+            (dense, [_array(arrays, f"{prefix}{theirs}.weight").T, _array(arrays, f"{prefix}{theirs}.bias")])
+        )
+    set_all_weights(planned, prefix)
+
+
+def load_torch_norm(norm: keras.layers.LayerNormalization, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
+    """Give a built normalisation the weights of a `torch.nn.LayerNorm`, for instance prefix "encoder.norm.".
+
+    Raises:
+        ValueError: an array is missing or has another shape than expected.
+    """
+    set_all_weights([(norm, _scale_and_shift(norm, arrays, prefix))], prefix)
+
+
+def gap_to_torch(layer: EncoderLayer | DecoderLayer, case: Mapping[str, np.ndarray]) -> float:
+    """Give a layer PyTorch's weights, and return how far its output and its gradients are from PyTorch's.
+
+    Compared are the output and the gradients, of the output's sum weighted by the case's `cotangent`, for all inputs
+    and all weights.
+
+    Args:
+        layer: not yet built, with the options of PyTorch's layer. It is left with gradients for weights.
+        case: of `data/reference/encoder-decoder.npz`, with a mask of padded keys.
+
+    Returns:
+        The largest gap, as `largest_gap` measures it.
+
+    Raises:
+        ValueError: as `load_torch_layer`.
+    """
+    decodes = isinstance(layer, DecoderLayer)
+    names = ("target", "source") if decodes else ("source",)
+    padding = case["memory_key_padding_mask" if decodes else "src_key_padding_mask"]
+    masks = {"memory_mask" if decodes else "attention_mask": ~padding[:, None]}  # PyTorch's says who may not
+    inputs = [case[name] for name in names]
+    layer.build(*(array.shape for array in inputs))
+    load_torch_layer(layer, arrays_under(case, "parameter."))
+
+    def loss(call: Any, *given: Any) -> Any:
+        return ops.sum(ops.multiply(call(*given, **masks), case["cotangent"]))
+
+    found = [layer(*inputs, **masks), *weight_gradients(layer, loss, *inputs)]
+    slopes = arrays_under(case, "grad.")
+    load_torch_layer(layer, slopes)  # as if they were weights, into our order
+    wanted = [case["output"], *(slopes[name] for name in names)]
+    return largest_gap(found, [*wanted, *layer.trainable_variables])
+
+
+def largest_gap(found: Iterable[Any], expected: Iterable[Any]) -> float:
+    """Return the largest gap between arrays, as a share of an array's largest number, or of 1 where that is larger.
+
+    Args:
+        found: arrays, tensors or variables.
+        expected: as many, of the same shapes.
+
+    Raises:
+        ValueError: their numbers differ, or the shapes of a pair.
+
+    Example:
+        >>> largest_gap([[0.5, 2.0]], [[0.0, 4.0]])
+        0.5
+    """
+    gaps = []
+    for one, other in zip(found, expected, strict=True):
+        one, other = ops.convert_to_numpy(one), ops.convert_to_numpy(other)
+        if one.shape != other.shape:
+            raise ValueError(f"expected an array of shape {other.shape}; received {one.shape}")
+        gaps.append(np.abs(one - other).max() / max(1, np.abs(other).max()))
+    return float(max(gaps))
+
+
+def split_heads(matrix: np.ndarray, num_heads: int) -> np.ndarray:
+    """Turn PyTorch's projection (H·D, width), or its bias (H·D,), into ours, (width, H, D) or (H, D)."""
+    matrix = np.asarray(matrix)
+    return matrix.T.reshape(*matrix.shape[1:], num_heads, matrix.shape[0] // num_heads)
+
+
+def set_all_weights(planned: list[tuple[keras.Layer, list[np.ndarray]]], source: str = "") -> None:
+    """Give several built layers their weights, all or none.
+
+    Raises:
+        ValueError: an array has another shape than the weight that it is for.
+    """
+    for layer, arrays in planned:
+        for weight, array in zip(layer.weights, arrays, strict=True):
+            if tuple(weight.shape) != array.shape:
+                raise ValueError(
+                    f"expected weights of shape {tuple(weight.shape)} for {weight.path}; received {array.shape} from "
+                    f"{source or 'the given arrays'}. Make the model with the sizes of the one that they come from."
+                )
+    for layer, arrays in planned:
+        layer.set_weights(arrays)
+
+
+def _attention_arrays(attention: MultiHeadAttention, arrays: Mapping[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+    """Return weights as MultiHeadAttention lists them: kernel and bias of query, key, value and output."""
+    heads = attention.num_heads
+    kernels = np.split(_array(arrays, f"{prefix}in_proj_weight"), 3)
+    biases = np.split(_array(arrays, f"{prefix}in_proj_bias"), 3)
+    pairs = [split_heads(array, heads) for pair in zip(kernels, biases, strict=True) for array in pair]
+    output = _array(arrays, f"{prefix}out_proj.weight").T  # (H·D, d_model)
+    output = output.reshape(heads, output.shape[0] // heads, -1)
+    return [*pairs, output, _array(arrays, f"{prefix}out_proj.bias")]
+
+
+def _scale_and_shift(norm: keras.Layer, arrays: Mapping[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+    return [_array(arrays, f"{prefix}weight"), _array(arrays, f"{prefix}bias")]
+
+
+def _array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    if name not in arrays:
+        known = ", ".join(sorted(arrays)[:3])
+        raise ValueError(f"expected an array named {name!r}, as PyTorch's layer has; received {known}, ...")
+    return np.asarray(arrays[name])
