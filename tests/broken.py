@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import v4
 
-from tools.mutants import Mutant
+from tools.mutants.mutants import Mutant
 
 PACKAGE = '''"""A package of one function, and one class that needs super()."""
 

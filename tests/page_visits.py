@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
-from tools.serve import open_server
+from tools.site.serve import open_server
 
 PROBE = (Path(__file__).parent / "page_probe.js").read_text(encoding="utf-8").split("\n", 1)[1]
 SWITCHES = [

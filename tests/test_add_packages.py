@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import add_packages
-from tools.chapters import ROOT
+from tools.notebooks.chapters import ROOT
+from tools.reader import add_packages
 
 LINES = "# why\nktrain>=0.41.4\ntransformers>=4.57,<5\nhuggingface-hub>=0.34,<1\n"
 FINE = {"ktrain": "0.41.4", "transformers": "4.57.6", "huggingface-hub": "0.36.2"}

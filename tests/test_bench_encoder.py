@@ -7,9 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from tools import bench_encoder, bench_encoder_rows, results
-from tools.bench_encoder import Row, Worker
-from tools.bench_encoder_rows import Sizes
+from tools.bench.attention import encoder as bench_encoder
+from tools.bench.attention import encoder_rows as bench_encoder_rows
+from tools.bench.encoder import Row, Worker
+from tools.bench.encoder_rows import Sizes
+from tools.measure import results
 
 TINY = Sizes(length=5, batch=3, vocabulary=17, width=6, heads=2, intermediate=7, layers=2)
 
@@ -119,7 +121,7 @@ def test_ratios_are_to_the_fastest_tensorflow_contestant_that_is_not_ours(monkey
     assert bench_encoder.main(["--turns", "2", "--lengths", "64", "--places", *places]) == 0
     record = json.loads((tmp_path / "encoder-bench.json").read_text(encoding="utf-8"))
     assert (
-        record["command"] == "python tools/bench_encoder.py --turns 2 --lengths 64 --places tensorflow tf-keras numpy"
+        record["command"] == "python tools/bench/encoder.py --turns 2 --lengths 64 --places tensorflow tf-keras numpy"
     )
     assert record["sizes"]["width"] == 128
     found = {(row["model"], row["mode"]): row for row in record["rows"]}

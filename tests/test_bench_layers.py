@@ -8,7 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from tools import bench, bench_layers, results
+from tools.bench.attention import attention as bench
+from tools.bench.attention import layers as bench_layers
+from tools.measure import results
 
 SHAPE = (2, 3, 5)
 
@@ -64,7 +66,7 @@ def test_ratios_are_printed_and_stored(monkeypatch, tmp_path, capsys):
     assert "torch: ours is 0.75 to 0.75 times" in said
     record = json.loads((tmp_path / "layers-bench.json").read_text(encoding="utf-8"))
     assert [stored["ratio"] for stored in record["rows"]] == [1.5, 0.75]
-    assert record["command"] == "python tools/bench_layers.py --repeats 2 --backends jax torch"
+    assert record["command"] == "python tools/bench/layers.py --repeats 2 --backends jax torch"
     assert (record["batch"], record["width"], record["num_heads"], record["key_dim"]) == (32, 128, 4, 32)
 
 

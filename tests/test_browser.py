@@ -7,8 +7,8 @@ import pytest
 import site_checks
 from conftest import missing_is_failure
 
-from tools import browser as chromium_finder
-from tools.site_pages import SITE
+from tools.site import browser as chromium_finder
+from tools.site.pages import SITE
 
 page_visits = pytest.importorskip("page_visits", reason="playwright is not installed", exc_type=ModuleNotFoundError)
 

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 from broken import take_interrupts
 
-from tools import bench_build, browser, build_site, serve, site_pages
+from tools.bench.attention import build as bench_build
+from tools.site import browser, serve
+from tools.site import build as build_site
+from tools.site import pages as site_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = "Every page of this small book holds enough words to count as a page with text. " * 4
@@ -23,8 +26,8 @@ FRONT = f"# Second\n\n{WORDS}\n"
 
 @pytest.fixture
 def small_book(tmp_path):
-    """A book of two pages with this book's settings, and a function that builds it with tools/build_site.py."""
-    for name in ("_config.yml", "web", "tools/__init__.py", "tools/build_site.py", "tools/site_pages.py"):
+    """A book of two pages with this book's settings, and a function that builds it with tools/site/build.py."""
+    for name in ("_config.yml", "web", "tools/__init__.py", "tools/site/build.py", "tools/site/pages.py"):
         source, target = ROOT / name, tmp_path / name
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
@@ -34,7 +37,7 @@ def small_book(tmp_path):
     (tmp_path / "second.md").write_text(FRONT)
 
     def build():
-        command = [sys.executable, "tools/build_site.py"]
+        command = [sys.executable, "tools/site/build.py"]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
 
     return tmp_path, build
@@ -82,7 +85,7 @@ def test_build_fails_on_a_page_without_text(monkeypatch, capsys):
 
 def test_build_stops_cleanly_when_interrupted(small_book):
     folder, _ = small_book
-    command = [sys.executable, "tools/build_site.py"]
+    command = [sys.executable, "tools/site/build.py"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=folder, preexec_fn=take_interrupts, **pipes) as process:
         log = folder / "_build/reports/site.log"
@@ -148,7 +151,7 @@ def test_serving_on_an_impossible_port_is_refused(capsys):
 
 def test_serving_stops_cleanly_when_interrupted(tmp_path):
     (tmp_path / "index.html").write_text("the book")
-    command = [sys.executable, ROOT / "tools/serve.py", "--port", "0", "--folder", tmp_path]
+    command = [sys.executable, ROOT / "tools/site/serve.py", "--port", "0", "--folder", tmp_path]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, preexec_fn=take_interrupts, **pipes) as process:
         assert "http://127.0.0.1:" in process.stdout.readline()

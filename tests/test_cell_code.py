@@ -7,9 +7,9 @@ import pytest
 from broken import code, figure, notebook, text
 from nbformat import v4
 
-from tools.cell_code import assertions, parse_cell, why_it_cannot_fail
-from tools.chapters import Chapter, equation_labels, labelled_equations
-from tools.lint_outputs import has_computed_output
+from tools.lint.outputs import has_computed_output
+from tools.notebooks.cells import assertions, parse_cell, why_it_cannot_fail
+from tools.notebooks.chapters import Chapter, equation_labels, labelled_equations
 
 
 @pytest.mark.parametrize(

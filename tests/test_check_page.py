@@ -8,9 +8,10 @@ import nbformat.v4 as nbf
 import numpy as np
 import pytest
 
-from tools import check_page, record_gate
-from tools.chapter_counts import count_chapter
-from tools.mutants import Mutant
+from tools.gate import record as record_gate
+from tools.mutants.mutants import Mutant
+from tools.notebooks.counts import count_chapter
+from tools.site import check_page
 
 TEXT = """# Of two things
 
@@ -161,7 +162,7 @@ def test_page_shows_the_record_and_whether_the_chapter_has_changed_since(chapter
 
 
 def runs(path, *backends, device="cpu", **extra):
-    """Return a record as tools/validate.py writes it, of the chapter on backends."""
+    """Return a record as tools/validate/validate.py writes it, of the chapter on backends."""
     rows = [
         {
             "chapter": path.stem,
@@ -176,7 +177,7 @@ def runs(path, *backends, device="cpu", **extra):
         for number, backend in enumerate(backends)
     ]
     machine = {"processor": "Model 7", "cores": 3, "system": "Plan 9"}
-    envelope = {"date": "2026-04-07", "command": "python tools/validate.py --all", "machine": machine}
+    envelope = {"date": "2026-04-07", "command": "python tools/validate/validate.py --all", "machine": machine}
     return envelope | {"versions": {"python": "3.12.9", "keras": "8.7"}, "rows": rows} | extra
 
 
@@ -189,7 +190,7 @@ def test_page_shows_the_table_of_backends_as_the_result_file_has_it(chapter):
     assert f"| {link} | JAX 9.1 | cpu:1 | 5 | 3 | 1 | 41 | unchanged |" in page
     assert f"| {link} | PyTorch 9.2 | cpu:2 | 5 | 3 | 2 | 42 | unchanged |" in page
     assert "Versions: python 3.12.9, keras 8.7." in page
-    assert "tools/validate.py" not in page, "a recorded run stands among the measured figures"
+    assert "tools/validate/validate.py" not in page, "a recorded run stands among the measured figures"
     chapter.write_text(chapter.read_text().replace("time()", "time( )"))
     assert "| 0 | 40 | changed |" in render(chapter, results={"backends": record})
     assert "| 07-things | JAX 9.1 |" in check_page.render(check_page.Sources([], results={"backends": record}))
@@ -273,7 +274,7 @@ def test_check_fails_where_the_tables_are_missing_or_out_of_date(tmp_path, monke
 
 def test_committed_tables_are_what_the_program_writes_now():
     expected = check_page.render(check_page.read_sources())
-    assert check_page.PAGE.read_text(encoding="utf-8") == expected, "run: .venv/bin/python tools/check_page.py"
+    assert check_page.PAGE.read_text(encoding="utf-8") == expected, "run: .venv/bin/python tools/site/check_page.py"
 
 
 def test_committed_record_found_no_difference_and_is_on_the_page():

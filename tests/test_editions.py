@@ -6,13 +6,13 @@ import re
 import nbformat
 import pytest
 
-from tools import editions
-from tools.addresses import Addresses, read_addresses
-from tools.chapters import ROOT, find_chapters, is_code, read_chapter, tags
-from tools.edition_check import problems
-from tools.edition_citations import Citations
-from tools.edition_syntax import walk
-from tools.set_up_cell import TAG, set_up_text
+from tools.editions.check import problems
+from tools.editions.citations import Citations
+from tools.editions.syntax import walk
+from tools.editions.write import write as editions
+from tools.notebooks.chapters import ROOT, find_chapters, is_code, read_chapter, tags
+from tools.notebooks.set_up_cell import TAG, set_up_text
+from tools.site.addresses import Addresses, read_addresses
 
 REPOSITORY = "https://github.com/ada/transformer"
 SITE = "https://ada.github.io/transformer/"

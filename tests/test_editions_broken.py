@@ -4,12 +4,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import editions
-from tools.addresses import Addresses
-from tools.chapters import read_chapter
-from tools.edition_check import problems
-from tools.edition_labels import read_labels
-from tools.edition_notebook import Edition
+from tools.editions.check import problems
+from tools.editions.labels import read_labels
+from tools.editions.notebook import Edition
+from tools.editions.write import write as editions
+from tools.notebooks.chapters import read_chapter
+from tools.site.addresses import Addresses
 
 ADDRESSES = Addresses("https://github.com/ada/transformer")
 SITE = "https://ada.github.io/transformer/"

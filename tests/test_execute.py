@@ -13,13 +13,13 @@ import nbformat
 import pytest
 from broken import code, notebook, plain_environment, take_interrupts, text, wait_for, write_book
 
-from tools import execute
-from tools.chapters import ROOT, find_chapters, read_chapter
+from tools.notebooks import execute
+from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
 
 
 def run(folder, *arguments):
     """Run the command on a folder of chapters; return (exit code, what it printed)."""
-    command = [sys.executable, str(ROOT / "tools" / "execute.py"), "--folder", str(folder), *arguments]
+    command = [sys.executable, str(ROOT / "tools" / "notebooks" / "execute.py"), "--folder", str(folder), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=plain_environment(), timeout=60)
     return done.returncode, done.stdout + done.stderr
 
@@ -44,7 +44,7 @@ def test_outputs_are_stored_with_counts_from_one(tmp_path, capsys):
 
 def test_kernel_works_in_the_notebooks_folder_with_the_repository_on_its_path(tmp_path, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    source = "import os, utils, tools.chapters\nprint(os.getcwd())\nprint(os.path.dirname(utils.__file__))"
+    source = "import os, utils, tools.notebooks.chapters\nprint(os.getcwd())\nprint(os.path.dirname(utils.__file__))"
     folder = write_book(tmp_path, good=notebook([code(source)]))
     assert execute.main(["--folder", str(folder)]) == 0
     assert only(folder).cells[0].outputs[0].text == f"{folder}\n{ROOT / 'utils'}\n"
@@ -121,7 +121,7 @@ def test_interrupt_leaves_the_file_alone_and_no_kernel_behind(tmp_path):
     source = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(60)"
     folder = write_book(tmp_path, long=notebook([code("x = 1"), code(source)]))
     before = (folder / "01-long.ipynb").read_bytes()
-    command = [sys.executable, str(ROOT / "tools" / "execute.py"), "--folder", str(folder)]
+    command = [sys.executable, str(ROOT / "tools" / "notebooks" / "execute.py"), "--folder", str(folder)]
     environment = plain_environment()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=take_interrupts)
     pid = int(wait_for(folder / "pid"))

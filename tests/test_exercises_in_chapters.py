@@ -17,7 +17,7 @@ from positions_solutions import BY_ID as POSITIONS
 from project_slips import SLIPS as PROJECT_SLIPS
 from project_solutions import BY_ID as PROJECT
 
-from tools.chapters import find_chapters, read_chapter
+from tools.notebooks.chapters import find_chapters, read_chapter
 from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 

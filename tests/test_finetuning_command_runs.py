@@ -13,7 +13,7 @@ import pytest
 from broken import take_interrupts
 from finetuning_toys import texts_and_labels, write_bert
 
-from tools.chapters import ROOT
+from tools.notebooks.chapters import ROOT
 from utils.checkpoints import fingerprint, verify_checkpoint
 
 TEXTS, LABELS = texts_and_labels(160)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from finetuning_toys import write_bert
 
-from tools.chapters import ROOT
+from tools.notebooks.chapters import ROOT
 from utils.finetuning import ktrain_mends
 
 ORDERS = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import finish_set_up
-from tools.chapters import ROOT
+from tools.notebooks.chapters import ROOT
+from tools.reader import finish_set_up
 
 
 @pytest.fixture

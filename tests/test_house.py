@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tools.chapters import ROOT
+from tools.notebooks.chapters import ROOT
 
 # From the ground up: a file imports only from those before it.
 ORDER = (

@@ -22,9 +22,9 @@ from broken import (
 )
 from broken_chapters import BROKEN, ERROR, FOLLOWS, SOUND_MORE, STDERR
 
-from tools import lint
-from tools.chapters import ROOT, Chapter
-from tools.findings import Book
+from tools.lint.findings import Book
+from tools.lint.lint import lint
+from tools.notebooks.chapters import ROOT, Chapter
 
 
 def found_in(folder, *notebooks, mutants=(CAUGHT_MUTANT,)):
@@ -62,7 +62,7 @@ def test_every_rule_has_a_broken_chapter():
 def test_equation_without_a_mutant_is_refused(tmp_path):
     finding = found_in(tmp_path, notebook(), mutants=())["equations_have_mutants"]
     assert "text before cell [2]: no mutant proves that the check of eq-sum can fail" in str(finding)
-    assert "Name in tools/mutants.py an edit" in str(finding)
+    assert "Name in tools/mutants/mutants.py an edit" in str(finding)
 
 
 def test_mutant_that_no_longer_fits_its_function_is_refused(tmp_path):
@@ -155,7 +155,7 @@ def test_sound_variation_passes(tmp_path, name):
 
 def run_lint(*arguments):
     """Run the command; return (exit code, what it printed)."""
-    command = [sys.executable, str(ROOT / "tools" / "lint.py"), *map(str, arguments)]
+    command = [sys.executable, str(ROOT / "tools" / "lint" / "lint.py"), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=plain_environment(), timeout=60)
     return done.returncode, done.stdout + done.stderr
 

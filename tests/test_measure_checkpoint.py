@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools import measure_checkpoint
+from tools.measure import checkpoint as measure_checkpoint
 
 
 def rows(tuned, random):
@@ -46,7 +46,7 @@ def test_finished_training_is_found_again_and_another_recipe_is_not(tmp_path, mo
 
 def test_missing_checkpoint_is_named(tmp_path, capsys):
     assert measure_checkpoint.main(["--checkpoint", str(tmp_path)]) == 2
-    assert "run tools/pretrain.py first" in capsys.readouterr().err
+    assert "run tools/pretraining/pretrain.py first" in capsys.readouterr().err
 
 
 def test_missing_data_is_named(tmp_path, capsys, monkeypatch):

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from tools import measure_reviews, reviews_card
-from tools.chapters import ROOT
+from tools.measure import reviews as measure_reviews
+from tools.notebooks.chapters import ROOT
+from tools.reviews import card as reviews_card
 from utils import reviews
 
 CARD = (ROOT / "data" / "reviews" / "README.md").read_text(encoding="utf-8")
@@ -75,7 +76,7 @@ def test_counting_words_gives_the_stored_accuracies_again():
 def test_card_without_a_result_says_how_to_measure(tmp_path):
     splits = {split: reviews.generate(split) for split in reviews.SPLITS}
     text = reviews_card.card(splits, tmp_path / "none.json")
-    assert "Not measured yet: `python tools/measure_reviews.py`." in text
+    assert "Not measured yet: `python tools/measure/reviews.py`." in text
     assert "0.96" in text
 
 

@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from tools import bench, measure_attention_cost, measure_learning_curve
-from tools.measure_time_to_accuracy import turns_to
+from tools.bench.attention import attention as bench
+from tools.measure import attention_cost as measure_attention_cost
+from tools.measure import learning_curve as measure_learning_curve
+from tools.measure.time_to_accuracy import turns_to
 
 
 def test_slope_of_a_power_law_is_its_exponent():

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from tools import measure_checkpoint
+from tools.measure import checkpoint as measure_checkpoint
+from tools.measure.results import RESULTS
 from tools.pretraining import card
-from tools.results import RESULTS
 from utils import wordpiece
 
 FOLDER = measure_checkpoint.CHECKPOINT

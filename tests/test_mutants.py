@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from broken import CAUGHT_MUTANT, FUNCTION, LABEL, code, notebook, sound_cells, text, with_cell, write_book
 
-from tools import run_mutants
-from tools.chapters import ROOT
-from tools.mutants import MUTANTS
-from tools.mutation import MutantError, applied, check_applies
-from tools.run_mutants import try_chapter, try_chapters
-from tools.verdicts import strays, table, write_junit
+from tools.mutants.mutants import MUTANTS
+from tools.mutants.mutants import run as run_mutants
+from tools.mutants.mutation import MutantError, applied, check_applies
+from tools.mutants.run import try_chapter, try_chapters
+from tools.mutants.verdicts import strays, table, write_junit
+from tools.notebooks.chapters import ROOT
 
 METHOD = "tinypackage.sums.Layer.call"
 
@@ -172,7 +172,7 @@ def test_other_exception_counts_only_if_the_mutant_says_so(tmp_path):
 
 
 def test_equation_without_mutant_or_without_check_fails(tmp_path):
-    assert verdicts_of(tmp_path, notebook()) == {"-": ("no mutant", "name a mutant of it in tools/mutants.py")}
+    assert verdicts_of(tmp_path, notebook()) == {"-": ("no mutant", "name a mutant of it in tools/mutants/mutants.py")}
     unchecked = with_cell(5, metadata={})
     assert verdicts_of(tmp_path, unchecked, CAUGHT_MUTANT)["-"][0] == "no check"
 

@@ -8,7 +8,7 @@ import re
 import pytest
 import site_checks
 
-from tools.site_pages import SITE, missing_pages, page_names
+from tools.site.pages import SITE, missing_pages, page_names
 
 PAGES = site_checks.pages_of(SITE)
 STYLES = sorted(SITE.rglob("*.css"))

@@ -9,7 +9,7 @@ import signal
 import numpy as np
 import pytest
 
-from tools import pretrain
+from tools.pretraining import pretrain
 from utils import wordpiece
 
 WORDS = ["a", "the", "film", "play", "actor", "plot", "dull", "fine", "warm", "it", "was", "not", "very", "long", "so"]
@@ -144,7 +144,7 @@ def test_kept_values_are_what_the_teacher_says_of_each_item_by_itself(finished, 
 @pytest.mark.slow
 def test_curve_is_kept_with_the_fingerprint_of_the_weights(finished):
     result = json.loads((finished / "results" / "mini-bert-training.json").read_text())
-    assert result["program"] == "tools/pretrain.py"
+    assert result["program"] == "tools/pretraining/pretrain.py"
     assert [row["step"] for row in result["rows"]] == [7]
     assert result["sha256"] == hashlib.sha256(weights_of(finished)).hexdigest()
     assert result["sha256"] in (finished / "mini" / "README.md").read_text()

@@ -6,8 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from tools import pretrain
-from tools.pretraining import corpus, text
+from tools.pretraining import corpus, pretrain, text
 from utils import wordpiece
 
 PIECES = [*wordpiece.SPECIAL_TOKENS, "one", "two", "three", "four", ".", "!"]

@@ -13,10 +13,10 @@ import pytest
 from broken import plain_environment, take_interrupts, wait_for
 from conftest import require_or_skip
 
-from tools import prove
-from tools.chapters import ROOT, find_chapters, read_chapter
-from tools.steps import Command, Outcome, Runner, Step
-from tools.validate_run import backends_of
+from tools.gate import prove
+from tools.gate.steps import Command, Outcome, Runner, Step
+from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
+from tools.validate.run import backends_of
 
 PASS, FAIL = "pass", "raise SystemExit(3)"
 
@@ -155,7 +155,7 @@ def test_everyday_steps_are_those_of_the_issue_and_every_test_file_is_in_one():
     slow = "mutants slow cells-jax cells-torch layers-jax layers-torch real"
     assert [step.name for step in prove.slow_steps()] == slow.split(" ")
     for name in (*prove.PAGE_TESTS, *prove.GATE_TESTS):
-        assert (ROOT / name).is_file(), f"{name} is named in tools/prove.py and does not exist"
+        assert (ROOT / name).is_file(), f"{name} is named in tools/gate/prove.py and does not exist"
 
 
 def test_only_chooses_steps_and_groups():
@@ -245,7 +245,8 @@ INTERRUPTED = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from tools import prove, steps
+from tools.gate import prove
+from tools.gate import steps
 steps.GRACE = 1.0
 child = "import os, pathlib, signal, time; {stubborn}; "
 child += "pathlib.Path('child').write_text(str(os.getpid())); time.sleep(60)"

@@ -7,10 +7,10 @@ import sys
 import pytest
 from book_copies import WHO, commit_all, git
 
-from tools import publish
-from tools.addresses import COLAB_FOLDER
-from tools.chapters import ROOT
-from tools.repository import with_address
+from tools.notebooks.chapters import ROOT
+from tools.site import publish
+from tools.site.addresses import COLAB_FOLDER
+from tools.site.repository import with_address
 
 CONFIG = "repository:\n  url: https://github.com/OWNER/book\n"
 
@@ -154,7 +154,7 @@ def test_a_push_that_the_remote_refuses_is_an_error_in_its_words(book, capsys):
 
 def test_help_says_what_it_does():
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/publish.py", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, ROOT / "tools/site/publish.py", "--help"], capture_output=True, text=True, check=True
     )
     assert "gh-pages" in done.stdout
     assert "--dry-run" in done.stdout

@@ -6,10 +6,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tools import repository
-from tools.addresses import Addresses, checked_address, read_addresses
-from tools.chapters import ROOT, read_chapter
-from tools.set_up_cell import set_up_text
+from tools.notebooks.chapters import ROOT, read_chapter
+from tools.notebooks.set_up_cell import set_up_text
+from tools.site import repository
+from tools.site.addresses import Addresses, checked_address, read_addresses
 
 NEW = "https://github.com/ada/transformer"
 

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from tools import results
+from tools.measure import results
 
-COMMAND = results.command_line("tools/bench.py", ["--repeats", "3"])
+COMMAND = results.command_line("tools/bench/attention.py", ["--repeats", "3"])
 
 
 def test_envelope_says_when_how_and_where(tmp_path):
@@ -17,8 +17,8 @@ def test_envelope_says_when_how_and_where(tmp_path):
     path = results.write_result("speed", rows, COMMAND, 7, folder=tmp_path / "new", slopes={"length": 1.9})
     record = json.loads(path.read_text(encoding="utf-8"))
     assert [entry.name for entry in path.parent.iterdir()] == ["speed.json"]
-    assert record["program"] == "tools/bench.py"
-    assert record["command"] == "python tools/bench.py --repeats 3"
+    assert record["program"] == "tools/bench/attention.py"
+    assert record["command"] == "python tools/bench/attention.py --repeats 3"
     assert datetime.date.fromisoformat(record["date"]) <= datetime.date.today()
     assert (record["seed"], record["rows"], record["slopes"]) == (7, rows, {"length": 1.9})
     assert record["versions"]["python"] == platform.python_version()

@@ -12,8 +12,9 @@ import sys
 import numpy as np
 import pytest
 
-from tools import make_reviews, reviews_card
-from tools.chapters import ROOT
+from tools.notebooks.chapters import ROOT
+from tools.reviews import card as reviews_card
+from tools.reviews import write as make_reviews
 from utils import reviews
 from utils.reviews import words as reviews_words
 
@@ -43,7 +44,7 @@ def test_stored_files_are_what_the_program_writes_byte_for_byte():
 
 def test_another_process_with_another_hash_seed_writes_the_same_bytes(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "4321"}
-    command = [sys.executable, "tools/make_reviews.py", "--folder", str(tmp_path)]
+    command = [sys.executable, "tools/reviews/write.py", "--folder", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
     for name in ("train.csv", "test.csv", "README.md"):
         assert (tmp_path / name).read_bytes() == (ROOT / "data" / "reviews" / name).read_bytes(), name

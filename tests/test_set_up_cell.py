@@ -12,10 +12,10 @@ import pytest
 from book_copies import bare_repository
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import set_up_cell
-from tools.addresses import read_addresses
-from tools.chapters import find_chapters, read_chapter, tags
-from tools.set_up_cell import set_up_text, stamp, stamp_chapters
+from tools.notebooks import set_up_cell
+from tools.notebooks.chapters import find_chapters, read_chapter, tags
+from tools.notebooks.set_up_cell import set_up_text, stamp, stamp_chapters
+from tools.site.addresses import read_addresses
 
 ROOT = Path(__file__).resolve().parents[1]
 UNSET = "https://github.com/OWNER/the-executable-transformer"
@@ -58,7 +58,7 @@ def empty(tmp_path):
 @pytest.mark.parametrize("path", find_chapters(), ids=lambda path: path.stem)
 def test_every_chapter_begins_with_the_set_up_cell_of_the_address(path):
     first = read_chapter(path).code_cells()[0][1]
-    assert first.source == set_up_text(read_addresses().repository), "run: python tools/set_up_cell.py"
+    assert first.source == set_up_text(read_addresses().repository), "run: python tools/notebooks/set_up_cell.py"
     assert {"set-up", "hide-cell"} <= set(tags(first))
     assert first.outputs == []
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from tools import measure_recurrence, results
+from tools.measure import recurrence as measure_recurrence
+from tools.measure import results
 from utils.transformer.recall import (
     KINDS,
     LETTERS,

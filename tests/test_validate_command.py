@@ -10,9 +10,13 @@ import pytest
 from broken import code, plain_environment
 from validation_chapters import write_chapter
 
-from tools import results, validate, validate_gpu, validate_report, validate_run
-from tools.chapters import ROOT
-from tools.validate_run import Verdict
+from tools.measure import results
+from tools.notebooks.chapters import ROOT
+from tools.validate.run import Verdict
+from tools.validate.validate import gpu as validate_gpu
+from tools.validate.validate import report as validate_report
+from tools.validate.validate import run as validate_run
+from tools.validate.validate import validate
 
 
 def verdict_for(trial, different=0, faults=()):
@@ -33,7 +37,7 @@ def book(tmp_path, monkeypatch):
         return [verdict_for(trial, settings["different"], settings["faults"]) for trial in trials]
 
     paths = [write_chapter(tmp_path / "chapters", f"0{number}-x", [code("a = 1")]) for number in (1, 2)]
-    monkeypatch.setattr("tools.chapters.find_chapters", lambda wanted: paths[: 1 if wanted else 2])
+    monkeypatch.setattr("tools.notebooks.chapters.find_chapters", lambda wanted: paths[: 1 if wanted else 2])
     monkeypatch.setattr(validate_run, "run", run)
     monkeypatch.setattr(validate_run, "installed", lambda name: name not in settings.get("missing", ()))
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
@@ -56,7 +60,7 @@ def test_all_backends_give_one_table_which_is_recorded(book, capsys):
     assert [(row["chapter"], row["backend"]) for row in record["rows"]] == [
         (chapter, backend) for chapter in ("01-x", "02-x") for backend in ("tensorflow", "jax", "torch")
     ]
-    assert record["command"] == "python tools/validate.py --all"
+    assert record["command"] == "python tools/validate/validate.py --all"
     assert {"date", "versions", "machine"} <= record.keys()
 
 
@@ -143,8 +147,8 @@ def test_backends_that_see_the_gpu_run_on_it_and_are_recorded_with_its_driver(bo
     ],
 )
 def test_each_backend_is_asked_in_a_process_of_its_own(tmp_path, monkeypatch, body, expected):
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "validate_report.py").write_text(body)
+    (tmp_path / "tools" / "validate").mkdir(parents=True)
+    (tmp_path / "tools" / "validate" / "report.py").write_text(body)
     monkeypatch.setattr(validate_gpu, "ROOT", tmp_path)
     monkeypatch.setattr(validate_gpu, "PATIENCE", 2.0)
     assert validate_gpu.ask("jax") == expected
@@ -202,13 +206,14 @@ def test_command_line_asks_for_one_thing():
 def test_makefile_calls_the_program_as_it_is():
     makefile = (ROOT / "Makefile").read_text()
     for arguments in ("--backend $(BACKEND)", "--all", "--gpu"):
-        assert f"tools/validate.py {arguments}\n" in makefile
+        assert f"tools/validate/validate.py {arguments}\n" in makefile
 
 
 def test_no_package_is_imported_beyond_those_that_are_asked_for():
     absent = ("tensorflow", "jax", "torch", "jupytext", "sphinx", "bs4", "playwright", "hypothesis", "yaml")
     blocked = f"import sys; sys.modules.update(dict.fromkeys({absent}))"
-    program = f"{blocked}; import tools.validate, tools.validate_gpu, tools.validate_plugin, tools.validate_report"
+    modules = ", ".join(f"tools.validate.{name}" for name in ("validate", "gpu", "plugin", "report"))
+    program = f"{blocked}; import {modules}"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, env=plain_environment()
     )

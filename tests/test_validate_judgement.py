@@ -7,9 +7,9 @@ import pytest
 from broken import code
 from validation_chapters import write_chapter
 
-from tools import validate_run
-from tools.chapters import read_chapter
-from tools.validate_run import Trial
+from tools.notebooks.chapters import read_chapter
+from tools.validate.run import Trial
+from tools.validate.validate import run as validate_run
 
 
 def record_of(cells, kernel=None, **changes):

@@ -84,7 +84,7 @@ def recall_accuracy(model: keras.Model, rng: np.random.Generator, distance: int,
 
 
 def median_accuracies(rows: Iterable[Mapping[str, Any]]) -> tuple[list[int], dict[str, list[float]]]:
-    """Sum up what `tools/measure_recurrence.py` measured: the median over seeds.
+    """Sum up what `tools/measure/recurrence.py` measured: the median over seeds.
 
     Args:
         rows: each with "model", "distance" and "accuracy".

@@ -1,0 +1,241 @@
+"""Prove the book: style, spelling, the chapters, every cell, `utils/`, the gate itself, the built pages.
+
+Steps run two at a time, each with a log in _build/reports; one failure stops nothing. The last line has the counts.
+"""
+
+import argparse
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tools.gate.steps import Command, Outcome, Runner, Step
+from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
+from tools.notebooks.kernels import CELL_TIMEOUT, kernel_environment
+from tools.validate.run import backends_of
+
+REPORTS = ROOT / "_build" / "reports"
+COVERAGE = REPORTS / "coverage"
+LEAST_COVERAGE = 95  # per cent of the lines and branches of utils/
+TESTS = ROOT / "tests"
+PAGE_TESTS = ("tests/test_pages.py", "tests/test_browser.py", "tests/test_editions_on_site.py")
+GATE_TESTS = tuple(
+    f"tests/test_{name}.py"
+    for name in (
+        "build_site",
+        "cell_code",
+        "check_page",
+        "editions",
+        "editions_broken",
+        "execute",
+        "finish_set_up",
+        "front_matter",
+        "house",
+        "lint",
+        "mutants",
+        "prove",
+        "publish",
+        "repository",
+        "set_up_cell",
+        "validate",
+        "validate_command",
+        "validate_judgement",
+        "workflows",
+    )
+)
+BACKEND_TESTS = ("test_attention*.py", "test_runtime*.py")
+LAYER_TESTS = ("test_layers*.py", "test_positions*.py", "test_training*.py", "test_transformer*.py")
+OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
+GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
+
+
+def python(*arguments: str) -> list[str]:
+    """Return the command line that runs this interpreter."""
+    return [sys.executable, *arguments]
+
+
+def pytest(name: str, *arguments: str, covered: bool = False, **environment: str) -> Command:
+    """Return a run of pytest with its report, which needs the test files among its arguments."""
+    report = REPORTS / f"{name}.xml"
+    runner = ("-m", "coverage", "run", "-m", "pytest") if covered else ("-m", "pytest")
+    options = ("-p", "no:cacheprovider", "--color=no", f"--junitxml={report}", "--durations=10")
+    needs = [ROOT / argument for argument in arguments if argument.startswith("tests/")]
+    environment |= {"COVERAGE_FILE": str(COVERAGE / "data")} if covered else {}
+    return Command(python(*runner, *options, *arguments), report, environment, needs)
+
+
+def text_files() -> list[str]:
+    """Return the files of the book that git tracks or would track; all of them where there is no git."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()] or ["."]
+
+
+def style_steps() -> list[Step]:
+    """Return what takes seconds: the form of the code, the spelling, the chapter lint."""
+    ruff = [Command(python("-m", "ruff", *task, ".")) for task in (("check",), ("format", "--check"))]
+    return [
+        Step("style", ruff),
+        Step("spelling", [Command(python("-m", "codespell_lib", *text_files()))]),
+        Step("chapters-lint", [Command(python("tools/lint/lint.py"))]),
+    ]
+
+
+def cells(name: str, backend: str = "tensorflow") -> Command:
+    """Return the run of nbval over every cell of every chapter that is for a backend, chapters side by side."""
+    paths = [path for path in find_chapters() if backend in backends_of(read_chapter(path))]
+    chapters = [path.relative_to(ROOT).as_posix() for path in paths]
+    options = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT:g}", *chapters]
+    if len(chapters) > 1:
+        options += ["-n", "2", "--dist", "loadscope"]
+    return pytest(name, *options, KERAS_BACKEND=backend)
+
+
+def missing(backend: str) -> str:
+    """Return why a step on a backend is skipped: it is neither installed nor required; else an empty string."""
+    required = backend in (part.strip() for part in os.environ.get("BOOK_REQUIRE", "").split(","))
+    installed = importlib.util.find_spec(backend) is not None
+    return "" if installed or required else f"{backend} is not installed (BOOK_REQUIRE={backend} makes this a failure)"
+
+
+def cells_step(backend: str) -> Step:
+    """Return the run of every cell on another Keras backend, against the same committed outputs."""
+    name = f"cells-{backend}"
+    return Step(name, [cells(name, backend)], skip=missing(backend))
+
+
+def matching_tests(patterns: Sequence[str]) -> list[str]:
+    """Return the files of tests/ that the patterns match."""
+    return [path.relative_to(ROOT).as_posix() for pattern in patterns for path in sorted(TESTS.glob(pattern))]
+
+
+def backend_step(backend: str) -> Step:
+    """Return the tests of attention and runtime on another Keras backend."""
+    name = f"backend-{backend}"
+    test = pytest(name, *matching_tests(BACKEND_TESTS), "-m", "not slow", covered=True, KERAS_BACKEND=backend)
+    return Step(name, [test], skip=missing(backend))
+
+
+def layers_step(backend: str) -> Step:
+    """Return the tests of positions, layers and models on another Keras backend, which take minutes there."""
+    name = f"layers-{backend}"
+    return Step(name, [pytest(name, *matching_tests(LAYER_TESTS), KERAS_BACKEND=backend)], skip=missing(backend))
+
+
+def real_step(after: Sequence[str]) -> Step:
+    """Return the fine-tuning on real sentences, which has the machine to itself once all else has ended."""
+    unset = [name for name in ("BOOK_DATA_DIR", "BOOK_MODEL_DIR") if not os.environ.get(name)]
+    return Step("real", [Command(python("tools/measure/real.py"))], after, f"{unset[0]} is not set" if unset else "")
+
+
+def coverage_step(after: Sequence[str]) -> Step:
+    """Return the sum of what the tests reached, on all backends, and its threshold."""
+    data = {"COVERAGE_FILE": str(COVERAGE / "data")}
+    tasks = (
+        ("combine", "-q", "--keep"),
+        ("json", "-q", "-o", str(REPORTS / "coverage.json")),
+        ("report", "--precision=2", f"--fail-under={LEAST_COVERAGE}"),
+    )
+    return Step("coverage", [Command(python("-m", "coverage", *task), environment=data) for task in tasks], after)
+
+
+def everyday_steps() -> list[Step]:
+    """Return the steps of `make test`; the longest begin first, so that both slots stay busy to the end."""
+    apart = [f"--ignore={name}" for name in (*PAGE_TESTS, *GATE_TESTS)]
+    units = pytest("units", "tests", "utils", "--doctest-modules", "-m", "not slow", *apart, covered=True)
+    backends = [backend_step(backend) for backend in OTHER_BACKENDS]
+    return [
+        *style_steps(),
+        Step("units", [units]),
+        Step("cells", [cells("cells")]),
+        Step("build", [Command(python("tools/site/build.py"), needs=[ROOT / "tools" / "site" / "build.py"])]),
+        Step("gate", [pytest("gate", *GATE_TESTS, "-m", "not slow")]),
+        backends[0],  # this order keeps both places busy to the end
+        Step("pages", [pytest("pages", *PAGE_TESTS, "-m", "not slow")], after=["build"]),
+        *backends[1:],
+        coverage_step(["units", *(step.name for step in backends)]),
+    ]
+
+
+def slow_steps() -> list[Step]:
+    """Return the steps of `make test-slow`."""
+    report = REPORTS / "mutants.xml"
+    mutants = Command(python("tools/mutants/run.py", f"--junitxml={report}"), report)
+    steps = [
+        Step("mutants", [mutants]),
+        Step("slow", [pytest("slow", "tests", "-m", "slow")]),
+        *map(cells_step, OTHER_BACKENDS),
+        *map(layers_step, OTHER_BACKENDS),
+    ]
+    return [*steps, real_step([step.name for step in steps])]
+
+
+def choose(steps: Sequence[Step], only: str) -> list[Step]:
+    """Return the steps that `only` names, with commas, or all.
+
+    Raises:
+        LookupError: there is no such step; the message lists them.
+    """
+    wanted = [name for part in only.split(",") if part for name in GROUPS.get(part, (part,))]
+    known = [step.name for step in steps]
+    if unknown := [name for name in wanted if name not in known]:
+        raise LookupError(f"expected steps among {', '.join([*known, *GROUPS])}; received {', '.join(unknown)}")
+    return [step for step in steps if not wanted or step.name in wanted]
+
+
+def prove(steps: Sequence[Step], runner: Runner) -> int:
+    """Run steps, list what was skipped and what failed, and close with the counts; 0 if nothing failed."""
+    begun = time.monotonic()
+    total = runner.run(steps)
+    failed = [name for name, outcome in runner.outcomes.items() if outcome.failed]
+    for reason, count in total.reasons.items():
+        print(f"skipped {count} x {reason}")
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    print(f"in {time.monotonic() - begun:.0f} s")
+    print(closing_line(total))
+    return 1 if total.failed or not total.passed else 0
+
+
+def closing_line(total: Outcome) -> str:
+    """Return the verdict, in the form that programs may read."""
+    return f"proved: {total}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 if nothing failed, 1 if something did, 2 for an unknown step, 130 when interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slow", action="store_true", help="what takes longer: mutants, slow tests, other backends")
+    parser.add_argument("--only", default="", help="steps, with commas; `lint` is style, spelling and the chapter lint")
+    options = parser.parse_args(arguments)
+    try:
+        steps = choose(slow_steps() if options.slow else everyday_steps(), options.only)
+    except LookupError as error:
+        print(f"prove: {error}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _interrupt)
+    if any(step.name == "units" for step in steps):
+        shutil.rmtree(COVERAGE, ignore_errors=True)
+    os.environ.update(kernel_environment())
+    os.environ.pop("MPLBACKEND", None)  # figures belong in the notebooks
+    try:
+        return prove(steps, Runner(ROOT, REPORTS))
+    except KeyboardInterrupt:
+        print("prove: interrupted; all that was running has been stopped")
+        return 130
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
