@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 from safetensors.numpy import save_file
 
-from tools.reference.write import write as reference
+from tools.reference import write as reference
 from utils import wordpiece
 from utils.reference import reference_cases
 from utils.weights.from_bert import FAMILIES, load_bert, pytorch_name, write_bert_files

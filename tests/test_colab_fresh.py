@@ -14,7 +14,7 @@ from book_copies import bare_repository
 from conftest import missing_is_failure
 from test_finetuning_mends import ORDERS, check_order
 
-from tools.editions.write import write as editions
+from tools.editions import write as editions
 from tools.notebooks.chapters import ROOT, find_chapters
 
 pytestmark = pytest.mark.slow

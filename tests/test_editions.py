@@ -6,10 +6,10 @@ import re
 import nbformat
 import pytest
 
+from tools.editions import write as editions
 from tools.editions.check import problems
 from tools.editions.citations import Citations
 from tools.editions.syntax import walk
-from tools.editions.write import write as editions
 from tools.notebooks.chapters import ROOT, find_chapters, is_code, read_chapter, tags
 from tools.notebooks.set_up_cell import TAG, set_up_text
 from tools.site.addresses import Addresses, read_addresses

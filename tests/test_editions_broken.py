@@ -4,10 +4,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tools.editions import write as editions
 from tools.editions.check import problems
 from tools.editions.labels import read_labels
 from tools.editions.notebook import Edition
-from tools.editions.write import write as editions
 from tools.notebooks.chapters import read_chapter
 from tools.site.addresses import Addresses
 

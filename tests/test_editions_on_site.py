@@ -9,8 +9,8 @@ from bs4 import BeautifulSoup
 from docutils import nodes
 from test_build_site import small_book  # noqa: F401 (a fixture)
 
+from tools.editions import write as editions
 from tools.editions.labels import book_labels
-from tools.editions.write import write as editions
 from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
 from tools.site.addresses import COLAB_FOLDER, PUBLISHED, Addresses, read_addresses
 from tools.site.repository import with_address

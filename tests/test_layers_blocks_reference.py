@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from naive_blocks import numbers, slopes_of
 
-from tools.reference.write import write as reference
+from tools.reference import write as reference
 from utils.layers.blocks import DecoderLayer, EncoderLayer
 from utils.reference import reference_cases
 from utils.weights.from_torch import gap_to_torch, largest_gap, load_torch_layer, split_heads

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tools.reference.write import write as reference
+from tools.reference import write as reference
 from utils.gradients import gradient_norms, weight_gradients
 from utils.layers.blocks import EncoderLayer
 from utils.reference import reference_cases

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from naive_heads import numbers, slopes
 
-from tools.reference.write import write as reference
+from tools.reference import write as reference
 from utils.layers import MultiHeadAttention
 
 NAME = "multi-head-attention"

@@ -22,8 +22,8 @@ from broken import (
 )
 from broken_chapters import BROKEN, ERROR, FOLLOWS, SOUND_MORE, STDERR
 
+from tools.lint import lint
 from tools.lint.findings import Book
-from tools.lint.lint import lint
 from tools.notebooks.chapters import ROOT, Chapter
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from broken import CAUGHT_MUTANT, FUNCTION, LABEL, code, notebook, sound_cells, text, with_cell, write_book
 
+from tools.mutants import run as run_mutants
 from tools.mutants.mutants import MUTANTS
-from tools.mutants.mutants import run as run_mutants
 from tools.mutants.mutation import MutantError, applied, check_applies
 from tools.mutants.run import try_chapter, try_chapters
 from tools.mutants.verdicts import strays, table, write_junit

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from naive_positions import numbers
 
-from tools.reference.write import write as reference
+from tools.reference import write as reference
 from utils import runtime
 from utils.attention import scaled_dot_product_attention
 from utils.positions import LearnedPositions, alibi_bias, rotate, sinusoidal_positions

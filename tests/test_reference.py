@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tools.reference.write import write as reference
+from tools.reference import write as reference
 from utils import runtime
 from utils.attention import scaled_dot_product_attention
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from naive_blocks import numbers, slopes_of
 
-from tools.reference.write import write as reference
+from tools.reference import write as reference
 from utils.reference import reference_cases
 from utils.transformer import Transformer
 from utils.transformer.config import TransformerConfig

@@ -15,8 +15,8 @@ from broken import code, plain_environment, take_interrupts, wait_for
 from validation_chapters import FAKE, QUESTION, write_chapter
 
 from tools.notebooks.chapters import ROOT
+from tools.validate import run as validate_run
 from tools.validate.run import Trial
-from tools.validate.validate import run as validate_run
 
 BEGIN = code("import fakereport\nimport os\nfakereport.seen.append(1)")
 TIMEOUT = 6.0  # seconds that a cell of these chapters may take
@@ -103,8 +103,8 @@ def test_cell_that_hangs_is_stopped_and_named(verdicts):
 INTERRUPTED = """
 import sys
 from pathlib import Path
-from tools.validate.validate import validate
-from tools.validate.validate import run as validate_run
+from tools.validate import validate
+from tools.validate import run as validate_run
 trial = validate_run.Trial(Path("long.ipynb"), "jax", reports=Path("reports"))
 validate.validate = lambda options, arguments: validate_run.run([trial], 1)
 sys.exit(validate.main(["--all"]))

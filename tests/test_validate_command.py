@@ -12,11 +12,11 @@ from validation_chapters import write_chapter
 
 from tools.measure import results
 from tools.notebooks.chapters import ROOT
+from tools.validate import gpu as validate_gpu
+from tools.validate import report as validate_report
+from tools.validate import run as validate_run
+from tools.validate import validate
 from tools.validate.run import Verdict
-from tools.validate.validate import gpu as validate_gpu
-from tools.validate.validate import report as validate_report
-from tools.validate.validate import run as validate_run
-from tools.validate.validate import validate
 
 
 def verdict_for(trial, different=0, faults=()):

@@ -8,8 +8,8 @@ from broken import code
 from validation_chapters import write_chapter
 
 from tools.notebooks.chapters import read_chapter
+from tools.validate import run as validate_run
 from tools.validate.run import Trial
-from tools.validate.validate import run as validate_run
 
 
 def record_of(cells, kernel=None, **changes):

@@ -15,9 +15,12 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.bench.encoder_rows import Sizes
 from tools.measure.results import PACKAGES, ROOT, command_line, write_result

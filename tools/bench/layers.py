@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from tools.bench.attention import attention as bench
 from tools.measure.results import ROOT, command_line, write_result
 

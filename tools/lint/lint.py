@@ -8,11 +8,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.lint import definitions as lint_code
+from tools.lint import equations as lint_equations
+from tools.lint import outputs as lint_outputs
+from tools.lint import prose as lint_text
 from tools.lint.findings import Book, Finding
-from tools.lint.lint import definitions as lint_code
-from tools.lint.lint import equations as lint_equations
-from tools.lint.lint import outputs as lint_outputs
-from tools.lint.lint import prose as lint_text
 from tools.mutants.mutants import MUTANTS
 from tools.notebooks.chapters import CHAPTERS, ROOT, find_chapters, read_chapter
 

@@ -7,7 +7,10 @@ turns, so that a busy moment of the machine touches all of them; each figure is 
 import argparse
 import sys
 import time
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import keras
 import numpy as np

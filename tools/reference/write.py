@@ -11,6 +11,8 @@ import pkgutil
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import numpy as np
 
 from tools.reference import sets

@@ -10,6 +10,8 @@ import io
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from tools.reviews.card import card
 from utils import reviews
 
