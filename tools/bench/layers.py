@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.bench.attention import attention as bench
+from tools.bench import attention as bench
 from tools.measure.results import ROOT, command_line, write_result
 
 BATCH, WIDTH, NUM_HEADS, KEY_DIM = 32, 128, 4, 32

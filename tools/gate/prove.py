@@ -25,34 +25,16 @@ from tools.validate.run import backends_of
 REPORTS = ROOT / "_build" / "reports"
 COVERAGE = REPORTS / "coverage"
 LEAST_COVERAGE = 95  # per cent of the lines and branches of utils/
-TESTS = ROOT / "tests"
-PAGE_TESTS = ("tests/test_pages.py", "tests/test_browser.py", "tests/test_editions_on_site.py")
-GATE_TESTS = tuple(
-    f"tests/test_{name}.py"
-    for name in (
-        "build_site",
-        "cell_code",
-        "check_page",
-        "editions",
-        "editions_broken",
-        "execute",
-        "finish_set_up",
-        "front_matter",
-        "house",
-        "lint",
-        "mutants",
-        "prove",
-        "publish",
-        "repository",
-        "set_up_cell",
-        "validate",
-        "validate_command",
-        "validate_judgement",
-        "workflows",
-    )
+PAGE_TESTS = ("tests/site/test_pages.py", "tests/site/test_browser.py", "tests/site/test_editions.py")
+GATE_TESTS = (
+    *("tests/test_house.py", "tests/test_workflows.py", "tests/site/test_front_matter.py"),
+    *(
+        f"tests/tools/{name}"
+        for name in ("editions", "gate", "lint", "mutants", "notebooks", "reader", "site", "validate")
+    ),
 )
-BACKEND_TESTS = ("test_attention*.py", "test_runtime*.py")
-LAYER_TESTS = ("test_layers*.py", "test_positions*.py", "test_training*.py", "test_transformer*.py")
+BACKEND_TESTS = ("tests/utils/attention", "tests/utils/test_runtime.py")
+LAYER_TESTS = tuple(f"tests/utils/{name}" for name in ("layers", "positions", "transformer", "test_training.py"))
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
 
@@ -112,22 +94,17 @@ def cells_step(backend: str) -> Step:
     return Step(name, [cells(name, backend)], skip=missing(backend))
 
 
-def matching_tests(patterns: Sequence[str]) -> list[str]:
-    """Return the files of tests/ that the patterns match."""
-    return [path.relative_to(ROOT).as_posix() for pattern in patterns for path in sorted(TESTS.glob(pattern))]
-
-
 def backend_step(backend: str) -> Step:
     """Return the tests of attention and runtime on another Keras backend."""
     name = f"backend-{backend}"
-    test = pytest(name, *matching_tests(BACKEND_TESTS), "-m", "not slow", covered=True, KERAS_BACKEND=backend)
+    test = pytest(name, *BACKEND_TESTS, "-m", "not slow", covered=True, KERAS_BACKEND=backend)
     return Step(name, [test], skip=missing(backend))
 
 
 def layers_step(backend: str) -> Step:
     """Return the tests of positions, layers and models on another Keras backend, which take minutes there."""
     name = f"layers-{backend}"
-    return Step(name, [pytest(name, *matching_tests(LAYER_TESTS), KERAS_BACKEND=backend)], skip=missing(backend))
+    return Step(name, [pytest(name, *LAYER_TESTS, KERAS_BACKEND=backend)], skip=missing(backend))
 
 
 def real_step(after: Sequence[str]) -> Step:

@@ -1,0 +1,171 @@
+"""The built pages hold together: links, references, headings, images, nothing from another host.
+
+Build them first (`make book`). The second half feeds each check a page with one fault and sees the fault reported.
+"""
+
+import re
+
+import pytest
+
+from tests.support import site_checks
+from tools.site.pages import SITE, missing_pages, page_names
+
+PAGES = site_checks.pages_of(SITE)
+STYLES = sorted(SITE.rglob("*.css"))
+NAMES = [page.path.relative_to(SITE).as_posix() for page in PAGES]
+
+
+def report(problems):
+    """Fail with one line for each problem."""
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+def test_every_page_of_the_table_of_contents_is_built_and_not_empty():
+    assert page_names()[0] == "intro"
+    report([f"{problem} (run `make book`)" for problem in missing_pages()])
+
+
+@pytest.mark.parametrize("check", site_checks.PAGE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_page_has_no_problem(page, check):
+    report(check(page))
+
+
+@pytest.mark.parametrize("sheet", STYLES, ids=lambda sheet: sheet.name)
+def test_style_sheet_loads_only_files_of_the_site(sheet):
+    report(site_checks.foreign_styles(sheet))
+
+
+SOUND = """<!doctype html>
+<html lang="en"><head><title>Attention</title><meta name="viewport" content="width=device-width">
+<link rel="icon" href="icon.svg"><script src="own.js"></script>{head}</head>
+<body><main><article><h1 id="title">Attention</h1>
+<p>See <a href="#title">above</a>, <a href="other.html#there">there</a>, <a href="https://example.org/">elsewhere</a>.</p>
+<p>Inline <code>{{eq}}`eq-one`</code> and <span class="math">\\(x\\)</span> are no faults.</p>
+<img alt="Rows of weights; the last one spreads evenly." src="icon.svg">{body}</article></main></body></html>"""
+
+FAULTS = {
+    "a dead page": ("dead_links", "", '<a href="gone.html">x</a>', "does not exist"),
+    "a dead anchor": ("dead_links", "", '<a href="other.html#gone">x</a>', "anchor that other.html does not have"),
+    "a dead anchor on the page": ("dead_links", "", '<a href="#gone">x</a>', "anchor"),
+    "a missing script": ("dead_links", '<script src="gone.js"></script>', "", "does not exist"),
+    "an absolute path": ("dead_links", "", '<a href="/other.html">x</a>', "make it relative"),
+    "a foreign script": ("foreign_resources", '<script src="https://cdn.example/x.js"></script>', "", "another host"),
+    "a foreign script, short": ("foreign_resources", '<script src="//cdn.example/x.js"></script>', "", "another host"),
+    "a foreign style": ("foreign_resources", '<link rel="stylesheet" href="https://cdn.example/x.css">', "", "host"),
+    "a preconnect": ("foreign_resources", '<link rel="preconnect" href="https://fonts.example">', "", "another host"),
+    "a foreign image": ("foreign_resources", "", '<img alt="" src="https://cdn.example/x.png">', "another host"),
+    "a foreign image set": ("foreign_resources", "", '<img srcset="icon.svg 1x, https://cdn.example/x 2x">', "host"),
+    "a foreign frame": ("foreign_resources", "", '<iframe src="https://cdn.example/"></iframe>', "another host"),
+    "a foreign font": ("foreign_resources", "<style>@font-face{src:url('https://f.example/a')}</style>", "", "host"),
+    "a foreign import": ("foreign_resources", '<style>@import "https://f.example/a";</style>', "", "another host"),
+    "a foreign background": ("foreign_resources", "", '<p style="background:url(//f.example/a)">x</p>', "host"),
+    "a second h1": ("headings", "", "<h1>Again</h1>", "exactly one h1, found 2"),
+    "an image without alt": ("image_texts", "", '<img src="icon.svg">', "no alt text"),
+    "an image with an empty alt": ("image_texts", "", '<img alt=" " src="icon.svg">', "no alt text"),
+    "a path for alt": ("image_texts", "", '<img alt="../_images/0123456789abcdef0123.png" src="icon.svg">', "a path"),
+    "a short alt": ("image_texts", "", '<img alt="heatmap" src="icon.svg">', "25 characters or more"),
+    "a raw directive": ("raw_markup", "", "<p>:::{note} Mind</p>", "raw markup"),
+    "a raw fence": ("raw_markup", "", "<p>```{margin}</p>", "raw markup"),
+    "a raw role": ("raw_markup", "", "<p>as {term}`score` says</p>", "raw markup"),
+    "a role that became code": ("raw_markup", "", "<p>{eq}<code>eq-one</code></p>", "raw markup"),
+    "a raw formula": ("raw_markup", "", "<p>$$ x = y $$</p>", "raw markup"),
+    "a raw option": ("raw_markup", "", "<p>:label: ex-one</p>", "raw markup"),
+    "an id twice": ("repeated_ids", "", '<p id="title">x</p>', "used 2 times"),
+    "an unresolved reference": ("unresolved_references", "", '<span class="xref std-ref">ch-x</span>', "leads nowhere"),
+    "an unresolved term": ("unresolved_references", "", '<span class="xref std-term">sore</span>', "leads nowhere"),
+    "an unresolved equation": ("unresolved_references", "", "<p>by eq-gone we see</p>", "'eq-gone'"),
+    "an unresolved citation": ("unresolved_references", "", "<p>as shown [?] by</p>", "[?]"),
+    "a problematic node": ("unresolved_references", "", '<a><span class="problematic">x</span></a>', "leads nowhere"),
+    "a reference without a number": ("unresolved_references", "", '<a href="#title">None</a>', "no number or title"),
+}
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """Write a site of two pages with a fault, return the first page."""
+
+    def write(head="", body="", page=SOUND):
+        (tmp_path / "own.js").write_text("")
+        (tmp_path / "icon.svg").write_text("<svg/>")
+        (tmp_path / "other.html").write_text('<h1 id="there">Other</h1>')
+        (tmp_path / "page.html").write_text(page.format(head=head, body=body))
+        site_checks.ids_of.cache_clear()
+        return site_checks.Page(tmp_path / "page.html", tmp_path)
+
+    return write
+
+
+def test_a_sound_page_has_no_problem(faulty):
+    page = faulty()
+    assert {check.__name__: check(page) for check in site_checks.PAGE_CHECKS} == {
+        check.__name__: [] for check in site_checks.PAGE_CHECKS
+    }
+
+
+@pytest.mark.parametrize(("name", "head", "body", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_reported_with_its_remedy(faulty, name, head, body, message):
+    problems = getattr(site_checks, name)(faulty(head, body))
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (' lang="en"', "no lang"),
+        ("<title>Attention</title>", "no <title>"),
+        ('<meta name="viewport" content="width=device-width">', "no meta viewport"),
+        ('<link rel="icon" href="icon.svg">', "no icon"),
+    ],
+)
+def test_a_poor_head_is_reported(faulty, cut, message):
+    assert cut in SOUND
+    problems = site_checks.head_of_page(faulty(page=SOUND.replace(cut, "")))
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+def test_the_icon_script_is_reported(faulty):
+    assert "fontawesome" in site_checks.head_of_page(faulty('<script src="s/fontawesome.js?d=1"></script>'))[0]
+
+
+def test_a_page_without_h1_is_reported(faulty):
+    page = faulty(page=re.sub(r"<h1.*?</h1>", "", SOUND))
+    assert "found 0" in site_checks.headings(page)[0]
+
+
+@pytest.mark.parametrize(
+    ("css", "message"),
+    [
+        ("a{background:url(https://cdn.example/x.png)}", "another host"),
+        ('@import url("//cdn.example/x.css");', "another host"),
+        ("a{background:url(gone.png)}", "does not exist"),
+    ],
+)
+def test_a_style_sheet_that_loads_elsewhere_is_reported(tmp_path, css, message):
+    (tmp_path / "book.css").write_text(css)
+    problems = site_checks.foreign_styles(tmp_path / "book.css")
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+def test_a_style_sheet_may_load_its_own_files_and_data(tmp_path):
+    (tmp_path / "x.woff2").write_text("")
+    sheet = tmp_path / "book.css"
+    sheet.write_text("/* url(https://a.example/) */ a{src:url(x.woff2);mask:url(\"data:image/svg+xml,x='y'\")}")
+    assert site_checks.foreign_styles(sheet) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "message"),
+    [(None, "was not built"), ("<main><article></article></main>", "found 0"), ("<p>" + "word " * 99, "found 0")],
+)
+def test_a_missing_or_empty_page_is_reported(tmp_path, html, message):
+    (tmp_path / "index.html").write_text(f"<main><article>{'word ' * 50}</article></main>")
+    if html is not None:
+        (tmp_path / "intro.html").write_text(html)
+    problems = list(missing_pages(tmp_path, ["intro"]))
+    assert len(problems) == 1
+    assert message in problems[0]
