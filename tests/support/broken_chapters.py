@@ -32,12 +32,6 @@ def out_of_order():
     return content
 
 
-def long_median():
-    """Return a chapter that tells its story in cells of seven lines; blank lines, set-up and solution are shorter."""
-    short = [code("y = 1", tags=["solution"]) for _ in range(5)]
-    return notebook([*opening(), text("Seven lines."), code("x = 1\n\n" * 6 + "print(x)", "1\n"), *short])
-
-
 def set_up_late():
     """Return the sound chapter with a cell before the set-up."""
     return notebook([text("Too early."), code("x = 1"), *notebook().cells])
@@ -89,10 +83,6 @@ BROKEN = {
         lambda: notebook([*opening(), text("A literal."), code("print('fine')", "fine\n")]),
         "enough_is_compared", "0 of 0 cells", "Print what must hold",
     ),
-    "long cell": (
-        lambda: with_more(code("x = 1\n" * 25 + "y = 1")), "short_cells", "26 lines, expected 25 at most", "Split it",
-    ),
-    "long median": (long_median, "short_cells", "median code cell has 7 lines", "Split the longer cells"),
     "no prose": (without_prose, "prose_before_each_cell", "cell [3]: no prose", "Say in a Markdown cell before it"),
     "code after code": (lambda: with_more(code("x = 1"), code("y = 1")), "prose_before_each_cell", "[6]", "Say in"),
     "large file": (lambda: with_more(text("a" * 300_000)), "small_file", "expected 300 kB at most", "fewer figures"),
@@ -214,10 +204,6 @@ SOUND_MORE = {
     "mapping in LaTeX": lambda: with_more(text("A map $F:\\mathbb{R} \\to \\mathbb{R}$.")),
     "exception shown as text": lambda: with_more(code("try:\n    f()\nexcept E as e:\n    print(e)", "no mask\n")),
     "numpy assertion": lambda: check(source="import numpy as np\nnp.testing.assert_allclose(doubled_sum(1, 2), 6)"),
-    "long but for its blank lines": lambda: with_more(code("x = 1\n\n" * 25)),
-    "solutions longer than the median": lambda: with_more(
-        code("x = 1"), *(code("x = 1\n" * 9, tags=["solution"]) for _ in range(9))
-    ),
     "solution called what it is": lambda: with_more(
         code("x = 1"), code("def doubled_sum(a, b):\n    return 2 * (a + b)", tags=["solution"])
     ),

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -168,7 +169,20 @@ def choose(steps: Sequence[Step], only: str) -> list[Step]:
     return [step for step in steps if not wanted or step.name in wanted]
 
 
-def prove(steps: Sequence[Step], runner: Runner) -> int:
+def times(runner: Runner, steps: Sequence[Step], slowest: int = 5) -> str:
+    """Return where the time went: each step's seconds, elapsed and of the processors, and its slowest tests."""
+    lines = ["  elapsed  processor  step"]
+    for step in sorted(steps, key=lambda step: -runner.seconds.get(step.name, (0, 0))[1]):
+        elapsed, processor = runner.seconds.get(step.name, (0.0, 0.0))
+        lines.append(f"  {elapsed:7.0f}  {processor:9.0f}  {step.name}")
+        reports = [command.report for command in step.commands if command.report and command.report.is_file()]
+        cases = [case for report in reports for case in ElementTree.parse(report).iter("testcase")]
+        seconds = [(float(case.get("time", 0)), f"{case.get('classname')}::{case.get('name')}") for case in cases]
+        lines += [f"{'':21}  {value:6.1f} s {name}" for value, name in sorted(seconds, reverse=True)[:slowest]]
+    return "\n".join(lines)
+
+
+def prove(steps: Sequence[Step], runner: Runner, show_times: bool = False) -> int:
     """Run steps, list what was skipped and what failed, and close with the counts; 0 if nothing failed."""
     begun = time.monotonic()
     total = runner.run(steps)
@@ -177,6 +191,8 @@ def prove(steps: Sequence[Step], runner: Runner) -> int:
         print(f"skipped {count} x {reason}")
     if failed:
         print(f"failed: {', '.join(failed)}")
+    if show_times:
+        print(times(runner, steps))
     print(f"in {time.monotonic() - begun:.0f} s")
     print(closing_line(total))
     return 1 if total.failed or not total.passed else 0
@@ -192,6 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slow", action="store_true", help="what takes longer: mutants, slow tests, other backends")
     parser.add_argument("--only", default="", help="steps, with commas; `lint` is style, spelling and the chapter lint")
+    parser.add_argument("--times", action="store_true", help="print where the time went: steps and slowest tests")
     options = parser.parse_args(arguments)
     try:
         steps = choose(slow_steps() if options.slow else everyday_steps(), options.only)
@@ -204,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update(kernel_environment())
     os.environ.pop("MPLBACKEND", None)  # figures belong in the notebooks
     try:
-        return prove(steps, Runner(ROOT, REPORTS))
+        return prove(steps, Runner(ROOT, REPORTS), options.times)
     except KeyboardInterrupt:
         print("prove: interrupted; all that was running has been stopped")
         return 130

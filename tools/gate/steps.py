@@ -120,13 +120,14 @@ def combine(outcomes: Sequence[Outcome], step: Step) -> Outcome:
 
 
 class Runner:
-    """Runs steps; `outcomes` grows as they end."""
+    """Runs steps; `outcomes` and `seconds` (elapsed, of the processors) grow as they end."""
 
     def __init__(self, root: Path, reports: Path, slots: int = 2):
         self.root = root
         self.reports = reports
         self.slots = slots
         self.outcomes: dict[str, Outcome] = {}
+        self.seconds: dict[str, tuple[float, float]] = {}
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._stopping = False
@@ -179,16 +180,19 @@ class Runner:
         begun = time.monotonic()
         log = self.reports / f"{step.name}.log"
         with log.open("wb") as stream:
-            outcome = combine([self._run_command(command, stream) for command in step.commands], step)
+            ran = [self._run_command(command, stream) for command in step.commands]
+        outcome = combine([outcome for outcome, _ in ran], step)
         seconds = time.monotonic() - begun
+        self.seconds[step.name] = seconds, sum(processor for _, processor in ran)
         if not self._stopping:
             self._report(step, outcome, seconds, log)
         self.outcomes[step.name] = outcome
 
-    def _run_command(self, command: Command, log: IO[bytes]) -> Outcome:
+    def _run_command(self, command: Command, log: IO[bytes]) -> tuple[Outcome, float]:
+        """Run a command to its end; return its outcome and the processor seconds of it and all that it waited for."""
         missing = [path.relative_to(self.root).as_posix() for path in command.needs if not path.exists()]
         if missing:
-            return Outcome(failed=1, notes=[f"expected {', '.join(missing)}, which is missing"])
+            return Outcome(failed=1, notes=[f"expected {', '.join(missing)}, which is missing"]), 0.0
         if command.report:
             command.report.unlink(missing_ok=True)
         shown = shlex.join(map(str, command.arguments))
@@ -196,7 +200,7 @@ class Runner:
         log.flush()
         with self._lock:
             if self._stopping:
-                return Outcome()
+                return Outcome(), 0.0
             process = subprocess.Popen(
                 command.arguments,
                 cwd=self.root,
@@ -207,10 +211,10 @@ class Runner:
                 start_new_session=True,
             )
             self._running.add(process)
-        status = process.wait()
+        processor = _wait(process)
         with self._lock:
             self._running.discard(process)
-        return judge(command, status)
+        return judge(command, process.wait()), processor
 
     def _report(self, step: Step, outcome: Outcome, seconds: float, log: Path) -> None:
         """Print how a step ended, and the end of its log if it failed."""
@@ -225,6 +229,16 @@ class Runner:
         """Print whole lines, one step at a time."""
         with self._lock:
             print(text + "\n", end="", flush=True)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> float:
+    """Wait for a process; return the processor seconds that it and those it waited for took."""
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except ChildProcessError:  # `stop` has seen its end first
+        return 0.0
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:

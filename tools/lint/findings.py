@@ -17,7 +17,6 @@ class Finding:
         place: where in it, in words ("cell [3]"); empty for the whole file.
         problem: what is wrong.
         remedy: what to do.
-        advice: a guideline only; it is printed and fails nothing.
         rule: the name of the rule, filled in by whoever applies it.
     """
 
@@ -25,14 +24,12 @@ class Finding:
     place: str
     problem: str
     remedy: str
-    advice: bool = False
     rule: str = ""
 
     def __str__(self) -> str:
         """Everything on one line, as compilers do it."""
         where = ": ".join(filter(None, (self.file, self.place)))
-        label = f"advice, {self.rule}" if self.advice else self.rule
-        return f"{where}: {self.problem}. {self.remedy}. ({label})"
+        return f"{where}: {self.problem}. {self.remedy}. ({self.rule})"
 
 
 @dataclass(frozen=True)

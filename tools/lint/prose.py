@@ -1,7 +1,6 @@
-"""Rules about how a chapter reads: short cells, prose before each, pictures that say what they show."""
+"""Rules about how a chapter reads: prose before each cell, pictures that say what they show."""
 
 import re
-import statistics
 from collections.abc import Iterator
 
 from nbformat import NotebookNode
@@ -10,9 +9,6 @@ from tools.lint.findings import Finding
 from tools.lint.outputs import has_image
 from tools.notebooks.chapters import Chapter, is_code, tags, without_code
 
-LONGEST_CELL = 25
-LONGEST_MEDIAN = 6
-USUAL_CELLS = range(25, 41)
 LARGEST_FILE = 300_000  # bytes
 SHORTEST_ALT = 25  # characters
 SET_UP_TAG = "set-up"
@@ -29,38 +25,6 @@ _DIRECTIVE_IMAGE = re.compile(
 )
 _ALT_OPTION = re.compile(r"^[ \t]*:alt:[ \t]*(.*)$", re.MULTILINE)
 _FILE_NAME = re.compile(r"\.(?:png|jpe?g|svg|gif|webp|pdf)\b|^\S*[/\\]\S*$", re.IGNORECASE)
-
-
-def is_told(cell: NotebookNode) -> bool:
-    """Return whether a code cell is part of what the chapter tells: not its set-up, not a folded solution."""
-    return not {SET_UP_TAG, SOLUTION_TAG}.intersection(tags(cell))
-
-
-def short_cells(chapter: Chapter) -> Iterator[Finding]:
-    """Ask for code cells of at most 25 lines, and a median of at most 6.
-
-    Blank lines do not count. For the median, neither do the set-up cell and the cells of solutions.
-    """
-    for number, cell in chapter.code_cells():
-        if (length := _lines(cell)) > LONGEST_CELL:
-            remedy = "Split it where a sentence of prose belongs, or move the machinery to utils/"
-            yield Finding(chapter.name, f"cell [{number}]", f"{length} lines, expected {LONGEST_CELL} at most", remedy)
-    lengths = [_lines(cell) for _, cell in chapter.code_cells() if is_told(cell)]
-    if lengths and (median := statistics.median(lengths)) > LONGEST_MEDIAN:
-        problem = f"the median code cell has {median:g} lines, expected {LONGEST_MEDIAN} at most"
-        yield Finding(chapter.name, "", problem, "Split the longer cells")
-
-
-def _lines(cell: NotebookNode) -> int:
-    return sum(bool(line.strip()) for line in cell.source.splitlines())
-
-
-def usual_number_of_cells(chapter: Chapter) -> Iterator[Finding]:
-    """Advise 25 to 40 code cells, set-up and solutions aside; a guideline, which fails nothing."""
-    count = sum(is_told(cell) for _, cell in chapter.code_cells())
-    if count not in USUAL_CELLS:
-        remedy = "Consider whether it is one concept, and finished"
-        yield Finding(chapter.name, "", f"{count} code cells; chapters have 25 to 40", remedy, advice=True)
 
 
 def prose_before_each_cell(chapter: Chapter) -> Iterator[Finding]:
@@ -151,8 +115,6 @@ def _plain(text: str) -> str:
 
 
 RULES = (
-    short_cells,
-    usual_number_of_cells,
     prose_before_each_cell,
     small_file,
     alt_on_every_figure,

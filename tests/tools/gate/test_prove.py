@@ -301,3 +301,17 @@ def test_broken_report_is_a_failure(tmp_path):
     outcome = outcome_of(tmp_path, command)
     assert outcome.failed == 1
     assert "no whole report half.xml" in outcome.notes[0]
+
+
+def test_times_name_each_step_with_its_seconds_and_its_slowest_test(tmp_path):
+    busy = "import time\ndef test_busy():\n    end = time.process_time() + 0.3\n    while time.process_time() < end: pass\n"
+    step = Step("sums", [suite(tmp_path, "sums", busy + "def test_idle(): pass\n")])
+    runner = Runner(tmp_path, tmp_path / "reports")
+    runner.run([step])
+    elapsed, processor = runner.seconds["sums"]
+    assert elapsed >= 0.3
+    assert processor >= 0.3, "the processor seconds of the programs that a step starts count"
+    heading, total, slowest, *_ = prove.times(runner, [step]).splitlines()
+    assert heading.split() == ["elapsed", "processor", "step"]
+    assert total.split()[-1] == "sums"
+    assert "test_busy" in slowest

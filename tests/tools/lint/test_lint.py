@@ -16,7 +16,6 @@ from tests.support.broken import (
     notebook,
     opening,
     plain_environment,
-    sound_cells,
     text,
     with_more,
     write_book,
@@ -35,7 +34,7 @@ def found_in(folder, *notebooks, mutants=(CAUGHT_MUTANT,)):
         for number, content in enumerate(notebooks, start=1)
     ]
     found = lint.lint(Book(chapters, folder / "tinypackage", mutants))
-    return {finding.rule: finding for finding in found if not finding.advice}
+    return {finding.rule: finding for finding in found}
 
 
 def test_sound_chapter_breaks_no_rule(tmp_path):
@@ -54,8 +53,7 @@ def test_broken_chapter_is_refused_with_a_remedy(tmp_path, name):
 
 
 def test_every_rule_has_a_broken_chapter():
-    covered = {rule for _, rule, _, _ in BROKEN.values()} | {"equations_have_mutants", "usual_number_of_cells"}
-    covered |= {"set_up_is_one_text"}
+    covered = {rule for _, rule, _, _ in BROKEN.values()} | {"equations_have_mutants", "set_up_is_one_text"}
     assert covered == {rule.__name__ for rule in (*lint.CHAPTER_RULES, *lint.BOOK_RULES)}
 
 
@@ -70,20 +68,6 @@ def test_mutant_that_no_longer_fits_its_function_is_refused(tmp_path):
     finding = found_in(tmp_path, notebook(), mutants=(stale,))["equations_have_mutants"]
     assert "no longer applies" in str(finding)
     assert "bring `find` up to date" in str(finding)
-
-
-def test_number_of_cells_is_advice_only(tmp_path):
-    write_book(tmp_path)
-    (finding,) = lint.lint(Book([Chapter(Path("01.ipynb"), notebook(), 1)], tmp_path / "tinypackage", [CAUGHT_MUTANT]))
-    assert (finding.rule, finding.advice) == ("usual_number_of_cells", True)
-    assert "advice" in str(finding)
-    many = [cell for n in range(24) for cell in (text(f"Step {n}."), code(f"x{n} = 1"))]
-    usual = Chapter(Path("01.ipynb"), notebook([*sound_cells(), *many]), 1)
-    assert lint.lint(Book([usual], tmp_path / "tinypackage", [CAUGHT_MUTANT])) == []
-    few = [code(f"y{n} = 1", tags=["solution"]) for n in range(40)]
-    padded = Chapter(Path("01.ipynb"), notebook([*sound_cells(), *few]), 1)
-    (finding,) = lint.lint(Book([padded], tmp_path / "tinypackage", [CAUGHT_MUTANT]))
-    assert finding.problem == "3 code cells; chapters have 25 to 40"
 
 
 def test_definition_in_two_chapters_is_refused_and_naive_ones_are_not(tmp_path):
@@ -167,7 +151,7 @@ def test_command_prints_every_finding_and_a_count(tmp_path):
     assert status == 1
     assert "02-bad.ipynb: cell [5]: stderr is stored" in printed
     assert "02-bad.ipynb: cell [6]: ValueError is stored" in printed
-    assert printed.endswith("lint: 2 chapters, 4 to mend, 2 to consider\n")  # also: prose, mutant
+    assert printed.endswith("lint: 2 chapters, 4 to mend\n")  # also: prose, mutant
     assert run_lint(folder / "01-good.ipynb", "--package", tmp_path / "tinypackage")[0] == 0
 
 
