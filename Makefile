@@ -22,7 +22,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export KERAS_BACKEND ?= tensorflow
 export BOOK_REQUIRE
 
-.PHONY: help book serve test test-slow execute lint format bench bench-build reference results \
+.PHONY: help book serve test test-slow test-full execute lint format bench bench-build reference results \
 	editions repository validate validate-all gpu-environment validate-gpu reviews pretrain real \
 	real-full publish record lock clean
 
@@ -40,6 +40,9 @@ test: .venv/all.stamp ## Prove everything that takes minutes: style, spelling, u
 
 test-slow: .venv/all.stamp ## Prove what takes longer: mutants, every cell on JAX and PyTorch, editions in fresh environments
 	@$(PY) tools/gate/prove.py --slow
+
+test-full: .venv/all.stamp ## Prove everything, whole where the other two are thinned: what the nightly run does
+	@$(PY) tools/gate/prove.py --full --times
 
 execute: .venv/all.stamp ## Re-run chapters from a fresh kernel and store their outputs (CH=01 for one)
 	@$(PY) tools/notebooks/execute.py $(CH)

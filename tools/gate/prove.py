@@ -36,6 +36,13 @@ GATE_TESTS = (
 )
 BACKEND_TESTS = ("tests/utils/attention", "tests/utils/test_runtime.py")
 LAYER_TESTS = tuple(f"tests/utils/{name}" for name in ("layers", "positions", "transformer", "test_training.py"))
+# What of them a backend can change: numbers and gradients against references, masks, compiled and functional models.
+BACKEND_LAYER_TESTS = (
+    *(f"tests/utils/layers/test_{name}.py" for name in ("masks", "in_keras", "reference", "blocks_reference")),
+    *("tests/utils/positions/test_positions.py", "tests/utils/positions/test_reference.py"),
+    *(f"tests/utils/transformer/test_{name}.py" for name in ("decoding", "in_keras", "reference")),
+    "tests/utils/test_training.py",
+)
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
 
@@ -102,16 +109,17 @@ def backend_step(backend: str) -> Step:
     return Step(name, [test], skip=missing(backend))
 
 
-def layers_step(backend: str) -> Step:
-    """Return the tests of positions, layers and models on another Keras backend, which take minutes there."""
+def layers_step(backend: str, tests: Sequence[str]) -> Step:
+    """Return tests of positions, layers and models on another Keras backend, which take minutes there."""
     name = f"layers-{backend}"
-    return Step(name, [pytest(name, *LAYER_TESTS, KERAS_BACKEND=backend)], skip=missing(backend))
+    return Step(name, [pytest(name, *tests, KERAS_BACKEND=backend)], skip=missing(backend))
 
 
-def real_step(after: Sequence[str]) -> Step:
+def real_step(after: Sequence[str], *options: str) -> Step:
     """Return the fine-tuning on real sentences, which has the machine to itself once all else has ended."""
     unset = [name for name in ("BOOK_DATA_DIR", "BOOK_MODEL_DIR") if not os.environ.get(name)]
-    return Step("real", [Command(python("tools/measure/real.py"))], after, f"{unset[0]} is not set" if unset else "")
+    command = Command(python("tools/measure/real.py", *options))
+    return Step("real", [command], after, f"{unset[0]} is not set" if unset else "")
 
 
 def coverage_step(after: Sequence[str]) -> Step:
@@ -143,15 +151,31 @@ def everyday_steps() -> list[Step]:
     ]
 
 
+def mutants_step() -> Step:
+    """Return the proof that the check of every equation can fail."""
+    report = REPORTS / "mutants.xml"
+    return Step("mutants", [Command(python("tools/mutants/run.py", f"--junitxml={report}"), report)])
+
+
 def slow_steps() -> list[Step]:
     """Return the steps of `make test-slow`."""
-    report = REPORTS / "mutants.xml"
-    mutants = Command(python("tools/mutants/run.py", f"--junitxml={report}"), report)
     steps = [
-        Step("mutants", [mutants]),
+        mutants_step(),
+        Step("slow", [pytest("slow", "tests", "-m", "slow and not full")]),
+        *map(cells_step, OTHER_BACKENDS),
+        *(layers_step(backend, BACKEND_LAYER_TESTS) for backend in OTHER_BACKENDS),
+    ]
+    return [*steps, real_step([step.name for step in steps], "--only", "mini-bert")]
+
+
+def full_steps() -> list[Step]:
+    """Return the steps of `make test-full`: all of the other two, whole where they are thinned."""
+    steps = [
+        *everyday_steps(),
+        mutants_step(),
         Step("slow", [pytest("slow", "tests", "-m", "slow")]),
         *map(cells_step, OTHER_BACKENDS),
-        *map(layers_step, OTHER_BACKENDS),
+        *(layers_step(backend, LAYER_TESTS) for backend in OTHER_BACKENDS),
     ]
     return [*steps, real_step([step.name for step in steps])]
 
@@ -206,12 +230,15 @@ def closing_line(total: Outcome) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 if nothing failed, 1 if something did, 2 for an unknown step, 130 when interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--slow", action="store_true", help="what takes longer: mutants, slow tests, other backends")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--slow", action="store_true", help="what takes longer: mutants, slow tests, other backends")
+    which.add_argument("--full", action="store_true", help="everything, whole: what the nightly run proves")
     parser.add_argument("--only", default="", help="steps, with commas; `lint` is style, spelling and the chapter lint")
     parser.add_argument("--times", action="store_true", help="print where the time went: steps and slowest tests")
     options = parser.parse_args(arguments)
     try:
-        steps = choose(slow_steps() if options.slow else everyday_steps(), options.only)
+        available = full_steps() if options.full else slow_steps() if options.slow else everyday_steps()
+        steps = choose(available, options.only)
     except LookupError as error:
         print(f"prove: {error}", file=sys.stderr)
         return 2

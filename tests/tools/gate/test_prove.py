@@ -92,8 +92,8 @@ def test_report_of_an_earlier_run_is_not_counted(tmp_path):
 
 def test_missing_file_is_a_failure_that_names_it(tmp_path, capsys):
     outcome = outcome_of(tmp_path, python(PASS, needs=[tmp_path / "tests" / "test_pages.py"]))
-    assert outcome == Outcome(failed=1, notes=["expected tests/site/test_pages.py, which is missing"])
-    assert "expected tests/site/test_pages.py, which is missing" in capsys.readouterr().out
+    assert outcome == Outcome(failed=1, notes=["expected tests/test_pages.py, which is missing"])
+    assert "expected tests/test_pages.py, which is missing" in capsys.readouterr().out
 
 
 def test_skipped_step_is_counted_with_its_reason(tmp_path):
@@ -154,7 +154,9 @@ def test_everyday_steps_are_those_of_the_issue_and_every_test_file_is_in_one():
     assert sorted(names) == sorted(expected.split(" "))
     slow = "mutants slow cells-jax cells-torch layers-jax layers-torch real"
     assert [step.name for step in prove.slow_steps()] == slow.split(" ")
-    for name in (*prove.PAGE_TESTS, *prove.GATE_TESTS):
+    full = {step.name for step in prove.full_steps()}
+    assert full == set(expected.split(" ")) | set(slow.split(" ")), "the whole leaves nothing out"
+    for name in (*prove.PAGE_TESTS, *prove.GATE_TESTS, *prove.LAYER_TESTS, *prove.BACKEND_LAYER_TESTS):
         assert (ROOT / name).exists(), f"{name} is named in tools/gate/prove.py and does not exist"
 
 
@@ -304,8 +306,11 @@ def test_broken_report_is_a_failure(tmp_path):
 
 
 def test_times_name_each_step_with_its_seconds_and_its_slowest_test(tmp_path):
-    busy = "import time\ndef test_busy():\n    end = time.process_time() + 0.3\n    while time.process_time() < end: pass\n"
-    step = Step("sums", [suite(tmp_path, "sums", busy + "def test_idle(): pass\n")])
+    body = (
+        "import time\ndef test_idle(): pass\n"
+        "def test_busy():\n    end = time.process_time() + 0.3\n    while time.process_time() < end: pass\n"
+    )
+    step = Step("sums", [suite(tmp_path, "sums", body)])
     runner = Runner(tmp_path, tmp_path / "reports")
     runner.run([step])
     elapsed, processor = runner.seconds["sums"]

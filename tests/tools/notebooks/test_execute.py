@@ -169,8 +169,13 @@ def test_file_that_is_no_notebook_is_reported(tmp_path, capsys):
     assert "not a Jupyter notebook of format 4" in capsys.readouterr().out
 
 
+FIRST, *OTHERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [FIRST, *(pytest.param(path, marks=pytest.mark.full) for path in OTHERS)], ids=lambda path: path.stem
+)
 def test_committed_chapter_is_what_a_fresh_run_stores(path):
     (ROOT / "_build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "_build") as folder:  # below the repository, as the chapter is

@@ -1,14 +1,15 @@
 """A new reader's first hour: one downloaded notebook in an empty folder, a fresh Python, and it runs to the end."""
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.conftest import missing_is_failure
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.slow
 CHAPTERS = [path.name for path in find_chapters()]
 PARTS = ("tools", "utils", "data", "web", "chapters", "requirements.txt", "requirements-fine-tuning.txt")
 PYTHONS = ("3.11", "3.13")
+COLAB = "3.13"  # what Colab runs today
 OTHER_PYTHONS = [version for version in PYTHONS if version != "{}.{}".format(*sys.version_info)]
 KEPT = ("numpy", "keras", "tensorflow")
 SET_UP_SECONDS = 90
@@ -93,44 +95,56 @@ def install(version, folder):
 
 
 @pytest.fixture(scope="module")
-def environments(tmp_path_factory):
-    """{version: interpreter, or None where there is no such Python}, installed side by side."""
-    folders = [tmp_path_factory.mktemp(f"python-{version}-") for version in PYTHONS]
-    with ThreadPoolExecutor() as pool:
-        yield dict(zip(PYTHONS, pool.map(install, PYTHONS, folders), strict=True))
+def environment(tmp_path_factory):
+    """Return a function from a version to an interpreter, installed once, or None where there is no such Python."""
+    folders = []
+
+    @functools.cache
+    def installed(version):
+        folders.append(tmp_path_factory.mktemp(f"python-{version}-"))
+        return install(version, folders[-1])
+
+    yield installed
     for folder in folders:
         shutil.rmtree(folder)  # 2 GB each
 
 
-@pytest.fixture(params=PYTHONS)
-def fresh(request, environments):
+@pytest.fixture
+def fresh(request, environment):
     """The interpreter of a fresh environment; without such a Python skip, or fail where BOOK_REQUIRE names it."""
-    if environments[request.param] is None:
+    python = environment(request.param)
+    if python is None:
         name = f"python{request.param}"
         reason = f"{name} is neither on the path nor among pyenv's versions"
         (pytest.fail if missing_is_failure(name) else pytest.skip)(
             f"{reason} (BOOK_REQUIRE={name} makes this a failure)"
         )
-    return environments[request.param]
+    return python
 
 
 def versions(python, *names):
     return json.loads(run([python, "-c", VERSIONS, *names], python.parent, 60))
 
 
-def run_chapter(python, notebook, folder):
-    """Run a notebook that lies alone in a folder; return the report of its run."""
+def run_chapter(python, notebook, folder, cells=None):
+    """Run a notebook, or its first code cells, alone in a folder; return the report of its run."""
     folder.mkdir()
-    shutil.copy(notebook, folder)
+    content = nbformat.read(notebook, as_version=4)
+    starts = [index for index, cell in enumerate(content.cells) if cell.cell_type == "code"]
+    del content.cells[starts[cells] if cells else len(content.cells) :]
+    nbformat.write(content, folder / notebook.name)
+    (python.parents[1] / "run.py").write_text(RUN, encoding="utf-8")
     begun = time.monotonic()
     report = json.loads(run([python, python.parents[1] / "run.py", notebook.name], folder, 1800).splitlines()[-1])
     print(f"{notebook.stem}: {report} in {time.monotonic() - begun:.0f} s", file=sys.stderr)
     return report
 
 
+@pytest.mark.parametrize(
+    "fresh", [COLAB, *(pytest.param(one, marks=pytest.mark.full) for one in PYTHONS if one != COLAB)], indirect=True
+)
 def test_each_chapter_runs_to_the_end_in_an_empty_folder_and_changes_no_package(fresh, made, tmp_path):
     before = versions(fresh, *KEPT)
-    (fresh.parents[1] / "run.py").write_text(RUN, encoding="utf-8")
     for name in CHAPTERS:
         folder = tmp_path / name
         report = run_chapter(fresh, made / name, folder)
@@ -139,6 +153,15 @@ def test_each_chapter_runs_to_the_end_in_an_empty_folder_and_changes_no_package(
         assert (folder / "the-book" / "utils").is_dir()
     assert versions(fresh, *KEPT) == before
     assert versions(fresh, "matplotlib")["matplotlib"]
+
+
+@pytest.mark.parametrize("fresh", [one for one in PYTHONS if one != COLAB], indirect=True)
+def test_the_set_up_alone_fetches_the_book_and_changes_no_package_on_the_other_python(fresh, made, tmp_path):
+    before = versions(fresh, *KEPT)
+    report = run_chapter(fresh, made / CHAPTERS[0], tmp_path / "alone", cells=2)
+    assert report["run"] == report["cells"] == 2, "the set-up, and the imports that need what it installed"
+    assert report["set_up"] < SET_UP_SECONDS
+    assert versions(fresh, *KEPT) == before
 
 
 @pytest.mark.parametrize("fresh", OTHER_PYTHONS, indirect=True)
