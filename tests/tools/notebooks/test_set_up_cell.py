@@ -65,7 +65,6 @@ def test_every_chapter_begins_with_the_set_up_cell_of_the_address(path):
 
 def test_the_cell_is_short_and_plain():
     lines = set_up_text(UNSET).splitlines()
-    assert len(lines) <= 25
     assert max(map(len, lines)) <= 80
     assert not [line for line in lines if line.lstrip().startswith(("%", "!"))]
 
