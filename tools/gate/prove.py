@@ -34,14 +34,16 @@ GATE_TESTS = (
         for name in ("editions", "gate", "lint", "mutants", "notebooks", "reader", "site", "validate")
     ),
 )
-BACKEND_TESTS = ("tests/utils/attention", "tests/utils/test_runtime.py")
-LAYER_TESTS = tuple(f"tests/utils/{name}" for name in ("layers", "positions", "transformer", "test_training.py"))
+BACKEND_TESTS = tuple(  # of what computes, all of it
+    f"tests/utils/{name}"
+    for name in ("attention", "test_runtime.py", "layers", "positions", "transformer", "test_training.py")
+)
 # What of them a backend can change: numbers and gradients against references, masks, compiled and functional models.
-BACKEND_LAYER_TESTS = (
+SENSITIVE_TESTS = (
+    *("tests/utils/attention", "tests/utils/test_runtime.py", "tests/utils/test_training.py"),
     *(f"tests/utils/layers/test_{name}.py" for name in ("masks", "in_keras", "reference", "blocks_reference")),
-    *("tests/utils/positions/test_positions.py", "tests/utils/positions/test_reference.py"),
+    *(f"tests/utils/positions/test_{name}.py" for name in ("positions", "reference")),
     *(f"tests/utils/transformer/test_{name}.py" for name in ("decoding", "in_keras", "reference")),
-    "tests/utils/test_training.py",
 )
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
@@ -102,16 +104,9 @@ def cells_step(backend: str) -> Step:
     return Step(name, [cells(name, backend)], skip=missing(backend))
 
 
-def backend_step(backend: str) -> Step:
-    """Return the tests of attention and runtime on another Keras backend."""
+def backend_step(backend: str, tests: Sequence[str]) -> Step:
+    """Return tests of attention, positions, layers and models on another Keras backend, which take minutes there."""
     name = f"backend-{backend}"
-    test = pytest(name, *BACKEND_TESTS, "-m", "not slow", covered=True, KERAS_BACKEND=backend)
-    return Step(name, [test], skip=missing(backend))
-
-
-def layers_step(backend: str, tests: Sequence[str]) -> Step:
-    """Return tests of positions, layers and models on another Keras backend, which take minutes there."""
-    name = f"layers-{backend}"
     return Step(name, [pytest(name, *tests, KERAS_BACKEND=backend)], skip=missing(backend))
 
 
@@ -123,7 +118,7 @@ def real_step(after: Sequence[str], *options: str) -> Step:
 
 
 def coverage_step(after: Sequence[str]) -> Step:
-    """Return the sum of what the tests reached, on all backends, and its threshold."""
+    """Return what of `utils/` the unit tests reached, and the threshold."""
     data = {"COVERAGE_FILE": str(COVERAGE / "data")}
     tasks = (
         ("combine", "-q", "--keep"),
@@ -137,17 +132,14 @@ def everyday_steps() -> list[Step]:
     """Return the steps of `make test`; the longest begin first, so that both slots stay busy to the end."""
     apart = [f"--ignore={name}" for name in (*PAGE_TESTS, *GATE_TESTS)]
     units = pytest("units", "tests", "utils", "--doctest-modules", "-m", "not slow", *apart, covered=True)
-    backends = [backend_step(backend) for backend in OTHER_BACKENDS]
     return [
         *style_steps(),
         Step("units", [units]),
         Step("cells", [cells("cells")]),
         Step("build", [Command(python("tools/site/build.py"), needs=[ROOT / "tools" / "site" / "build.py"])]),
         Step("gate", [pytest("gate", *GATE_TESTS, "-m", "not slow")]),
-        backends[0],  # this order keeps both places busy to the end
         Step("pages", [pytest("pages", *PAGE_TESTS, "-m", "not slow")], after=["build"]),
-        *backends[1:],
-        coverage_step(["units", *(step.name for step in backends)]),
+        coverage_step(["units"]),
     ]
 
 
@@ -163,7 +155,7 @@ def slow_steps() -> list[Step]:
         mutants_step(),
         Step("slow", [pytest("slow", "tests", "-m", "slow and not full")]),
         *map(cells_step, OTHER_BACKENDS),
-        *(layers_step(backend, BACKEND_LAYER_TESTS) for backend in OTHER_BACKENDS),
+        *(backend_step(backend, SENSITIVE_TESTS) for backend in OTHER_BACKENDS),
     ]
     return [*steps, real_step([step.name for step in steps], "--only", "mini-bert")]
 
@@ -175,7 +167,7 @@ def full_steps() -> list[Step]:
         mutants_step(),
         Step("slow", [pytest("slow", "tests", "-m", "slow")]),
         *map(cells_step, OTHER_BACKENDS),
-        *(layers_step(backend, LAYER_TESTS) for backend in OTHER_BACKENDS),
+        *(backend_step(backend, BACKEND_TESTS) for backend in OTHER_BACKENDS),
     ]
     return [*steps, real_step([step.name for step in steps])]
 

@@ -46,7 +46,7 @@ def test_finished_training_is_found_again_and_another_recipe_is_not(tmp_path, mo
 
 def test_missing_checkpoint_is_named(tmp_path, capsys):
     assert measure_checkpoint.main(["--checkpoint", str(tmp_path)]) == 2
-    assert "run tools/pretraining/pretrain.py first" in capsys.readouterr().err
+    assert "run `make pretrain` first" in capsys.readouterr().err
 
 
 def test_missing_data_is_named(tmp_path, capsys, monkeypatch):

@@ -61,8 +61,8 @@ def test_id_near_nothing_is_answered_with_all_ids():
     assert all(f"'{name}'" in str(raised.value) for name in checker.EXERCISES)
 
 
-def test_every_module_registers_exercises_under_names_used_once():
-    listed = [one.id for module in checker._MODULES for one in module.EXERCISES]
+def test_every_chapter_registers_exercises_under_names_used_once():
+    listed = [one.id for chapter in checker._CHAPTERS for one in chapter.EXERCISES]
     assert len(listed) == len(set(listed)) == len(checker.EXERCISES) - len(TOYS)
 
 
