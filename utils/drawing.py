@@ -34,7 +34,7 @@ COLOURS = OKABE_ITO[:6]
 _LINE = 18  # from one line of text to the next
 _GAP = 14
 _MARGIN = 4  # around a figure, so that no stroke is cut
-_TINT, _GREY = 0.28, 0.1
+_TINT, _GREY = 0.32, 0.1
 _DARKEST = 0.5  # opacity of the cell with the largest value
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _UNWRITABLE = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -209,13 +209,14 @@ def grid(
 
     elements = [
         *_tints(array, cell_width, allowed=allowed, groups=groups, shade=shade),
+        *_frame(array, cell_width, marked, **_tint(colour)),
         _lines(height, width, cell_width),
         *(
             _text(text, (column + 0.5) * cell_width, (row + 0.5) * CELL_HEIGHT)
             for (row, column), text in np.ndenumerate(texts)
         ),
         *_strikes(array, cell_width, allowed),
-        *_frame(array, cell_width, marked, colour),
+        *_frame(array, cell_width, marked, fill="none", stroke=COLOURS[colour], stroke_width=2),
         *(_text(text, -8, (row + 0.5) * CELL_HEIGHT, text_anchor="end") for row, text in enumerate(rows)),
         *(_text(text, (column + 0.5) * cell_width, -_LINE / 2) for column, text in enumerate(columns)),
         *(_text(text, cells_width / 2, cells_height + _LINE * (line + 0.6)) for line, text in enumerate(shape)),
@@ -466,7 +467,7 @@ def product(
     height, middle = here.core[1] + CELL_HEIGHT * (row + 0.5), here.core[0] + options["cell_width"] * (column + 0.5)
     arrows = [
         *_pointer((beside_at[0] + beside.core[0] + beside.core[2] + 3, height), (here.core[0] - 3, height)),
-        *_pointer((middle, over_at[1] + over.core[1] + over.core[3] + _LINE * (axes[1] is not None) + 3), (middle, -3)),
+        *_pointer((middle, 3 - gap), (middle, -3)),
     ]
     met = _assemble([(beside, *beside_at), (over, *over_at), (here, 0, 0)], *arrows)
     terms = [_factor(a, digits) + "·" + _factor(b, digits) for a, b in zip(left[row], right[:, column], strict=True)]
@@ -943,14 +944,14 @@ def _strikes(array: np.ndarray, cell_width: float, allowed: Any) -> list[Element
         return []
     return [
         _segment(
-            (column * cell_width, (row + 1) * CELL_HEIGHT), ((column + 1) * cell_width, row * CELL_HEIGHT), opacity=0.6
+            (column * cell_width, (row + 1) * CELL_HEIGHT), ((column + 1) * cell_width, row * CELL_HEIGHT), opacity=0.4
         )
         for row, column in _cells(~_as_mask(allowed, array))
     ]
 
 
-def _frame(array: np.ndarray, cell_width: float, marked: Any, colour: int) -> list[Element]:
-    """Return the frame around the cells that an index selects."""
+def _frame(array: np.ndarray, cell_width: float, marked: Any, **attributes: Any) -> list[Element]:
+    """Return a rectangle over the cells that an index selects."""
     if marked is None:
         return []
     chosen = np.zeros(array.shape, bool)
@@ -958,4 +959,4 @@ def _frame(array: np.ndarray, cell_width: float, marked: Any, colour: int) -> li
     cells = _cells(chosen)
     (top, left), (bottom, right) = np.min(cells, axis=0), np.max(cells, axis=0) + 1
     place = (left * cell_width, top * CELL_HEIGHT, (right - left) * cell_width, (bottom - top) * CELL_HEIGHT)
-    return [_rectangle(*place, **_tint(colour), stroke=COLOURS[colour], stroke_width=2)]
+    return [_rectangle(*place, **attributes)]
