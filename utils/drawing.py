@@ -8,7 +8,7 @@ a notebook shows, with a name, a title and a description.
 What a cell stores is the SVG itself (`text/html`), the same bytes on every run and every backend: numbers, coordinates
 and colours are rounded, ids begin with the figure's name. So a wrong number is seen when the chapter is re-run. Text
 and lines take the colour of the page around them; colours only tint. Lengths are CSS pixels at full size: a figure is
-at most 460 wide, so its text of 13 pixels measures 9 on a page of 360.
+at most 444 wide, so its text of 13 pixels measures 9 on a page of 360.
 
 The SVG is built with the standard library's ElementTree, which escapes texts and attributes alike.
 """
@@ -25,7 +25,7 @@ import numpy as np
 
 from utils.plotting import OKABE_ITO
 
-WIDEST = 460  # of a figure; on a page of 360 pixels it is shown at 0.7 of its size
+WIDEST = 444  # of a figure; a page of 360 pixels shows it at 0.69 of its size
 MOST_ROWS = 16  # of a grid
 FONT = 13
 CELL_HEIGHT = 26
