@@ -8,12 +8,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools import lint_code, lint_equations, lint_outputs, lint_text
+from tools import lint_code, lint_drawings, lint_equations, lint_outputs, lint_text
 from tools.chapters import CHAPTERS, ROOT, find_chapters, read_chapter
 from tools.findings import Book, Finding
 from tools.mutants import MUTANTS
 
-CHAPTER_RULES = (*lint_outputs.RULES, *lint_text.RULES, *lint_code.RULES, *lint_equations.RULES)
+CHAPTER_RULES = (*lint_outputs.RULES, *lint_text.RULES, *lint_drawings.RULES, *lint_code.RULES, *lint_equations.RULES)
 BOOK_RULES = (*lint_code.BOOK_RULES, *lint_equations.BOOK_RULES)
 
 

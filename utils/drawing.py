@@ -1,7 +1,7 @@
 """Pictures computed from arrays: grids of numbers, arrows of data flow, heads, masks, trees of shapes, as SVG text.
 
 A picture is made of parts. `grid`, `box`, `label`, `arrow` and `sheets` draw one; `side_by_side`, `above` and `flow`
-arrange several; the named pictures (`product`, `split_heads`, `merge_heads`, `residual_stream`, `growing_cache`,
+arrange several; the named pictures (`product`, `heads_split`, `heads_merged`, `residual_stream`, `growing_cache`,
 `teacher_forcing`, `tree`) are arrangements that the chapters need more than once. `figure` makes a part something that
 a notebook shows, with a name, a title and a description.
 
@@ -475,7 +475,7 @@ def product(
     return _assemble([(met, -met.width / 2, 0), _centred(label(_wrapped(total)), met.height + 10)])
 
 
-def split_heads(values: Any, num_heads: int, *, rows: Sequence[str] = (), digits: int = 1) -> Picture:
+def heads_split(values: Any, num_heads: int, *, rows: Sequence[str] = (), digits: int = 1) -> Picture:
     """Draw how features become heads: (T, d), reshaped to (T, H, key_dim), transposed to (H, T, key_dim).
 
     Args:
@@ -499,7 +499,7 @@ def split_heads(values: Any, num_heads: int, *, rows: Sequence[str] = (), digits
     return flow(steps, arrows=["reshape", "transpose"])
 
 
-def merge_heads(heads: Any, *, rows: Sequence[str] = (), digits: int = 1) -> Picture:
+def heads_merged(heads: Any, *, rows: Sequence[str] = (), digits: int = 1) -> Picture:
     """Draw how heads become features again: (H, T, key_dim), transposed, reshaped to (T, d).
 
     Args:
