@@ -229,9 +229,7 @@ def test_a_drawing_becomes_an_image_with_its_words_and_a_caption_with_its_number
 
 def test_svg_that_is_no_drawing_is_refused(tmp_path):
     output = new_output("display_data", data={"text/html": "<svg></svg>"})
-    with pytest.raises(
-        EditionError, match="cell .*an output with SVG is not an <svg> with <title> and <desc>; show what"
-    ):
+    with pytest.raises(EditionError, match=r"cell .*an output with SVG is not an <svg> with .*; show what"):
         edition(tmp_path, new_code_cell("draw()", outputs=[output]))
 
 
