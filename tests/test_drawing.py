@@ -6,7 +6,6 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
-import keras
 import numpy as np
 import pytest
 
@@ -87,7 +86,10 @@ def test_integers_booleans_and_strings_are_written_as_they_are():
     assert drawing.grid(["<s>", "cat"], axes=None).texts == ["<s>", "cat"]
 
 
+@pytest.mark.filterwarnings("error")
 def test_tensors_of_keras_are_drawn_as_their_arrays_whatever_their_type():
+    import keras
+
     plain = finished(drawing.grid(SCORES.astype("float32"))).svg
     assert finished(drawing.grid(keras.ops.convert_to_tensor(SCORES, "float32"))).svg == plain
     assert finished(drawing.grid(keras.Variable(SCORES, dtype="float32"))).svg == plain
@@ -357,7 +359,7 @@ def test_a_row_that_does_not_fit_is_broken_before_its_sign():
         for group in root.find(f"{SVG}g").findall(f"{SVG}g")
     ]
     rows = [sum(abs(level - other) < 12 for other in levels) for level in levels]
-    assert rows in ([1, 2, 2, 2, 2], [3, 3, 3, 2, 2])
+    assert rows == [1, 2, 2, 2, 2]  # a part; a sign and a part; a sign and a part
     tall, low = drawing.grid(SCORES[:, :2], axes=None), drawing.grid(SCORES[:1, :2], axes=None)
     assert drawing.side_by_side(low, tall, align="top").texts == drawing.side_by_side(low, tall).texts
     assert finished(drawing.side_by_side(low, tall, align="top")).svg != finished(drawing.side_by_side(low, tall)).svg
@@ -383,34 +385,34 @@ REFUSED = {
     ),
     "objects": (lambda: drawing.grid([{}]), TypeError, "expected numbers, booleans or strings .* object"),
     "complex numbers": (lambda: drawing.grid([1j]), TypeError, "expected numbers, booleans or strings .* complex128"),
-    "names of axes": (lambda: drawing.grid([[1]], axes=("T",)), ValueError, r"expected 2 names of axes for shape \(1, 1\)"),
+    "names of axes": (lambda: drawing.grid([[1]], axes=("T",)), ValueError, "expected 2 names of axes for"),
     "rows": (lambda: drawing.grid([[1], [2]], rows=("a",)), ValueError, "expected 2 labels of rows.* received 1"),
     "columns": (lambda: drawing.grid([[1, 2]], columns="abc"), ValueError, "expected 2 labels of columns.* received 3"),
-    "control character": (lambda: drawing.label("a\x07"), ValueError, r"without control characters; .*: leave out '\\x07'"),
+    "control character": (lambda: drawing.label("a\x07"), ValueError, r"control characters; .* leave out '\\x07'"),
     "name": (lambda: finished(drawing.label("a"), name="Fig 1"), ValueError, "as fig-scores; received 'Fig 1'"),
     "no title": (lambda: finished(drawing.label("a"), title=" "), ValueError, "expected a title of the figure fig-one"),
     "no description": (lambda: finished(drawing.label("a"), description=""), ValueError, "expected a description of"),
     "too wide": (
-        lambda: finished(drawing.label("m" * 40)), ValueError, "at most 444 wide, .* it is 502: draw a slice .* `above`",
+        lambda: finished(drawing.label("m" * 40)), ValueError, "at most 444 wide, .* it is 502: draw a slice",
     ),
-    "sheets of a matrix": (lambda: drawing.sheets(SCORES, names="ab"), ValueError, r"one name .* shape \(3, 5\) and 2"),
+    "sheets of a matrix": (lambda: drawing.sheets(SCORES, names="ab"), ValueError, r"one name .* \(3, 5\) and 2"),
     "names of sheets": (lambda: drawing.sheets(HEADS, names="abc"), ValueError, r"shape \(2, 3, 5\) and 3 names"),
-    "alignment": (lambda: drawing.side_by_side("a", align="left"), ValueError, "\"middle\" or \"top\"; received 'left'"),
-    "texts of arrows": (lambda: drawing.flow("abc", arrows=["a"]), ValueError, "expected 2 texts .* 3 steps; received 1"),
+    "alignment": (lambda: drawing.side_by_side("a", align="left"), ValueError, "or \"top\"; received 'left'"),
+    "texts of arrows": (lambda: drawing.flow("abc", arrows=["a"]), ValueError, "expected 2 texts .* received 1"),
     "sizes of a product": (
-        lambda: drawing.product(SCORES, SCORES, entry=(0, 0), names="abc"), ValueError, r"\(T, K\) and \(K, S\); .*\(3, 5\)",
+        lambda: drawing.product(SCORES, SCORES, entry=(0, 0), names="abc"), ValueError, r"\(K, S\); .* \(3, 5\)",
     ),
     "a product of a vector": (
-        lambda: drawing.product(SCORES[0], SCORES, entry=(0, 0), names="abc"), ValueError, r"shapes \(5,\) and \(3, 5\)",
+        lambda: drawing.product(SCORES[0], SCORES, entry=(0, 0), names="abc"), ValueError, r"\(5,\) and \(3, 5\)",
     ),
     "heads": (lambda: drawing.heads_split(SCORES, 2), ValueError, r"multiple of num_heads; .* \(3, 5\), 2 heads"),
     "no heads": (lambda: drawing.heads_split(SCORES, 0), ValueError, r"multiple of num_heads; .* \(3, 5\), 0 heads"),
-    "heads to merge": (lambda: drawing.heads_merged(SCORES), ValueError, r"expected heads \(H, T, key_dim\); .*\(3, 5\)"),
+    "heads to merge": (lambda: drawing.heads_merged(SCORES), ValueError, r"\(H, T, key_dim\); .* \(3, 5\)"),
     "a stream of matrices": (lambda: drawing.residual_stream(SCORES, []), ValueError, r"expected x to be a vector"),
     "an update": (
-        lambda: drawing.residual_stream([1, 2], [("attention", [1])]), ValueError, r"attention .* shape \(2,\); .* \(1,\)",
+        lambda: drawing.residual_stream([1, 2], [("attention", [1])]), ValueError, r"attention .* \(2,\); .* \(1,\)",
     ),
-    "a cache of a vector": (lambda: drawing.growing_cache([1, 2], TOKENS), ValueError, r"keys \(T, key_dim\); .* \(2,\)"),
+    "a cache of a vector": (lambda: drawing.growing_cache([1, 2], TOKENS), ValueError, r"\(T, key_dim\); .* \(2,\)"),
     "tokens of a cache": (lambda: drawing.growing_cache(SCORES, "ab"), ValueError, "expected 3 tokens, .* received 2"),
 }  # fmt: skip
 
