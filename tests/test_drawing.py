@@ -86,7 +86,6 @@ def test_integers_booleans_and_strings_are_written_as_they_are():
     assert drawing.grid(["<s>", "cat"], axes=None).texts == ["<s>", "cat"]
 
 
-@pytest.mark.filterwarnings("error")
 def test_tensors_of_keras_are_drawn_as_their_arrays_whatever_their_type():
     import keras
 

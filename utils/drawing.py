@@ -667,7 +667,7 @@ def tree(root: tuple) -> Picture:
 def _as_array(values: Any) -> np.ndarray:
     """Return values as an array of numbers, booleans or strings, wherever they lie."""
     keras = sys.modules.get("keras")  # without Keras nobody has a tensor of its backends
-    if keras is not None and (keras.ops.is_tensor(values) or isinstance(values, keras.Variable)):
+    if keras is not None and keras.ops.is_tensor(values):
         values = keras.ops.convert_to_numpy(values)
     array = np.asarray(values)
     if array.dtype.kind == "V":  # bfloat16, which NumPy does not know by itself
