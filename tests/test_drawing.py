@@ -133,6 +133,9 @@ def test_row_and_column_of_a_product_meet_in_its_entry():
     (entry,) = rectangles(root, stroke=drawing.COLOURS[2])
     assert (row[1], row[3]) == (entry[1], entry[3])
     assert (column[0], column[2]) == (entry[0], entry[2])
+    options = {"names": "abc", "digits": 1}
+    last = drawing.product(SCORES, HEADS[0].T, entry=(-1, -1), **options)
+    assert finished(last).svg == finished(drawing.product(SCORES, HEADS[0].T, entry=(2, 2), **options)).svg
     assert row[0] + row[2] < entry[0]
     assert column[1] + column[3] < entry[1]
 
@@ -217,6 +220,15 @@ def test_noise_of_the_backend_changes_no_byte():
     options = {"shade": True, "digits": 2}
     assert finished(drawing.grid(noisy, **options)).svg == finished(drawing.grid(SCORES, **options)).svg
     assert finished(drawing.grid(SCORES + 0.01, **options)).svg != finished(drawing.grid(SCORES, **options)).svg
+
+
+def test_a_picture_may_be_used_twice():
+    part = drawing.grid(SCORES[:, :2])
+    once = finished(part).svg
+    twice = drawing.side_by_side(part, part)
+    assert twice.texts == part.texts * 2
+    assert finished(twice).svg == finished(twice).svg
+    assert finished(part).svg == once
 
 
 def test_two_processes_draw_the_same_bytes_and_neither_loads_keras():
@@ -387,6 +399,16 @@ REFUSED = {
     "names of axes": (lambda: drawing.grid([[1]], axes=("T",)), ValueError, "expected 2 names of axes for"),
     "rows": (lambda: drawing.grid([[1], [2]], rows=("a",)), ValueError, "expected 2 labels of rows.* received 1"),
     "columns": (lambda: drawing.grid([[1, 2]], columns="abc"), ValueError, "expected 2 labels of columns.* received 3"),
+    "an added mask": (
+        lambda: drawing.grid([[1, 2]], allowed=[0.0, -np.inf]), ValueError, "True = may attend; received float64",
+    ),
+    "a mask of counts": (lambda: drawing.grid([[1, 2]], allowed=[2, 0]), ValueError, "allowed to be boolean"),
+    "nothing marked": (
+        lambda: drawing.grid([[1, 2]], marked=np.s_[5:]), ValueError, r"select a cell of shape \(1, 2\); .* slice\(5",
+    ),
+    "an entry outside": (
+        lambda: drawing.product([[1]], [[2]], entry=(1, 0), names="abc"), IndexError, "range object index out of range",
+    ),
     "control character": (lambda: drawing.label("a\x07"), ValueError, r"control characters; .* leave out '\\x07'"),
     "name": (lambda: finished(drawing.label("a"), name="Fig 1"), ValueError, "as fig-scores; received 'Fig 1'"),
     "no title": (lambda: finished(drawing.label("a"), title=" "), ValueError, "expected a title of the figure fig-one"),

@@ -189,7 +189,8 @@ def grid(
 
     Raises:
         TypeError: the values are neither numbers, booleans nor strings.
-        ValueError: there are no or too many rows, another number of axes, or labels do not match the shape.
+        ValueError: there are no or too many rows, another number of axes, labels do not match the shape, `allowed` is
+            not boolean, or `marked` selects nothing.
 
     Example:
         >>> grid([[1.0, float("-inf")], [0.25, -3.0]], name="scores", axes=("T", "S")).texts
@@ -216,7 +217,7 @@ def grid(
             for (row, column), text in np.ndenumerate(texts)
         ),
         *_strikes(array, cell_width, allowed),
-        *_frame(array, cell_width, marked, fill="none", stroke=COLOURS[colour], stroke_width=2),
+        *_frame(array, cell_width, marked, fill="none", stroke=COLOURS[colour % len(COLOURS)], stroke_width=2),
         *(_text(text, -8, (row + 0.5) * CELL_HEIGHT, text_anchor="end") for row, text in enumerate(rows)),
         *(_text(text, (column + 0.5) * cell_width, -_LINE / 2) for column, text in enumerate(columns)),
         *(_text(text, cells_width / 2, cells_height + _LINE * (line + 0.6)) for line, text in enumerate(shape)),
@@ -307,10 +308,10 @@ def sheets(arrays: Any, *, names: Sequence[str], **options: Any) -> Picture:
     front = grid(array[0], **options)
     right, up, pad = 12, 22, 8
     width = max(front.width + 2 * pad, *(_text_width(name) + 2 * pad for name in names))
-    height = front.height + up + pad
+    height, top = front.height + up + pad, up * (len(names) - 1)
     elements = []
     for depth in reversed(range(len(names))):
-        x, y = right * depth, up * (len(names) - 1 - depth)
+        x, y = right * depth, top - up * depth
         # Of the sheets behind only what the one before them leaves free is drawn: the ground of the page is unknown.
         foot = height if depth else up
         corners = [(0, 0), (width, 0), (width, foot), (width - right, foot), (width - right, up), (0, up)]
@@ -319,8 +320,7 @@ def sheets(arrays: Any, *, names: Sequence[str], **options: Any) -> Picture:
             _tag("polygon", points=points, stroke="currentColor", **_tint(depth)),
             _text(names[depth], x + pad, y + up / 2, text_anchor="start", font_weight="bold"),
         ]
-    elements.append(_rectangle(0, y, width, height, fill="none", stroke="currentColor"))
-    top = up * (len(names) - 1)
+    elements.append(_rectangle(0, top, width, height, fill="none", stroke="currentColor"))
     elements.append(_placed(front, (width - front.width) / 2, top + up))
     return Picture(width + right * (len(names) - 1), top + height, tuple(elements), (0, top, width, height))
 
@@ -441,6 +441,7 @@ def product(
         The picture.
 
     Raises:
+        IndexError: the product has no such entry.
         ValueError: the sizes do not match, or as `grid`.
 
     Example:
@@ -451,14 +452,15 @@ def product(
     left, right = _as_array(left), _as_array(right)
     if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[0]:
         raise ValueError(f"expected matrices (T, K) and (K, S); received shapes {left.shape} and {right.shape}")
-    result, (row, column) = left @ right, entry
+    result = left @ right
+    row, column = range(result.shape[0])[entry[0]], range(result.shape[1])[entry[1]]  # from the end, if negative
     outer = (axes[0][0], axes[1][1]) if axes[0] else ()
     texts = [_cell_text(value, digits) for value in (*right.flat, *result.flat)]
     width = max(_text_width(text) + 10 for text in (*texts, *columns))
     options = {"digits": digits, "cell_width": max(30, width)}
     beside = grid(left, name=names[0], axes=axes[0], rows=rows, marked=np.s_[row], colour=0, digits=digits)
     over = grid(right, name=names[1], axes=axes[1], columns=columns, marked=np.s_[:, column], colour=1, **options)
-    here = grid(result, name="", axes=outer, marked=entry, colour=2, **options)
+    here = grid(result, name="", axes=outer, marked=(row, column), colour=2, **options)
 
     # The product stands at (0, 0): rows of `left` continue its rows, columns of `right` its columns.
     gap = 30
@@ -623,7 +625,9 @@ def teacher_forcing(tokens: Sequence[str], *, start: str = "[start]", end: str =
         ends = ((position + 0.62) * width, over + 2), ((position + 1.38) * width, under - 2)
         elements.append(_segment(*ends, stroke=COLOURS[1], stroke_dasharray="4 3", stroke_width=1.5))
     names = [
-        Picture(side, CELL_HEIGHT, (_text(text, side - 10, CELL_HEIGHT / 2, text_anchor="end"),), (0, 0, side, 26))
+        Picture(
+            side, CELL_HEIGHT, (_text(text, side - 10, CELL_HEIGHT / 2, text_anchor="end"),), (0, 0, side, CELL_HEIGHT)
+        )
         for text in ("target", "input")
     ]
     return _assemble([(rows[0], 0, 0), (rows[1], 0, under), (names[0], -side, 0), (names[1], -side, under)], *elements)
@@ -935,7 +939,14 @@ def _tints(array: np.ndarray, cell_width: float, *, allowed: Any, groups: Any, s
 
 
 def _as_mask(allowed: Any, array: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(_as_array(allowed).astype(bool), array.shape)
+    """Return a mask as booleans of the array's shape; what is added to scores instead is refused."""
+    mask = _as_array(allowed)
+    if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
+        raise ValueError(
+            f"expected allowed to be boolean, True = may attend; received {mask.dtype}: a mask that is added to scores "
+            "is drawn by adding it"
+        )
+    return np.broadcast_to(mask.astype(bool), array.shape)
 
 
 def _strikes(array: np.ndarray, cell_width: float, allowed: Any) -> list[Element]:
@@ -956,6 +967,8 @@ def _frame(array: np.ndarray, cell_width: float, marked: Any, **attributes: Any)
         return []
     chosen = np.zeros(array.shape, bool)
     chosen[marked] = True
+    if not chosen.any():
+        raise ValueError(f"expected marked to select a cell of shape {array.shape}; received {marked!r}")
     cells = _cells(chosen)
     (top, left), (bottom, right) = np.min(cells, axis=0), np.max(cells, axis=0) + 1
     place = (left * cell_width, top * CELL_HEIGHT, (right - left) * cell_width, (bottom - top) * CELL_HEIGHT)
