@@ -542,19 +542,26 @@ def residual_stream(values: Any, updates: Sequence[tuple[str, Any]], *, name: st
     for layer, added in [(name, stream), *additions]:
         if added.ndim != 1 or added.shape != stream.shape:
             raise ValueError(f"expected {layer} to be a vector of shape {stream.shape[:1]}; received {added.shape}")
-    part = grid(stream, name=name, axes=None, digits=digits)
+    sums = [stream]
+    for _, added in additions:
+        sums.append(sums[-1] + added)
+    vectors = [grid(vector, axes=None, digits=digits) for vector in (*sums, *(added for _, added in additions))]
+    size = max(part.width for part in vectors)  # all are drawn as wide as the widest, all boxes too
+    options = {"axes": None, "digits": digits, "cell_width": size / len(stream)}
+    widest = max((box(layer).width for layer, _ in additions), default=0)
+    side = size / 2 + 36 + max(widest, size) / 2
+
+    part = grid(stream, name=name, **options)
     placed, elements, top = [(part, -part.centre[0], 0.0)], [], 0.0
-    for layer, added in additions:
+    for (layer, added), total in zip(additions, sums[1:], strict=True):
         top += part.height
-        beside, change = box(layer, colour=0), grid(added, axes=None, digits=digits, groups=0)
-        side = max(part.width / 2, change.width / 2 + 28) + 8 + max(beside.width, change.width) / 2
+        beside, change = box(layer, colour=0, width=widest), grid(added, groups=0, **options)
         branch, plus = top + 22, top + 22 + beside.height / 2 + 24 + change.height / 2
         placed += [
             (beside, side - beside.centre[0], branch - beside.centre[1]),
             (change, side - change.centre[0], plus - change.centre[1]),
         ]
-        stream = stream + added
-        part = grid(stream, axes=None, digits=digits)
+        part = grid(total, **options)
         elements += [
             _segment((0, top), (0, plus - 9), stroke_width=2),
             *_pointer((0, branch), (side - beside.width / 2, branch)),
