@@ -11,7 +11,7 @@ from tools.chapters import ROOT
 # From the ground up: a file imports only from those before it.
 ORDER = (
     "reference",
-    *("runtime", "plotting", "attention", "positions", "layers", "transformer", "training", "wordpiece"),
+    *("runtime", "plotting", "drawing", "attention", "positions", "layers", "transformer", "training", "wordpiece"),
     *("reviews", "corpora", "checkpoints", "finetuning", "exercises"),
 )
 LONGEST_FILE = 275  # lines
