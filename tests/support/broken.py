@@ -11,6 +11,7 @@ import nbformat
 from nbformat import v4
 
 from tools.mutants.mutants import Mutant
+from utils import drawing
 
 PACKAGE = '''"""A package of one function, and one class that needs super()."""
 
@@ -62,6 +63,18 @@ def figure(alt=ALT, caption=CAPTION):
     """Make a cell with an image output."""
     image = v4.new_output("display_data", data={"image/png": PIXEL, "text/plain": "<Figure size 640x480 with 1 Axes>"})
     return code("draw = 1", image, mystnb={"image": {"alt": alt}, "figure": {"caption": caption, "name": "fig-bars"}})
+
+
+def drawn(*edits, caption=CAPTION, description=ALT, figure_name="fig-scores", tags=(), **mystnb):
+    """Make a cell with a drawing; edits are pairs (old, new) of its SVG."""
+    scores = drawing.grid([[0.5, -2.0]], name="scores")
+    shown = drawing.figure(scores, name="fig-scores", title="Two scores", description=description)
+    svg = shown._repr_html_()
+    for old, new in edits:
+        svg = svg.replace(old, new)
+    output = v4.new_output("display_data", data={"text/html": svg, "text/plain": repr(shown)})
+    settings = {"figure": {"caption": caption, "name": figure_name}} | mystnb
+    return code("draw = 1", output, tags=tags, mystnb=settings)
 
 
 def opening(set_up="from tinypackage.sums import doubled_sum"):

@@ -2,13 +2,27 @@
 
 from nbformat import v4
 
-from tests.support.broken import ALT, CAPTION, LABEL, PIXEL, code, figure, notebook, opening, text, with_cell, with_more
+from tests.support.broken import (
+    ALT,
+    CAPTION,
+    LABEL,
+    PIXEL,
+    code,
+    drawn,
+    figure,
+    notebook,
+    opening,
+    text,
+    with_cell,
+    with_more,
+)
 
 HOME = "/".join(["", "home", "anna", "book"])  # assembled, so that this file itself names no machine's path
 RESULT = v4.new_output("execute_result", data={"text/plain": "<Line2D at 0x7f51c0ffee>"}, execution_count=5)
 STDERR = v4.new_output("stream", name="stderr", text="UserWarning: beware\n")
 ERROR = v4.new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])
 IMAGE = v4.new_output("display_data", data={"image/png": PIXEL})
+HTML = v4.new_output("display_data", data={"text/html": "<p>Drawn: <svg></svg></p>"})
 
 
 def check(label=LABEL, source="assert doubled_sum(3, 4) == 14"):
@@ -115,6 +129,53 @@ BROKEN = {
     "image in a link": (
         lambda: with_more(text("[![](badge.svg)](page)")), "alt_on_every_picture", "a picture is missing", "State what",
     ),
+    "drawing without caption": (
+        lambda: with_more(drawn(caption="")), "drawings_say_what_they_show", "has no caption", "figure: {caption",
+    ),
+    "drawing that repeats its caption": (
+        lambda: with_more(drawn(description="Scores before and after scaling")),
+        "drawings_say_what_they_show", "description only repeats the caption", "description=...",
+    ),
+    "drawing with a short description": (
+        lambda: with_more(drawn(description="Two scores.")), "drawings_say_what_they_show", "11 char", "description=",
+    ),
+    "drawing without title": (
+        lambda: with_more(drawn(("Two scores", ""))), "drawings_say_what_they_show", "title is missing", "title=...",
+    ),
+    "drawing with another name": (
+        lambda: with_more(drawn(figure_name="fig-other")),
+        "drawings_say_what_they_show", "is called 'fig-scores', its figure 'fig-other'", "one name",
+    ),
+    "drawing twice": (
+        lambda: with_more(drawn(), text("Again."), drawn()),
+        "drawings_say_what_they_show", "'fig-scores' is that of cell [5]", "a name of its own",
+    ),
+    "two drawings": (
+        lambda: with_more(code("draw()", *drawn().outputs, IMAGE, **drawn(image={"alt": ALT}).metadata)),
+        "drawings_say_what_they_show", "2 pictures share one caption", "one figure per cell",
+    ),
+    "drawing that is not compared": (
+        lambda: with_more(drawn(tags=["nbval-ignore-output"])),
+        "drawings_say_what_they_show", "is not compared", "Remove what keeps",
+    ),
+    "drawing without role": (
+        lambda: with_more(drawn((' role="img"', ""))),
+        "drawings_say_what_they_show", "has the role None, not 'img'", "utils.drawing",
+    ),
+    "drawing without desc": (
+        lambda: with_more(drawn(("desc", "metadata"))), "drawings_say_what_they_show", "<desc>", "utils.drawing",
+    ),
+    "drawing not named by its title": (
+        lambda: with_more(drawn(('id="fig-scores-title"', ""))),
+        "drawings_say_what_they_show", "aria-labelledby", "utils.drawing",
+    ),
+    "drawing in other HTML": (
+        lambda: with_more(code("draw()", HTML, mystnb={"figure": {"caption": CAPTION}})),
+        "drawings_say_what_they_show", "is not an <svg", "utils.drawing",
+    ),
+    "drawing that is not well formed": (
+        lambda: with_more(drawn(("</svg>", ""))), "drawings_say_what_they_show", "not one well-formed", "utils.drawing",
+    ),
     "not Python": (lambda: with_more(code("x = = 1")), "cells_are_python", "it is not Python", "Mend its syntax"),
     "backend in the environment": (
         lambda: with_more(code("import os\nos.environ['KERAS_BACKEND'] = 'jax'")),
@@ -187,6 +248,7 @@ BROKEN = {
 }  # fmt: skip
 
 FOLLOWS = {  # rules that are broken with it
+    "drawing that is not compared": {"enough_is_compared"},
     "unexecuted": {"enough_is_compared"},
     "label without prefix": {"equations_are_checked", "equations_have_mutants"},
     "set up twice": {"set_up_is_one_text"},
@@ -196,6 +258,10 @@ SOUND_MORE = {
     "solution after solution": lambda: with_more(code("x = 1"), code("y = 1", tags=["solution"])),
     "picture that says what it shows": lambda: with_more(text(f"![{ALT}](mask.png)")),
     "directive with alt": lambda: with_more(text(f"```{{figure}} mask.png\n:alt: {ALT}\n\n{CAPTION}\n```")),
+    "drawing": lambda: with_more(drawn()),
+    "drawing of links": lambda: with_more(
+        drawn(('role="img"', 'role="group"'), ("</svg>", '<a href="#here"><text>here</text></a></svg>'), caption="")
+    ),
     "badge": lambda: with_more(text("[![Open in Colab](badge.svg)](page)")),
     "image shown as code": lambda: with_more(text("Write `![](a.png)`:\n\n```\n![](b.png)\n$$x$$ (eq-code)\n```")),
     "equation in a directive": lambda: with_cell(2, source="Doubled:\n\n```{math}\n:label: eq-sum\ns = 2 (a + b)\n```"),

@@ -14,6 +14,7 @@ from tools.editions.labels import Counts, Labels, chapter_number
 from tools.editions.spans import Inline
 from tools.editions.syntax import EditionError
 from tools.notebooks.chapters import Chapter, tags
+from tools.notebooks.drawings import has_svg, read_drawing
 from tools.notebooks.set_up_cell import TAG, stamp
 from tools.site.addresses import Addresses
 
@@ -103,6 +104,7 @@ class Edition:
         edited.metadata = NotebookNode({"tags": tags(cell)} if tags(cell) else {})
         if FOLDED_TAGS.intersection(tags(cell)):
             edited.metadata.update(cellView="form", jupyter={"source_hidden": True})
+        edited.outputs = [_as_image(output) if has_svg(output) else output for output in cell.outputs]
         return [edited, *self._caption(cell)]
 
     def _caption(self, cell: NotebookNode) -> list[NotebookNode]:
@@ -112,6 +114,18 @@ class Edition:
         if not caption:
             return []
         text = f"**Figure {self.converter.counts.next('Figure')}.** {self.converter.inline.convert(caption)}"
-        if alt := shown.get("image", {}).get("alt", ""):
+        drawn = [read_drawing(output).description for output in cell.outputs if has_svg(output)]
+        if alt := shown.get("image", {}).get("alt", "") or "\n\n".join(drawn):
             text += "\n\n" + fold("The figure in words", alt)
         return [new_markdown_cell(text, id=f"{cell.id}-caption")]
+
+
+def _as_image(output: NotebookNode) -> NotebookNode:
+    """Return an output with its drawing as an image, which viewers show before the notebook is trusted or run."""
+    try:
+        drawing = read_drawing(output)
+    except ValueError as error:
+        raise EditionError(f"an output with SVG {error}; show what utils.drawing.figure returns") from error
+    if drawing.has_links:
+        return output
+    return NotebookNode(output, data=NotebookNode(output.data, **{"text/html": drawing.as_image()}))

@@ -1,15 +1,22 @@
 """What each construct of MyST becomes in an edition, and what a chapter that cannot be shown is told."""
 
+import base64
+from xml.etree import ElementTree
+
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.editions import write as editions
 from tools.editions.check import problems
 from tools.editions.labels import read_labels
 from tools.editions.notebook import Edition
+from tools.editions.syntax import EditionError
 from tools.notebooks.chapters import read_chapter
+from tools.notebooks.drawings import IMAGE_COLOURS
 from tools.site.addresses import Addresses
+from utils import drawing
 
 ADDRESSES = Addresses("https://github.com/ada/transformer")
 SITE = "https://ada.github.io/transformer/"
@@ -198,3 +205,39 @@ def test_chapter_without_number_is_refused(tmp_path, capsys):
 def test_folder_without_chapters_is_refused(tmp_path, capsys):
     assert editions.main(["--chapters", str(tmp_path), "--output", str(tmp_path / "colab")]) == 2
     assert "there are: none" in capsys.readouterr().err
+
+
+def test_a_drawing_becomes_an_image_with_its_words_and_a_caption_with_its_number(tmp_path):
+    title, description = 'Q & "K"', "The score of <a> is larger than that of the other key."
+    shown = drawing.figure(drawing.grid([[0.5, -2]]), name="fig-scores", title=title, description=description)
+    output = new_output("execute_result", data={"text/html": shown.svg, "text/plain": repr(shown)}, execution_count=1)
+    settings = {"figure": {"caption": "Two scores.", "name": "fig-scores"}}
+    cell = new_code_cell("draw()", outputs=[output], metadata={"mystnb": settings})
+    code, caption = edition(tmp_path, cell)
+    image = BeautifulSoup(code.outputs[0].data["text/html"], "html.parser").img
+    assert image["alt"] == f"{title}. {description}"
+    kind, data = image["src"].split(",")
+    assert kind == "data:image/svg+xml;base64"
+    svg = base64.b64decode(data).decode()
+    assert svg.replace(IMAGE_COLOURS, "") == shown.svg
+    assert ElementTree.fromstring(svg).get("style").startswith(IMAGE_COLOURS)
+    assert code.outputs[0].data["text/plain"] == repr(shown)
+    assert caption.source.startswith("**Figure 1.1.** Two scores.")
+    assert description in caption.source
+    assert "<svg" in cell.outputs[0].data["text/html"]
+
+
+def test_svg_that_is_no_drawing_is_refused(tmp_path):
+    output = new_output("display_data", data={"text/html": "<svg></svg>"})
+    with pytest.raises(EditionError, match=r"cell .*an output with SVG is not an <svg> with .*; show what"):
+        edition(tmp_path, new_code_cell("draw()", outputs=[output]))
+
+
+def test_a_drawing_of_links_stays_as_it_is(tmp_path):
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" role="group" aria-labelledby="m-title m-desc"><title id="m-title">Map'
+        '</title><desc id="m-desc">Where things are.</desc><a href="#here"><text>here</text></a></svg>'
+    )
+    output = new_output("display_data", data={"text/html": svg})
+    (code,) = edition(tmp_path, new_code_cell("draw()", outputs=[output]))
+    assert code.outputs[0].data["text/html"] == svg

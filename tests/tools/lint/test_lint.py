@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import v4
 
 from tests.support.broken import (
     CAUGHT_MUTANT,
@@ -24,6 +25,7 @@ from tests.support.broken_chapters import BROKEN, ERROR, FOLLOWS, SOUND_MORE, ST
 from tools.lint import lint
 from tools.lint.findings import Book
 from tools.notebooks.chapters import ROOT, Chapter
+from utils import drawing
 
 
 def found_in(folder, *notebooks, mutants=(CAUGHT_MUTANT,)):
@@ -186,3 +188,24 @@ def test_nbval_passes_true_outputs_and_fails_a_wrong_one(tmp_path):
     assert "1 failed, 3 passed" in printed
     assert "02-bad.ipynb::Cell 1" in printed.split("short test summary")[1]
     assert "6.5" in printed
+
+
+def test_nbval_fails_a_drawing_whose_number_is_wrong(tmp_path):
+    source = (
+        "from utils import drawing\nscores = drawing.grid([[0.5, -2.0]], digits=1)\n"
+        'drawing.figure(scores, name="fig-scores", title="Two scores", description="The first is larger.")'
+    )
+    shown = drawing.figure(
+        drawing.grid([[0.5, -2.0]], digits=1), name="fig-scores", title="Two scores", description="The first is larger."
+    )
+    assert shown.svg.count(">0.5<") == 1
+
+    def chapter(svg):
+        output = v4.new_output("execute_result", data={"text/html": svg, "text/plain": repr(shown)}, execution_count=1)
+        return notebook([text("A drawing."), code(source, output)])
+
+    folder = write_book(tmp_path, good=chapter(shown.svg), bad=chapter(shown.svg.replace(">0.5<", ">0.6<")))
+    status, printed = run_nbval(folder)
+    assert status == 1
+    assert "1 failed, 1 passed" in printed
+    assert "02-bad.ipynb::Cell 0" in printed.split("short test summary")[1]
