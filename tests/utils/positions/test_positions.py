@@ -230,7 +230,9 @@ def test_bias_of_later_queries_starts_at_the_offset():
 
 def test_with_equal_scores_weights_fall_by_one_factor_a_token():
     zeros = np.zeros((1, 4, 6, 8), "float32")
-    _, weights = scaled_dot_product_attention(zeros, zeros, zeros, alibi_bias(4, 6), use_causal_mask=True)
+    _, weights = scaled_dot_product_attention(
+        zeros, zeros, zeros, attention_bias=alibi_bias(4, 6), use_causal_mask=True
+    )
     last = numbers(weights)[0, :, -1]
     factors = np.exp(alibi_slopes(4))[:, None] * np.ones((4, 5))
     np.testing.assert_allclose(last[:, 1:] / last[:, :-1], factors, rtol=1e-5)
