@@ -23,7 +23,7 @@ from tests.support.naive_attention import (
     numbers,
 )
 from utils import runtime
-from utils.attention import causal_mask, padding_mask, scaled_dot_product_attention
+from utils.attention import attention_weights, causal_mask, padding_mask, scaled_dot_product_attention
 
 rng = np.random.default_rng(5)
 ALLOWED = rng.random((B, T, S)) > 0.5
@@ -204,6 +204,110 @@ def test_scores_below_any_mask_value_still_count():
     query, key = np.array([[1.0]], "float32"), np.array([[-2e38], [-2e38], [3e38]], "float32")
     weights = attend(query, key, key, np.array([True, True, False]))[1]
     np.testing.assert_array_equal(weights, [[0.5, 0.5, 0.0]])
+
+
+HIDDEN = 4  # the key that no query may attend to
+HIDES = {
+    "mask": {"attention_mask": np.arange(S) != HIDDEN},
+    "mask of pairs": {"attention_mask": np.tile(np.arange(S) != HIDDEN, (T, 1))},
+    "mask of integers": {"attention_mask": (np.arange(S) != HIDDEN).astype("int32")},
+    "bias": {"attention_bias": np.where(np.arange(S) == HIDDEN, -np.inf, 0).astype("float32")},
+    "bias of double precision": {"attention_bias": np.where(np.arange(S) == HIDDEN, -1e300, 0)},
+    "bias and mask": {
+        "attention_bias": np.where((np.arange(S) == HIDDEN) & (np.arange(T)[:, None] > 1), -np.inf, 0),
+        "attention_mask": (np.arange(S) != HIDDEN) | (np.arange(T)[:, None] > 1),
+    },
+    "causal": {"use_causal_mask": True},
+}
+hides = pytest.mark.parametrize("options", HIDES.values(), ids=HIDES)
+
+
+def hide(options):
+    """Return inputs, and the place of the key that the options hide from every query."""
+    query, key, value = draw(B)
+    return (query[:, :4] if "use_causal_mask" in options else query, key, value), HIDDEN
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 3e38])
+@hides
+def test_a_key_that_no_query_may_attend_to_contributes_nothing_whatever_stands_in_it(options, number):
+    (query, key, value), at = hide(options)
+    expected = attend(query, key, value, **options)
+    key[:, at], value[:, at] = number, number
+    for got, want in zip(attend(query, key, value, **options), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+    softcapped = attend(query, key, value, softcap=5.0, **options)
+    assert all(np.isfinite(part).all() for part in softcapped)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@hides
+def test_gradients_are_finite_and_unmoved_by_what_stands_in_a_hidden_key(options, number):
+    (query, key, value), at = hide(options)
+
+    def slopes(*arrays):
+        return runtime.gradients(
+            lambda q, k, v: ops.sum(ops.square(scaled_dot_product_attention(q, k, v, **options)[0])), *arrays
+        )
+
+    expected = slopes(query, key, value)
+    key[:, at], value[:, at] = number, number
+    for got, want in zip(slopes(query, key, value), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("options", [{"attention_mask": ALLOWED}, {"attention_bias": np.where(ALLOWED, 0, -np.inf)}])
+def test_a_query_that_may_attend_to_nothing_moves_no_gradient_whatever_stands_in_it(options):
+    query, key, value = draw(B)  # ALLOWED forbids everything to query 1
+
+    def slopes(*arrays):
+        return runtime.gradients(
+            lambda q, k, v: ops.sum(ops.square(scaled_dot_product_attention(q, k, v, **options)[0])), *arrays
+        )
+
+    expected = slopes(query, key, value)
+    query[:, 1] = np.nan
+    for got, want in zip(slopes(query, key, value), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_minus_infinity_forbids_a_key_that_others_may_attend_to_whatever_its_score(number):
+    query, key, value = draw(B)
+    allowed = np.ones((T, S), bool)
+    allowed[1:, 4] = False
+    key[:, 4] = number
+    by_mask = attend(query, key, value, allowed)[1]
+    by_bias = attend(query, key, value, attention_bias=np.where(allowed, 0, -np.inf).astype("float32"))[1]
+    for weights in (by_mask, by_bias):
+        assert np.isfinite(weights[:, 1:]).all()
+        np.testing.assert_array_equal(weights[:, 1:, 4], 0)
+    np.testing.assert_allclose(by_bias[:, 1:], by_mask[:, 1:], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"attention_mask": np.ones(S, bool)}, {"attention_bias": np.zeros(S)}], ids=str
+)
+def test_what_is_not_a_number_shows_where_it_may_be_attended_to(options):
+    query, key, value = draw(B)
+    key[0, 2, 0] = np.nan
+    weights = attend(query, key, value, **options)[1]
+    assert np.isnan(weights[0, :, 2]).all()
+    assert np.isfinite(weights[1]).all()
+
+
+def test_score_and_bias_that_leave_the_range_together_still_do_not_forbid():
+    query, key = np.ones((1, 1), "float32"), np.full((2, 1), -1e38, "float32")
+    bias = np.full(2, np.finfo("float32").min)
+    np.testing.assert_array_equal(attend(query, key, key, attention_bias=bias)[1], [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("stored", [H, 3])
+def test_weights_alone_are_those_of_attention(stored):
+    query, key, value = draw(B, H, heads=stored)
+    options = {"attention_bias": BIAS[:, None], "use_causal_mask": True, "scale": 0.7, "softcap": 2.0}
+    weights = attention_weights(query, key, ALLOWED[:, None], **options)
+    np.testing.assert_array_equal(numbers(weights), attend(query, key, value, ALLOWED[:, None], **options)[1])
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -89,6 +89,12 @@ def test_positions_must_fit_the_rows(shape):
     assert f"received shape {shape}. Positions (B, T) of rows (B, H, T, width) need" in str(caught.value)
 
 
+@pytest.mark.parametrize(("dtype", "pair"), [("float16", "2048 and 2049"), ("bfloat16", "256 and 257")])
+def test_positions_in_half_precision_are_refused_as_neighbours_would_be_one(dtype, pair):
+    with pytest.raises(ValueError, match=f"received {dtype}, in which {pair} are one number. Count them in int32"):
+        rotate(ROWS, ops.cast(np.arange(5), dtype))
+
+
 def test_positions_and_an_offset_together_are_refused():
     with pytest.raises(ValueError, match=r"expected either positions or an offset; received both\. Add the offset"):
         rotate(ROWS, np.arange(5), offset=2)
