@@ -39,7 +39,7 @@ ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
         "no-activation",
         "eq-feed-forward",
         "utils.layers.blocks.FeedForward.call",
-        "self._bend(self.intermediate_dense(inputs))",
+        "self._activate(self.intermediate_dense(inputs))",
         "self.intermediate_dense(inputs)",
     ),
     (
@@ -60,8 +60,8 @@ ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
         "decoder-looks-ahead",
         "eq-chain",
         "utils.layers.blocks.DecoderLayer.call",
-        '"use_causal_mask": use_causal_mask',
-        '"use_causal_mask": False',
+        "use_causal_mask=use_causal_mask",
+        "use_causal_mask=False",
     ),
     (
         "temperature-multiplied",

@@ -34,14 +34,14 @@ class Mutant:
 
 
 _ATTENTION = "utils.attention.scaled_dot_product_attention"
+_WEIGHTS = "utils.attention.attention_weights"
 _SOFTMAX = "utils.attention._softmax"
-_MASK = "utils.attention._apply_mask"
 _LAYER = "utils.layers.multi_head_attention.MultiHeadAttention"
 
 MUTANTS: tuple[Mutant, ...] = (
     # Chapter 1
-    Mutant("scale-ignored", "eq-soft-lookup", _ATTENTION, "query * scale", "query"),
-    Mutant("temperature-multiplied", "eq-soft-lookup", _ATTENTION, "query * scale", "query / scale"),
+    Mutant("scale-ignored", "eq-soft-lookup", _WEIGHTS, "query * scale", "query"),
+    Mutant("temperature-multiplied", "eq-soft-lookup", _WEIGHTS, "query * scale", "query / scale"),
     Mutant(
         "softmax-over-queries", "eq-attention", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"
     ),
@@ -61,32 +61,32 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "scores-in-half-precision",
         "eq-stable-softmax",
-        _ATTENTION,
-        'backend.result_type(dtype, "float32")',
-        "dtype",
+        "utils.attention._score_type",
+        'backend.result_type(query.dtype, "float32")',
+        "backend.standardize_dtype(query.dtype)",
     ),
     Mutant("columns-sum-to-one", "eq-rows", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"),
     Mutant(
         "columns-sum-to-one", "eq-balance", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"
     ),
-    Mutant("mask-inverted", "eq-mask", _MASK, "allowed = mask if", "allowed = ops.logical_not(mask) if"),
-    Mutant("mask-as-score", "eq-mask", _MASK, "ops.where(some, -math.inf, 0.0)", "0.0"),
-    Mutant("empty-row-uniform", "eq-mask", _ATTENTION, "ops.where(allowed, weights, 0.0)", "weights"),
-    Mutant("always-causal", "eq-equivariance", _MASK, "if use_causal_mask:", "if True:"),
-    Mutant("temperature-halved", "eq-kernel", _ATTENTION, "query * scale", "query * scale * 2"),
+    Mutant("mask-inverted", "eq-mask", _ATTENTION, "(query, key, allowed,", "(query, key, ops.logical_not(allowed),"),
+    Mutant("mask-as-score", "eq-mask", "utils.attention._mask_scores", "ops.where(some, -math.inf, 0.0)", "0.0"),
+    Mutant("empty-row-uniform", "eq-mask", _WEIGHTS, "ops.where(allowed, weights, 0.0)", "weights"),
+    Mutant("always-causal", "eq-equivariance", "utils.attention.allowed_pairs", "if use_causal_mask:", "if True:"),
+    Mutant("temperature-halved", "eq-kernel", _WEIGHTS, "query * scale", "query * scale * 2"),
     Mutant(
         "no-gradient-through-weights",
         "eq-gradient",
         _ATTENTION,
-        "ops.matmul(weights, value), weights",
-        "ops.matmul(ops.stop_gradient(weights), value), weights",
+        "output = weights @",
+        "output = ops.stop_gradient(weights) @",
     ),
     Mutant(
         "no-gradient-through-values",
         "eq-gradient-values",
         _ATTENTION,
-        "ops.matmul(weights, value), weights",
-        "ops.matmul(weights, ops.stop_gradient(value)), weights",
+        "zero_hidden(value, allowed, axis=-2)",
+        "ops.stop_gradient(value)",
     ),
     Mutant("scale-forgotten", "eq-gradient", "utils.attention._default_scale", "1 / math.sqrt(key_dim)", "1.0"),
     Mutant("values-not-counted", "eq-cost", "utils.attention.attention_cost", "(key_dim + value_dim)", "key_dim"),

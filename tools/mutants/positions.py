@@ -7,7 +7,7 @@ POSITION_MUTANTS: tuple[tuple[str, ...], ...] = (
     (
         "always-causal",
         "eq-no-order",
-        "utils.attention._apply_mask",
+        "utils.attention.allowed_pairs",
         "if use_causal_mask:",
         "if True:",
     ),
@@ -22,8 +22,8 @@ POSITION_MUTANTS: tuple[tuple[str, ...], ...] = (
         "i-for-2i",
         "eq-sinusoids",
         f"{_POSITIONS}.angular_frequencies",
-        'np.arange(0, even_width("width", width), 2) / width',
-        'np.arange(0, even_width("width", width), 2) / width / 2',
+        'np.arange(0, _even_width("width", width), 2) / width',
+        'np.arange(0, _even_width("width", width), 2) / width / 2',
     ),
     (
         "sine-and-cosine-swapped",

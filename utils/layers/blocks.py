@@ -11,14 +11,14 @@ from typing import Any
 
 import keras
 
-from utils.checks import check_layer_inputs, dropout_rate, head_size, positive_integer, positive_number
+from utils.checks import head_size, positive_integer, positive_number, rate
 from utils.layers.cache import AttentionCache, MemoryCache
 from utils.layers.multi_head_attention import MultiHeadAttention
 
 
 @keras.saving.register_keras_serializable(package="executable-transformer")
 class FeedForward(keras.Layer):
-    """Widen each token's vector, bend it with an activation, and bring it back to its width.
+    """Widen each token's vector, apply an activation, and bring it back to its width.
 
     Equation 2 of Vaswani et al. (2017), arXiv:1706.03762: max(0, x W₁ + b₁) W₂ + b₂, the same for each position.
 
@@ -28,7 +28,7 @@ class FeedForward(keras.Layer):
         **kwargs: name, dtype, trainable of `keras.Layer`.
 
     Raises:
-        ValueError: intermediate_dim is no positive integer, or the activation is unknown.
+        ValueError: intermediate_dim is not a positive integer, or the activation is unknown.
 
     Example:
         >>> FeedForward(8).compute_output_shape((2, 3, 4))
@@ -38,20 +38,20 @@ class FeedForward(keras.Layer):
     def __init__(self, intermediate_dim: int, activation: str = "relu", **kwargs: Any):
         super().__init__(**kwargs)
         self.intermediate_dim = positive_integer("intermediate_dim", intermediate_dim)
-        self.activation, self._bend = activation, _activation_called(activation)
+        self.activation, self._activate = activation, _activation_called(activation)
         self.supports_masking = True  # each position is on its own, so the mask of the tokens goes on
 
     def build(self, inputs_shape: Any) -> None:
-        """Create W₁ with b₁ and W₂ with b₂."""
-        wide = (*inputs_shape[:-1], self.intermediate_dim)
-        self.intermediate_dense = keras.layers.Dense(wide[-1], name="intermediate", dtype=self.dtype_policy)
-        self.output_dense = keras.layers.Dense(inputs_shape[-1], name="output", dtype=self.dtype_policy)
+        """Create W₁ with b₁ and W₂ with b₂, for inputs of shape (..., d_model)."""
+        wide, narrow = self.intermediate_dim, inputs_shape[-1]
+        self.intermediate_dense = keras.layers.Dense(wide, name="intermediate", dtype=self.dtype_policy)
+        self.output_dense = keras.layers.Dense(narrow, name="output", dtype=self.dtype_policy)
         self.intermediate_dense.build(inputs_shape)
-        self.output_dense.build(wide)
+        self.output_dense.build((*inputs_shape[:-1], wide))
 
     def call(self, inputs: Any) -> Any:
-        """Return a tensor of the shape of inputs, (..., d_model)."""
-        return self.output_dense(self._bend(self.intermediate_dense(inputs)))
+        """Return a tensor of the shape of inputs, a float tensor (..., d_model)."""
+        return self.output_dense(self._activate(self.intermediate_dense(inputs)))
 
     def compute_output_shape(self, inputs_shape: Any) -> tuple:
         """Return the shape of the inputs."""
@@ -63,21 +63,7 @@ class FeedForward(keras.Layer):
 
 
 class ResidualLayer(keras.Layer):
-    """What the layer of the encoder and that of the decoder share: their options, and the residual connection.
-
-    Args:
-        num_heads: H, a divisor of the width of the inputs; each head is d_model / H wide.
-        intermediate_dim: width inside the feed-forward network.
-        dropout: share of each sublayer's output that training drops before it is added (section 5.4).
-        activation: of the feed-forward network, as in `FeedForward`.
-        epsilon: added to the variance inside the root of the layer normalisations.
-        norm_first: pre-norm, x + f(norm(x)), instead of the paper's post-norm, norm(x + f(x)).
-        attention_dropout: share of the attention weights that training drops (BERT's; the paper has none).
-        **kwargs: name, dtype, trainable of `keras.Layer`.
-
-    Raises:
-        ValueError: an argument is out of range, or d_model is not a multiple of num_heads.
-    """
+    """What the layer of the encoder and that of the decoder share: their options, and the residual connection."""
 
     def __init__(
         self,
@@ -94,8 +80,8 @@ class ResidualLayer(keras.Layer):
         super().__init__(**kwargs)
         self.num_heads = positive_integer("num_heads", num_heads)
         self.intermediate_dim = positive_integer("intermediate_dim", intermediate_dim)
-        self.dropout = dropout_rate(dropout)
-        self.attention_dropout = dropout_rate(attention_dropout, "attention_dropout")
+        self.dropout = rate("dropout", dropout)
+        self.attention_dropout = rate("attention_dropout", attention_dropout)
         self.activation, self.norm_first = activation, bool(norm_first)
         self.epsilon = positive_number("epsilon", epsilon)
         _activation_called(activation)  # refused now rather than when the layer is built
@@ -117,16 +103,21 @@ class ResidualLayer(keras.Layer):
         return super().get_config() | {name: getattr(self, name) for name in names}
 
     def _make_attention(self, name: str, inputs_shape: Any, memory_shape: Any) -> MultiHeadAttention:
-        sizes = self.num_heads, head_size(inputs_shape[-1], self.num_heads)
-        attention = MultiHeadAttention(*sizes, dropout=self.attention_dropout, name=name, dtype=self.dtype_policy)
+        attention = MultiHeadAttention(
+            num_heads=self.num_heads,
+            key_dim=head_size(inputs_shape[-1], self.num_heads),
+            dropout=self.attention_dropout,
+            name=name,
+            dtype=self.dtype_policy,
+        )
         attention.build(inputs_shape, memory_shape)
         return attention
 
     def _make_feed_forward(self, inputs_shape: Any) -> FeedForward:
-        made = FeedForward(self.intermediate_dim, self.activation, name="feed_forward", dtype=self.dtype_policy)
-        made.build(inputs_shape)
+        feed_forward = FeedForward(self.intermediate_dim, self.activation, name="feed_forward", dtype=self.dtype_policy)
+        feed_forward.build(inputs_shape)
         self.dropout_layer = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
-        return made
+        return feed_forward
 
     def _make_norm(self, name: str, inputs_shape: Any) -> keras.layers.LayerNormalization:
         norm = keras.layers.LayerNormalization(epsilon=self.epsilon, name=name, dtype=self.dtype_policy)
@@ -139,8 +130,21 @@ class EncoderLayer(ResidualLayer):
     """Let tokens exchange what they hold, then let each work on what it received.
 
     The left half of figure 1 of Vaswani et al. (2017), arXiv:1706.03762. With `use_causal_mask` it is the layer of a
-    decoder-only model such as GPT. Arguments: see `ResidualLayer`. Departures from the paper: it gives no epsilon; ours
-    is that of PyTorch. As there, pre-norm may be chosen.
+    decoder-only model such as GPT.
+
+    Args:
+        num_heads: H, a divisor of the width of the inputs; each head is d_model / H wide.
+        intermediate_dim: width inside the feed-forward network.
+        dropout: share of each sublayer's output that training drops before it is added (section 5.4).
+        activation: of the feed-forward network; "relu", "gelu" (exact), "gelu_tanh" or another name that Keras knows.
+        epsilon: added to the variance inside the root of the layer normalisations; the paper gives none, ours is that
+            of PyTorch.
+        norm_first: pre-norm, x + f(norm(x)), instead of the paper's post-norm, norm(x + f(x)).
+        attention_dropout: share of the attention weights that training drops (BERT's; the paper has none).
+        **kwargs: name, dtype, trainable of `keras.Layer`.
+
+    Raises:
+        ValueError: an argument is out of range, or d_model is not a multiple of num_heads.
 
     Example:
         >>> EncoderLayer(num_heads=2, intermediate_dim=8).compute_output_shape((2, 3, 4))
@@ -148,35 +152,71 @@ class EncoderLayer(ResidualLayer):
     """
 
     def build(self, inputs_shape: Any) -> None:
-        """Create attention, the feed-forward network and a normalisation for each of the two."""
-        check_layer_inputs("inputs", inputs_shape)
+        """Create attention, the feed-forward network and a normalisation for each, for inputs (B, T, d_model)."""
+        _check_inputs("inputs", inputs_shape)
         self.attention = self._make_attention("attention", inputs_shape, inputs_shape)
         self.attention_norm = self._make_norm("attention_norm", inputs_shape)
         self.feed_forward = self._make_feed_forward(inputs_shape)
         self.feed_forward_norm = self._make_norm("feed_forward_norm", inputs_shape)
 
     def call(
-        self, inputs: Any, attention_mask: Any = None, use_causal_mask: bool = False, training: bool | None = None
+        self,
+        inputs: Any,
+        attention_mask: Any = None,
+        use_causal_mask: bool = False,
+        training: bool | None = None,
+        attention_bias: Any = None,
     ) -> Any:
-        """Return a tensor (B, T, d_model); the mask, broadcastable to (B, T, T), says who may attend to whom."""
-        options = {"attention_mask": attention_mask, "use_causal_mask": use_causal_mask, "training": training}
-        return self._both(inputs, lambda x: self.attention(x, x, **options), training)
+        """Return what each token becomes.
+
+        Args:
+            inputs: float tensor (B, T, d_model).
+            attention_mask: broadcastable to (B, T, T), or with four axes to (B, H, T, T); True, or 1 of any type,
+                where a token may attend to another. Other numbers are refused, as in `MultiHeadAttention`.
+            use_causal_mask: also hide from each token those after it.
+            training: whether to drop.
+            attention_bias: float tensor broadcastable to (B, H, T, T), added to the scores; -inf forbids.
+
+        Returns:
+            Tensor (B, T, d_model).
+
+        Raises:
+            ValueError: shapes disagree, or a mask or bias does not fit.
+        """
+        options = {"attention_mask": attention_mask, "attention_bias": attention_bias, "training": training}
+        return self._attend_then_feed_forward(
+            inputs, lambda x: self.attention(x, x, use_causal_mask=use_causal_mask, **options), training
+        )
 
     def step(self, inputs: Any, cache: AttentionCache) -> Any:
-        """Return what a causal call returns for the newest tokens, given the cache of those before them."""
-        return self._both(inputs, functools.partial(cache.attend, self.attention), training=False)
+        """Return what a causal call returns for the newest tokens, (B, T, d_model), given the cache of earlier ones."""
+        attend = functools.partial(cache.attend, self.attention)
+        return self._attend_then_feed_forward(inputs, attend, training=False)
 
-    def _both(self, inputs: Any, attend: Callable[[Any], Any], training: bool | None) -> Any:
-        mixed = self.residual(inputs, self.attention_norm, attend, training)
-        return self.residual(mixed, self.feed_forward_norm, self.feed_forward, training)
+    def _attend_then_feed_forward(self, inputs: Any, attend: Callable[[Any], Any], training: bool | None) -> Any:
+        attended = self.residual(inputs, self.attention_norm, attend, training)
+        return self.residual(attended, self.feed_forward_norm, self.feed_forward, training)
 
 
 @keras.saving.register_keras_serializable(package="executable-transformer")
 class DecoderLayer(ResidualLayer):
-    """Let the tokens written so far exchange what they hold, ask the source, then let each work on what it received.
+    """Let the tokens written so far exchange what they hold, attend to the source, then work on what they received.
 
-    The right half of figure 1 of Vaswani et al. (2017), arXiv:1706.03762. Arguments and departures: see `ResidualLayer`
-    and `EncoderLayer`.
+    The right half of figure 1 of Vaswani et al. (2017), arXiv:1706.03762.
+
+    Args:
+        num_heads: H, a divisor of the width of the inputs; each head is d_model / H wide.
+        intermediate_dim: width inside the feed-forward network.
+        dropout: share of each sublayer's output that training drops before it is added (section 5.4).
+        activation: of the feed-forward network; "relu", "gelu" (exact), "gelu_tanh" or another name that Keras knows.
+        epsilon: added to the variance inside the root of the layer normalisations; the paper gives none, ours is that
+            of PyTorch.
+        norm_first: pre-norm, x + f(norm(x)), instead of the paper's post-norm, norm(x + f(x)).
+        attention_dropout: share of the attention weights that training drops (BERT's; the paper has none).
+        **kwargs: name, dtype, trainable of `keras.Layer`.
+
+    Raises:
+        ValueError: an argument is out of range, or d_model is not a multiple of num_heads.
 
     Example:
         >>> DecoderLayer(num_heads=2, intermediate_dim=8).compute_output_shape((2, 3, 4), (2, 5, 4))
@@ -184,9 +224,14 @@ class DecoderLayer(ResidualLayer):
     """
 
     def build(self, inputs_shape: Any, memory_shape: Any) -> None:
-        """Create self-attention, attention to memory, the feed-forward network and a normalisation for each."""
-        check_layer_inputs("inputs", inputs_shape)
-        check_layer_inputs("memory", memory_shape)
+        """Create self-attention, attention to memory, the feed-forward network and a normalisation for each.
+
+        Args:
+            inputs_shape: (B, T, d_model); sizes of batch and length may be None.
+            memory_shape: (B, S, width).
+        """
+        _check_inputs("inputs", inputs_shape)
+        _check_inputs("memory", memory_shape)
         self.attention = self._make_attention("attention", inputs_shape, inputs_shape)
         self.attention_norm = self._make_norm("attention_norm", inputs_shape)
         self.memory_attention = self._make_attention("memory_attention", inputs_shape, memory_shape)
@@ -202,34 +247,68 @@ class DecoderLayer(ResidualLayer):
         memory_mask: Any = None,
         use_causal_mask: bool = True,
         training: bool | None = None,
+        attention_bias: Any = None,
+        memory_bias: Any = None,
     ) -> Any:
-        """Return a tensor (B, T, d_model).
+        """Return what each token becomes.
+
+        In both masks True, or 1 of any type, says *may attend*; other numbers are refused, as in `MultiHeadAttention`.
 
         Args:
             inputs: float tensor (B, T, d_model), the tokens written so far.
             memory: float tensor (B, S, width), what the encoder made of the source.
-            attention_mask: broadcastable to (B, T, T), True where a token may attend to another.
-            memory_mask: broadcastable to (B, T, S), True where a token may attend to the source.
+            attention_mask: broadcastable to (B, T, T), or with four axes to (B, H, T, T); where a token may attend to
+                another.
+            memory_mask: broadcastable to (B, T, S), or with four axes to (B, H, T, S); where a token may attend to the
+                source. When omitted, the mask that Keras carries with `memory`, if any.
             use_causal_mask: also hide from each token those after it.
             training: whether to drop.
+            attention_bias: float tensor broadcastable to (B, H, T, T), added to the scores; -inf forbids.
+            memory_bias: likewise to (B, H, T, S), added to the scores of the source.
+
+        Returns:
+            Tensor (B, T, d_model).
+
+        Raises:
+            ValueError: shapes disagree, or a mask or bias does not fit.
         """
-        options = {"attention_mask": attention_mask, "use_causal_mask": use_causal_mask, "training": training}
-        return self._all_three(
+        if memory_mask is not None and memory_mask is getattr(memory, "_keras_mask", None):
+            memory_mask = None  # filled in by Keras, (B, S): attention reads it off `memory` itself
+        options = {"attention_mask": attention_mask, "attention_bias": attention_bias, "training": training}
+        of_memory = {"attention_mask": memory_mask, "attention_bias": memory_bias, "training": training}
+        return self._attend_twice_then_feed_forward(
             inputs,
-            lambda x: self.attention(x, x, **options),
-            lambda x: self.memory_attention(x, memory, attention_mask=memory_mask, training=training),
+            lambda x: self.attention(x, x, use_causal_mask=use_causal_mask, **options),
+            lambda x: self.memory_attention(x, memory, **of_memory),
             training,
         )
 
     def step(self, inputs: Any, cache: AttentionCache, memory: MemoryCache) -> Any:
-        """Return what a causal call returns for the newest tokens, given the caches of those before and of memory."""
-        attend = functools.partial(cache.attend, self.attention)
-        return self._all_three(inputs, attend, functools.partial(memory.attend, self.memory_attention), training=False)
+        """Return what a causal call returns for the newest tokens, (B, T, d_model).
 
-    def _all_three(self, inputs: Any, attend: Callable, ask: Callable, training: bool | None) -> Any:
-        mixed = self.residual(inputs, self.attention_norm, attend, training)
-        informed = self.residual(mixed, self.memory_norm, ask, training)
+        Args:
+            inputs: float tensor (B, T, d_model), those after the tokens that the cache holds.
+            cache: of the self-attention.
+            memory: the source, with its mask.
+        """
+        attend = functools.partial(cache.attend, self.attention)
+        attend_to_memory = functools.partial(memory.attend, self.memory_attention)
+        return self._attend_twice_then_feed_forward(inputs, attend, attend_to_memory, training=False)
+
+    def _attend_twice_then_feed_forward(
+        self, inputs: Any, attend: Callable[[Any], Any], attend_to_memory: Callable[[Any], Any], training: bool | None
+    ) -> Any:
+        attended = self.residual(inputs, self.attention_norm, attend, training)
+        informed = self.residual(attended, self.memory_norm, attend_to_memory, training)
         return self.residual(informed, self.feed_forward_norm, self.feed_forward, training)
+
+
+def _check_inputs(name: str, shape: Any) -> None:
+    """Raise ValueError unless a layer gets tokens as vectors of a known width."""
+    if len(shape) != 3 or shape[-1] is None:
+        raise ValueError(
+            f"expected {name} of shape (batch, length, d_model) with a known d_model; received shape {tuple(shape)}"
+        )
 
 
 def _activation_called(name: str) -> Callable[[Any], Any]:

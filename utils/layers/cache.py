@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 from utils.attention import causal_mask, scaled_dot_product_attention
-from utils.checks import positive_integer
+from utils.checks import boolean_mask, positive_integer
 from utils.layers.multi_head_attention import MultiHeadAttention
 
 
@@ -57,15 +57,18 @@ class MemoryCache:
 
     Args:
         memory: float tensor (B, S, width).
-        memory_mask: broadcastable to (B, T, S), True where a token of the source may be attended to.
+        memory_mask: broadcastable to (B, T, S), True or 1 where a token of the source may be attended to.
+
+    Raises:
+        ValueError: memory_mask holds other numbers than 0 and 1.
     """
 
     def __init__(self, memory: Any, memory_mask: Any = None):
         self.memory, self.key = memory, None
-        self.mask = None if memory_mask is None else ops.cast(memory_mask, "bool")[:, None]  # (B, 1, T or 1, S)
+        self.mask = None if memory_mask is None else boolean_mask("memory_mask", memory_mask)[:, None]  # (B, 1, T, S)
 
     def attend(self, attention: MultiHeadAttention, tokens: Any) -> Any:
-        """Return what attention returns for these tokens (B, T, d_model), asking the source."""
+        """Return what tokens (B, T, d_model) find in the memory, (B, T, d_model), with the built layer `attention`."""
         if self.key is None:
             self.key = ops.swapaxes(attention.key_dense(self.memory), 1, 2)  # (B, G, S, key_dim)
             self.value = ops.swapaxes(attention.value_dense(self.memory), 1, 2)  # (B, G, S, value_dim)
@@ -79,9 +82,9 @@ def _attend_to_rows(attention: MultiHeadAttention, tokens: Any, key: Any, value:
     return attention.output_dense(heads)
 
 
-def _store_rows(kept: Any, projected: Any, start: int, slots: int) -> Any:
-    """Put projected tokens (B, T, G, size) into slots start to start + T - 1 of what is kept, (B, G, S, size)."""
+def _store_rows(stored: Any, projected: Any, start: int, slots: int) -> Any:
+    """Put projected tokens (B, T, G, size) into slots start to start + T - 1 of what is stored, (B, G, S, size)."""
     rows = ops.swapaxes(projected, 1, 2)  # (B, G, T, size)
-    if kept is None:
+    if stored is None:
         return ops.pad(rows, ((0, 0), (0, 0), (0, slots - rows.shape[2]), (0, 0)))
-    return ops.slice_update(kept, (0, 0, start, 0), rows)
+    return ops.slice_update(stored, (0, 0, start, 0), rows)

@@ -2,19 +2,9 @@
 
 from typing import Any
 
-import keras
-import numpy as np
 from keras import backend, ops
 
-
-def known_values(tensor: Any) -> np.ndarray | None:
-    """Return the numbers of a tensor, or None while a backend only traces a computation to compile it."""
-    if isinstance(tensor, keras.KerasTensor):
-        return None
-    try:
-        return ops.convert_to_numpy(tensor)
-    except (NotImplementedError, TypeError):  # TensorFlow and PyTorch; JAX
-        return None
+from utils.checks import boolean_mask, known_values
 
 
 def checked_ids(name: str, ids: Any, size: int) -> Any:
@@ -48,7 +38,7 @@ def key_mask(attention_mask: Any, token_ids: Any) -> Any:
     """Return a mask of keys (B, T), True or 1 where a token stands, as (B, 1, T); None stays None.
 
     Raises:
-        ValueError: the mask has another shape than the tokens.
+        ValueError: the mask has another shape than the tokens, or holds other numbers than 0 and 1.
     """
     if attention_mask is None:
         return None
@@ -59,7 +49,7 @@ def key_mask(attention_mask: Any, token_ids: Any) -> Any:
             f"expected attention_mask of the shape of token_ids, {expected}, True or 1 where a token stands; "
             f"received shape {given}"
         )
-    return ops.cast(attention_mask, "bool")[:, None]
+    return boolean_mask("attention_mask", attention_mask)[:, None]
 
 
 def not_padding(token_ids: Any, pad_id: int | None) -> Any:

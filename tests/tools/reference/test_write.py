@@ -10,7 +10,7 @@ from utils import runtime
 from utils.attention import scaled_dot_product_attention
 
 INPUTS = ("query", "key", "value")
-OPTIONS = ("attention_mask", "use_causal_mask", "scale")
+OPTIONS = ("attention_mask", "attention_bias", "use_causal_mask", "scale")
 
 
 def load(path=reference.FOLDER / "attention.npz"):

@@ -116,15 +116,15 @@ def test_equals_torch(require, case, stored):
     allowed = np.random.default_rng(1).random((B, 1, T, S)) > 0.4
     allowed[..., 2] = True
     bias = np.where(allowed, np.random.default_rng(2).normal(size=allowed.shape), -np.inf).astype("float32")
-    masks = {"boolean": allowed, "float": bias}
-    ours = {"causal": {"use_causal_mask": True}, "scale": {"scale": 0.6}}.get(case, {})
+    masks = {"boolean": {"attention_mask": allowed}, "float": {"attention_bias": bias}}
+    ours = masks | {"causal": {"use_causal_mask": True}, "scale": {"scale": 0.6}}
     theirs = {"causal": {"is_causal": True}, "scale": {"scale": 0.6}}.get(case, {})
     if case in masks:
-        theirs["attn_mask"] = torch.from_numpy(masks[case])
+        theirs["attn_mask"] = torch.from_numpy(*masks[case].values())
     expected = torch.nn.functional.scaled_dot_product_attention(
         *map(torch.from_numpy, inputs), enable_gqa=True, **theirs
     )
-    np.testing.assert_allclose(attend(*inputs, masks.get(case), **ours)[0], expected.numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(attend(*inputs, **ours.get(case, {}))[0], expected.numpy(), rtol=1e-5, atol=1e-5)
 
 
 entries = st.floats(-100, 100, width=32)
@@ -155,7 +155,7 @@ def test_order_of_keys_does_not_matter_and_outputs_follow_their_queries(of_keys,
 @given(arrays("float32", (B, T, 1), elements=st.floats(-50, 50, width=32)))
 def test_shifting_a_row_of_scores_changes_nothing(shift):
     inputs = draw(B)
-    shifted = attend(*inputs, shift * np.ones(S, "float32"))
+    shifted = attend(*inputs, attention_bias=shift * np.ones(S, "float32"))
     assert_same(shifted, attend(*inputs), tolerance=1e-4)
 
 

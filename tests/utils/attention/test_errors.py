@@ -81,20 +81,30 @@ def test_outer_axes_of_grouped_inputs_must_agree():
         scaled_dot_product_attention(zeros(2, 3, H, T, 4), zeros(2, 5, 1, S, 4), zeros(2, 5, 1, S, 4))
 
 
-@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
-def test_an_integer_mask_is_refused_with_the_remedy(dtype):
-    message = rf"attention_mask to be boolean .* or float .*; received {dtype}.* convert it with astype\(bool\)"
-    received = "int32" if dtype == "int64" and keras.backend.backend() == "jax" else dtype
-    with pytest.raises(ValueError, match=message.replace(dtype, received)):
-        scaled_dot_product_attention(QUERY, KEY, VALUE, np.ones((T, S), dtype))
-
-
 @pytest.mark.parametrize("shape", [(S, T), (3, 1, S), (B, H, T, S), (3, B, T, S), (0, S)])
-@pytest.mark.parametrize("dtype", [bool, "float32"])
-def test_a_mask_that_does_not_broadcast_is_named(shape, dtype):
-    message = r"attention_mask to broadcast to \(..., T, S\) = \(2, 5, 7\); received shape \(" + str(shape)[1:-1]
+@pytest.mark.parametrize(("name", "dtype"), [("attention_mask", bool), ("attention_bias", "float32")])
+def test_a_mask_or_bias_that_does_not_broadcast_is_named(shape, name, dtype):
+    message = name + r" to broadcast to \(..., T, S\) = \(2, 5, 7\); received shape \(" + str(shape)[1:-1]
     with pytest.raises(ValueError, match=message):
-        scaled_dot_product_attention(QUERY, KEY, VALUE, np.ones(shape, dtype))
+        scaled_dot_product_attention(QUERY, KEY, VALUE, **{name: np.ones(shape, dtype)})
+
+
+@pytest.mark.parametrize("name", ["attention_mask", "attention_bias"])
+def test_a_mask_for_all_heads_that_lacks_their_axis_is_refused_with_the_remedy(name):
+    arrays = zeros(4, H, T, KEY_DIM), zeros(4, H, S, KEY_DIM), zeros(4, H, S, VALUE_DIM)
+    given = np.ones((4, T, S), bool if name == "attention_mask" else "float32")
+    with pytest.raises(ValueError, match=r"needs an axis for them: array\[:, None\]"):
+        scaled_dot_product_attention(*arrays, **{name: given})
+    scaled_dot_product_attention(*arrays, **{name: given[:, None]})
+
+
+@pytest.mark.parametrize("dtype", [bool, "int32", "uint8"])
+def test_a_bias_that_is_not_floating_point_is_refused_with_the_remedy(dtype):
+    message = (
+        f"expected attention_bias to hold floating-point numbers, .* received {np.dtype(dtype)}. What says who may"
+    )
+    with pytest.raises(ValueError, match=message):
+        scaled_dot_product_attention(QUERY, KEY, VALUE, attention_bias=np.ones((T, S), dtype))
 
 
 @pytest.mark.parametrize("softcap", [0, -1.5, np.inf, np.nan])

@@ -1,4 +1,4 @@
-"""What masks do: boolean and float, causal, padding, rows with nothing to attend to."""
+"""What masks and biases do: who may attend, what is added, causal, padding, rows with nothing to attend to."""
 
 import contextlib
 
@@ -23,7 +23,7 @@ from tests.support.naive_attention import (
     numbers,
 )
 from utils import runtime
-from utils.attention import causal_mask, padding_mask, scaled_dot_product_attention
+from utils.attention import attention_weights, causal_mask, padding_mask, scaled_dot_product_attention
 
 rng = np.random.default_rng(5)
 ALLOWED = rng.random((B, T, S)) > 0.5
@@ -70,15 +70,15 @@ def test_boolean_mask_equals_loops(causal):
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
-def test_float_mask_is_added_to_the_scores(causal, dtype):
+def test_a_bias_is_added_to_the_scores_and_forbids_where_it_is_minus_infinity(causal, dtype):
     inputs, bias = draw(B), np.where(ALLOWED, BIAS, -np.inf).astype(dtype)
     expected = attend_by_loops(*inputs, np.tri(T, S, dtype=bool) if causal else True, bias)
-    assert_same(attend(*inputs, bias, use_causal_mask=causal), expected)
+    assert_same(attend(*inputs, attention_bias=bias, use_causal_mask=causal), expected)
 
 
-def test_float_mask_is_added_after_softcap():
+def test_a_bias_is_added_after_softcap():
     inputs = draw(B)
-    assert_same(attend(*inputs, BIAS, softcap=0.7), attend_by_loops(*inputs, bias=BIAS, softcap=0.7))
+    assert_same(attend(*inputs, attention_bias=BIAS, softcap=0.7), attend_by_loops(*inputs, bias=BIAS, softcap=0.7))
 
 
 def test_inverting_a_mask_is_not_the_same():
@@ -93,7 +93,8 @@ def test_mask_broadcasts_as_numpy_does(shape):
     inputs, allowed = draw(B, H), np.asarray(rng.random(shape) > 0.3)
     assert_same(attend(*inputs, allowed), attend_by_loops(*inputs, allowed))
     bias = np.asarray(rng.normal(size=shape), "float32")
-    assert_same(attend(*inputs, bias), attend_by_loops(*inputs, bias=bias))
+    assert_same(attend(*inputs, attention_bias=bias), attend_by_loops(*inputs, bias=bias))
+    assert_same(attend(*inputs, allowed, attention_bias=bias), attend_by_loops(*inputs, allowed, bias))
 
 
 def test_mask_of_a_grouped_call_counts_the_heads_of_query():
@@ -111,27 +112,36 @@ def test_causal_queries_never_see_later_keys():
     assert np.abs(changed[:, 3:] - output[:, 3:]).max(axis=(0, 2)).min() > 1e-3
 
 
-@pytest.mark.parametrize(
-    "mask", [ALLOWED, np.where(ALLOWED, BIAS, -np.inf), np.zeros((), bool), np.zeros((T, 1), bool)]
-)
+FORBIDDING = {
+    "mask": {"attention_mask": ALLOWED},
+    "bias": {"attention_bias": np.where(ALLOWED, BIAS, -np.inf).astype("float32")},
+    "both": {"attention_mask": ALLOWED | (BIAS > 0), "attention_bias": np.where(ALLOWED, BIAS, -np.inf)},
+    "everything": {"attention_mask": np.zeros((), bool)},
+    "every key": {"attention_mask": np.zeros((T, 1), bool)},
+    "everything, by the bias": {"attention_bias": np.full((), -np.inf)},
+}
+
+
+@pytest.mark.parametrize("options", FORBIDDING.values(), ids=FORBIDDING)
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_a_query_that_may_attend_to_nothing_gets_zeros(mask, dtype):
+def test_a_query_that_may_attend_to_nothing_gets_zeros(options, dtype):
     inputs = [ops.cast(array, dtype) for array in draw(B)]
-    output, weights = attend(*inputs, mask.astype("float32") if mask.dtype == "float64" else mask)
+    output, weights = attend(*inputs, **options)
     assert np.isfinite(weights).all()
     np.testing.assert_array_equal(weights[:, 1], 0)
     np.testing.assert_array_equal(output[:, 1], 0)
 
 
-@pytest.mark.parametrize("kind", ["boolean", "float"])
+@pytest.mark.parametrize("kind", ["mask", "bias"])
 def test_gradients_through_masks_are_finite_and_zero_where_nothing_was_attended_to(kind):
     inputs, cotangent = draw(B), rng.normal(size=(B, T, VALUE_DIM)).astype("float32")
     allowed = ALLOWED.copy()
     allowed[:, :, 4] = False
-    mask = allowed if kind == "boolean" else np.where(allowed, 0, -np.inf).astype("float32")
+    bias = np.where(allowed, 0, -np.inf).astype("float32")
+    options = {"attention_mask": allowed} if kind == "mask" else {"attention_bias": bias}
     fixed = ops.convert_to_tensor(cotangent)
     received = runtime.gradients(
-        lambda q, k, v: ops.sum(scaled_dot_product_attention(q, k, v, mask)[0] * fixed), *inputs
+        lambda q, k, v: ops.sum(scaled_dot_product_attention(q, k, v, **options)[0] * fixed), *inputs
     )
     for got, want in zip(received, gradients_by_hand(*inputs, cotangent, allowed), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
@@ -167,24 +177,26 @@ def test_rows_with_nothing_to_attend_to_make_no_nan_on_the_way():
     assert all(np.isfinite(part).all() for part in found)
 
 
-def test_gradient_of_a_float_mask_is_zero_where_it_forbids():
+def test_gradient_of_a_bias_is_zero_where_it_forbids():
     inputs, bias = draw(B), np.where(ALLOWED, BIAS, -np.inf).astype("float32")
-    (slope,) = runtime.gradients(lambda b: ops.sum(ops.square(scaled_dot_product_attention(*inputs, b)[0])), bias)
+    (slope,) = runtime.gradients(
+        lambda b: ops.sum(ops.square(scaled_dot_product_attention(*inputs, attention_bias=b)[0])), bias
+    )
     np.testing.assert_array_equal(slope[~ALLOWED], 0)
     assert np.abs(slope[ALLOWED]).min() > 0
 
 
-def test_lowest_float_discourages_but_does_not_forbid():
+def test_the_lowest_bias_discourages_but_does_not_forbid():
     query, key, value = draw(B)
     bias = np.zeros((S, S), "float32")
     bias[:, 0] = np.finfo("float32").min
     query = np.repeat(query, 2, axis=1)[:, :S]
-    weights = attend(query, key, value, bias, use_causal_mask=True)[1]
+    weights = attend(query, key, value, attention_bias=bias, use_causal_mask=True)[1]
     np.testing.assert_array_equal(weights[:, 0, 0], 1)  # the only key that query 0 may attend to
     np.testing.assert_array_equal(weights[:, 1:, 0], 0)
     np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)
     bias[2] = np.finfo("float32").min
-    weights = attend(query, key, value, bias)[1]
+    weights = attend(query, key, value, attention_bias=bias)[1]
     np.testing.assert_allclose(weights[:, 2], 1 / S, rtol=1e-6)
 
 
@@ -194,16 +206,108 @@ def test_scores_below_any_mask_value_still_count():
     np.testing.assert_array_equal(weights, [[0.5, 0.5, 0.0]])
 
 
-def test_a_masked_key_may_hold_anything_but_a_masked_value_must_be_finite():
-    query, key, value = draw()
-    allowed = np.arange(S) != 4
-    expected = attend(query, key, value, allowed)
-    key[4] = np.inf
-    np.testing.assert_array_equal(attend(query, key, value, allowed)[0], expected[0])
-    value[4, 0] = np.inf
-    output = attend(query, key, value, allowed)[0]
-    assert np.isnan(output[:, 0]).all()
-    np.testing.assert_array_equal(output[:, 1:], expected[0][:, 1:])
+HIDDEN = 4  # the key that no query may attend to
+HIDES = {
+    "mask": {"attention_mask": np.arange(S) != HIDDEN},
+    "mask of pairs": {"attention_mask": np.tile(np.arange(S) != HIDDEN, (T, 1))},
+    "mask of integers": {"attention_mask": (np.arange(S) != HIDDEN).astype("int32")},
+    "bias": {"attention_bias": np.where(np.arange(S) == HIDDEN, -np.inf, 0).astype("float32")},
+    "bias of double precision": {"attention_bias": np.where(np.arange(S) == HIDDEN, -1e300, 0)},
+    "bias and mask": {
+        "attention_bias": np.where((np.arange(S) == HIDDEN) & (np.arange(T)[:, None] > 1), -np.inf, 0),
+        "attention_mask": (np.arange(S) != HIDDEN) | (np.arange(T)[:, None] > 1),
+    },
+    "causal": {"use_causal_mask": True},
+}
+hides = pytest.mark.parametrize("options", HIDES.values(), ids=HIDES)
+
+
+def hide(options):
+    """Return inputs, and the place of the key that the options hide from every query."""
+    query, key, value = draw(B)
+    return (query[:, :4] if "use_causal_mask" in options else query, key, value), HIDDEN
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 3e38])
+@hides
+def test_a_key_that_no_query_may_attend_to_contributes_nothing_whatever_stands_in_it(options, number):
+    (query, key, value), at = hide(options)
+    expected = attend(query, key, value, **options)
+    key[:, at], value[:, at] = number, number
+    for got, want in zip(attend(query, key, value, **options), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+    softcapped = attend(query, key, value, softcap=5.0, **options)
+    assert all(np.isfinite(part).all() for part in softcapped)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@hides
+def test_gradients_are_finite_and_unmoved_by_what_stands_in_a_hidden_key(options, number):
+    (query, key, value), at = hide(options)
+
+    def slopes(*arrays):
+        return runtime.gradients(
+            lambda q, k, v: ops.sum(ops.square(scaled_dot_product_attention(q, k, v, **options)[0])), *arrays
+        )
+
+    expected = slopes(query, key, value)
+    key[:, at], value[:, at] = number, number
+    for got, want in zip(slopes(query, key, value), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("options", [{"attention_mask": ALLOWED}, {"attention_bias": np.where(ALLOWED, 0, -np.inf)}])
+def test_a_query_that_may_attend_to_nothing_moves_no_gradient_whatever_stands_in_it(options):
+    query, key, value = draw(B)  # ALLOWED forbids everything to query 1
+
+    def slopes(*arrays):
+        return runtime.gradients(
+            lambda q, k, v: ops.sum(ops.square(scaled_dot_product_attention(q, k, v, **options)[0])), *arrays
+        )
+
+    expected = slopes(query, key, value)
+    query[:, 1] = np.nan
+    for got, want in zip(slopes(query, key, value), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_minus_infinity_forbids_a_key_that_others_may_attend_to_whatever_its_score(number):
+    query, key, value = draw(B)
+    allowed = np.ones((T, S), bool)
+    allowed[1:, 4] = False
+    key[:, 4] = number
+    by_mask = attend(query, key, value, allowed)[1]
+    by_bias = attend(query, key, value, attention_bias=np.where(allowed, 0, -np.inf).astype("float32"))[1]
+    for weights in (by_mask, by_bias):
+        assert np.isfinite(weights[:, 1:]).all()
+        np.testing.assert_array_equal(weights[:, 1:, 4], 0)
+    np.testing.assert_allclose(by_bias[:, 1:], by_mask[:, 1:], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"attention_mask": np.ones(S, bool)}, {"attention_bias": np.zeros(S)}], ids=str
+)
+def test_what_is_not_a_number_shows_where_it_may_be_attended_to(options):
+    query, key, value = draw(B)
+    key[0, 2, 0] = np.nan
+    weights = attend(query, key, value, **options)[1]
+    assert np.isnan(weights[0, :, 2]).all()
+    assert np.isfinite(weights[1]).all()
+
+
+def test_score_and_bias_that_leave_the_range_together_still_do_not_forbid():
+    query, key = np.ones((1, 1), "float32"), np.full((2, 1), -1e38, "float32")
+    bias = np.full(2, np.finfo("float32").min)
+    np.testing.assert_array_equal(attend(query, key, key, attention_bias=bias)[1], [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("stored", [H, 3])
+def test_weights_alone_are_those_of_attention(stored):
+    query, key, value = draw(B, H, heads=stored)
+    options = {"attention_bias": BIAS[:, None], "use_causal_mask": True, "scale": 0.7, "softcap": 2.0}
+    weights = attention_weights(query, key, ALLOWED[:, None], **options)
+    np.testing.assert_array_equal(numbers(weights), attend(query, key, value, ALLOWED[:, None], **options)[1])
 
 
 @pytest.mark.parametrize("causal", [False, True])

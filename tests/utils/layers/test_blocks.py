@@ -202,7 +202,7 @@ def test_a_full_cache_is_refused():
     with pytest.raises(ValueError, match=f"at most 1 more tokens, as the cache has 4 slots and holds 3; received {T}"):
         layer.step(ops.convert_to_tensor(x), cache)
     assert cache.length == T
-    with pytest.raises(ValueError, match="expected argument `slots` to be an integer of at least 1; received 0"):
+    with pytest.raises(ValueError, match="argument `slots` must be a positive integer; got 0"):
         AttentionCache(0)
 
 

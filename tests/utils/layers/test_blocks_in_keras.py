@@ -68,14 +68,14 @@ def test_layers_learn_to_copy_what_the_source_holds():
 
 
 REFUSED = {
-    "num_heads": ({"num_heads": 0}, "expected argument `num_heads` to be an integer of at least 1; received 0"),
-    "intermediate_dim": ({"intermediate_dim": 2.5}, "expected argument `intermediate_dim` to be an integer .* 2.5"),
-    "dropout": ({"dropout": 1.5}, "expected argument `dropout` to be a number from 0 to 1; received 1.5"),
+    "num_heads": ({"num_heads": 0}, "argument `num_heads` must be a positive integer; got 0"),
+    "intermediate_dim": ({"intermediate_dim": 2.5}, "argument `intermediate_dim` must be a positive integer; got 2.5"),
+    "dropout": ({"dropout": 1.5}, "argument `dropout` must be a number from 0 to 1; got 1.5"),
     "attention_dropout": (
         {"attention_dropout": -1},
-        "argument `attention_dropout` to be a number from 0 to 1; received -1",
+        "argument `attention_dropout` must be a number from 0 to 1; got -1",
     ),
-    "epsilon": ({"epsilon": 0}, "expected argument `epsilon` to be positive and finite; received 0"),
+    "epsilon": ({"epsilon": 0}, "argument `epsilon` must be positive and finite; got 0"),
     "activation": ({"activation": "gleu"}, 'such as "relu" or "gelu", or "gelu_tanh"; received \'gleu\''),
 }
 
@@ -88,7 +88,7 @@ def test_arguments_out_of_range_are_named(kind, changes, message):
 
 
 def test_feed_forward_names_what_it_refuses():
-    with pytest.raises(ValueError, match="argument `intermediate_dim` to be an integer of at least 1; received -1"):
+    with pytest.raises(ValueError, match="argument `intermediate_dim` must be a positive integer; got -1"):
         FeedForward(-1)
     with pytest.raises(ValueError, match=r"name of a Keras activation, .* received 'gleu'"):
         FeedForward(3, "gleu")

@@ -37,9 +37,9 @@ def test_sizes_must_be_positive_integers(value):
         "num_heads": lambda: alibi_slopes(value),
         "max_length": lambda: LearnedPositions(max_length=value, d_model=4),
     }.items():
-        with pytest.raises(ValueError, match=f"expected argument `{name}` to be an integer of at least 1; received "):
+        with pytest.raises(ValueError, match=f"argument `{name}` must be a positive integer; got "):
             make()
-    with pytest.raises(ValueError, match="`d_model` to be an integer of at least 1; received "):
+    with pytest.raises(ValueError, match="`d_model` must be a positive integer; got "):
         LearnedPositions(max_length=4, d_model=value)
 
 
@@ -51,7 +51,7 @@ def test_lengths_and_offsets_must_be_integers_from_zero(value):
         "num_queries": lambda: alibi_bias(2, value, 3),
         "num_keys": lambda: alibi_bias(2, 3, value),
     }.items():
-        with pytest.raises(ValueError, match=f"expected argument `{name}` to be an integer of at least 0; received "):
+        with pytest.raises(ValueError, match=f"argument `{name}` must be an integer of at least 0; got "):
             make()
     for make in (
         lambda: sinusoidal_positions(2, 4, offset=value),
@@ -59,14 +59,14 @@ def test_lengths_and_offsets_must_be_integers_from_zero(value):
         lambda: alibi_bias(2, 3, 4, offset=value),
         lambda: layer(np.ones((1, 2, 4)), offset=value),
     ):
-        with pytest.raises(ValueError, match="expected argument `offset` to be an integer of at least 0; received "):
+        with pytest.raises(ValueError, match="argument `offset` must be an integer of at least 0; got "):
             make()
 
 
 @pytest.mark.parametrize("base", [0, -1.0, np.inf, np.nan, True, "10000"], ids=repr)
 def test_base_must_be_positive_and_finite(base):
     for make in (lambda: sinusoidal_positions(2, 4, base=base), lambda: rotate(ROWS, base=base)):
-        with pytest.raises(ValueError, match=r"expected argument `base` to be positive and finite.*; received "):
+        with pytest.raises(ValueError, match=r"argument `base` must be positive and finite.*; got "):
             make()
 
 
@@ -87,6 +87,12 @@ def test_positions_must_fit_the_rows(shape):
     with pytest.raises(ValueError, match=r"expected positions to broadcast to \(..., T\) = \(2, 3, 5\)") as caught:
         rotate(ROWS, np.ones(shape))
     assert f"received shape {shape}. Positions (B, T) of rows (B, H, T, width) need" in str(caught.value)
+
+
+@pytest.mark.parametrize(("dtype", "pair"), [("float16", "2048 and 2049"), ("bfloat16", "256 and 257")])
+def test_positions_in_half_precision_are_refused_as_neighbours_would_be_one(dtype, pair):
+    with pytest.raises(ValueError, match=f"received {dtype}, in which {pair} are one number. Count them in int32"):
+        rotate(ROWS, ops.cast(np.arange(5), dtype))
 
 
 def test_positions_and_an_offset_together_are_refused():
@@ -123,8 +129,8 @@ def test_numbers_in_tensors_are_looked_at_where_they_are_known():
     layer, tokens = LearnedPositions(max_length=5, d_model=4), np.ones((1, 2, 4))
     with pytest.raises(ValueError, match=r"expected at most max_length=5 .*, the first at position 4"):
         layer(tokens, offset=ops.convert_to_tensor(4))
-    with pytest.raises(ValueError, match="expected argument `offset` to be an integer of at least 0; received -1"):
+    with pytest.raises(ValueError, match="argument `offset` must be an integer of at least 0; got -1"):
         layer(tokens, offset=ops.convert_to_tensor(-1))
     for wrong in (ops.convert_to_tensor(2.0), ops.convert_to_tensor([1, 2])):
-        with pytest.raises(ValueError, match="expected argument `length` to be an integer of at least 0; received "):
+        with pytest.raises(ValueError, match="argument `length` must be an integer of at least 0; got "):
             sinusoidal_positions(wrong, 4)

@@ -179,6 +179,60 @@ def test_half_precision_keeps_its_type_and_far_positions_apart(dtype):
     np.testing.assert_allclose(numbers(ops.cast(found, "float32")), exact, atol=0.02)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_neighbouring_positions_of_a_tensor_stay_apart_in_half_precision(dtype, whole):
+    rows = ops.cast(np.tile(draw(1, WIDTH), (4, 1)), dtype)
+    at = np.array([256, 257, 2048, 2049])  # bfloat16 cannot tell the first two apart, nor float16 the last
+    found = numbers(
+        ops.cast(rotate(rows, ops.convert_to_tensor(at.astype("int32" if whole else "float32"))), "float32")
+    )
+    np.testing.assert_allclose(found, numbers(ops.cast(rotate(rows, at), "float32")), atol=0.02)
+    assert np.abs(found[0] - found[1]).max() > 0.1
+    assert np.abs(found[2] - found[3]).max() > 0.1
+
+
+def counted_rows(length, seed=0):
+    return draw(B, H, length, WIDTH, seed=seed)
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+@pytest.mark.parametrize("shape", [(None, WIDTH), (H, None, WIDTH), (None, None, WIDTH)], ids=str)
+def test_functional_models_rotate_rows_whose_number_was_unknown_when_they_were_built(pairing, shape, tmp_path):
+    symbol = keras.Input(shape)
+    model = keras.Model(symbol, rotate(symbol, pairing=pairing))
+    assert model.output_shape == (None, *shape)
+    model.save(tmp_path / "model.keras")
+    for built in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        for length in (1, T, 9):
+            rows = counted_rows(length) if len(shape) == 3 else counted_rows(length)[0]
+            np.testing.assert_allclose(numbers(built(rows)), numbers(rotate(rows, pairing=pairing)), atol=1e-5)
+    np.testing.assert_allclose(model.predict(rows, verbose=0), numbers(rotate(rows, pairing=pairing)), atol=1e-5)
+
+
+def test_functional_models_take_positions_as_an_input():
+    symbol, places = keras.Input((None, WIDTH)), keras.Input((None,), dtype="int32")
+    model = keras.Model([symbol, places], rotate(symbol, places))
+    rows, at = draw(B, T, WIDTH), np.array([[0, 1, 2, 3, 4], [7, 7, 0, 256, 257]])
+    np.testing.assert_allclose(numbers(model([rows, at])), numbers(rotate(rows, at)), atol=1e-4)
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_layers_and_compiled_functions_rotate_rows_of_any_number(pairing):
+    class Turn(keras.layers.Layer):
+        def call(self, rows):
+            return rotate(rows, offset=3, pairing=pairing)
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    symbol = keras.Input((None, WIDTH))
+    model, rows = keras.Model(symbol, Turn()(symbol)), draw(B, T, WIDTH)
+    expected = numbers(rotate(rows, offset=3, pairing=pairing))
+    np.testing.assert_allclose(model.predict(rows, verbose=0), expected, atol=1e-5)
+    np.testing.assert_allclose(model.predict(rows[:, :2], verbose=0), expected[:, :2], atol=1e-5)
+
+
 def test_double_precision_is_as_exact_as_the_backend_allows():
     rows = draw(1, 3, WIDTH).astype("float64")
     found = rotate(rows, [4096, 1, 7])
@@ -230,7 +284,9 @@ def test_bias_of_later_queries_starts_at_the_offset():
 
 def test_with_equal_scores_weights_fall_by_one_factor_a_token():
     zeros = np.zeros((1, 4, 6, 8), "float32")
-    _, weights = scaled_dot_product_attention(zeros, zeros, zeros, alibi_bias(4, 6), use_causal_mask=True)
+    _, weights = scaled_dot_product_attention(
+        zeros, zeros, zeros, attention_bias=alibi_bias(4, 6), use_causal_mask=True
+    )
     last = numbers(weights)[0, :, -1]
     factors = np.exp(alibi_slopes(4))[:, None] * np.ones((4, 5))
     np.testing.assert_allclose(last[:, 1:] / last[:, :-1], factors, rtol=1e-5)

@@ -219,7 +219,7 @@ def test_a_temperature_that_is_no_positive_number_is_refused_before_anything_is_
 
 @pytest.mark.parametrize("top_k", [0, -2, 1.5, True])
 def test_top_k_must_be_a_positive_integer(top_k):
-    with pytest.raises(ValueError, match="expected argument `top_k` to be an integer of at least 1"):
+    with pytest.raises(ValueError, match="argument `top_k` must be a positive integer"):
         token_probabilities(np.zeros((1, 4)), top_k=top_k)
 
 
@@ -235,7 +235,7 @@ def test_what_cannot_be_continued_is_named():
             ValueError, match=r"expected prompt to be integers \(batch, length\) with at least one token"
         ):
             generate_tokens(model, prompt, 3)
-    with pytest.raises(ValueError, match="expected argument `num_tokens` to be an integer of at least 1; received 0"):
+    with pytest.raises(ValueError, match="argument `num_tokens` must be a positive integer; got 0"):
         generate_tokens(model, PROMPT, 0)
     with pytest.raises(ValueError, match=r"at most 7 tokens to write after a prompt of 3, .* 9 positions; received 8"):
         generate_tokens(model, PROMPT, 8)

@@ -161,7 +161,7 @@ def test_a_target_that_does_not_begin_with_the_start_token_is_named():
 
 
 REFUSED = {
-    "no vocabulary": ({"vocabulary_size": 0}, "expected argument `vocabulary_size` to be an integer of at least 1"),
+    "no vocabulary": ({"vocabulary_size": 0}, "argument `vocabulary_size` must be a positive integer"),
     "heads": (
         {"num_heads": 3},
         "expected d_model to be a multiple of num_heads=3, .* received d_model=8. The nearest .* is 9",
@@ -190,7 +190,7 @@ def test_other_choices_than_those_there_are_are_named():
         paper_config("huge")
     with pytest.raises(ValueError, match='expected pooling to be "mean" or "first"; received \'max\''):
         TextClassifier(CONFIG, 2, "max")
-    with pytest.raises(ValueError, match="expected argument `num_classes` to be an integer of at least 1"):
+    with pytest.raises(ValueError, match="argument `num_classes` must be a positive integer"):
         TextClassifier(CONFIG, 0)
     with pytest.raises(ValueError, match="expected argument `num_token_types`"):
         dataclasses.replace(CONFIG, num_token_types=-1)

@@ -41,7 +41,7 @@ def test_a_transformer_learns_a_distance_that_an_untrained_one_does_not_know():
 def test_another_kind_and_a_distance_of_zero_are_refused():
     with pytest.raises(ValueError, match="expected kind to be one of LSTM, Transformer; received 'GRU'"):
         recall_model("GRU")
-    with pytest.raises(ValueError, match="expected argument `distance` to be an integer of at least 1; received 0"):
+    with pytest.raises(ValueError, match="argument `distance` must be a positive integer; got 0"):
         recall_sequences(np.random.default_rng(0), 2, distance=0)
 
 

@@ -2,8 +2,9 @@
 
 Inputs are drawn in float32. PyTorch computes in float64 and the results are rounded to float32, so that any machine
 writes the same numbers. For each case the file holds, under its name and a slash: query, key, value, cotangent, output,
-weights, grad_query, grad_key, grad_value, and those of attention_mask, use_causal_mask and scale that the case uses.
-The gradients are those of sum(output * cotangent). A boolean mask says "may attend", as in PyTorch's function.
+weights, grad_query, grad_key, grad_value, and those of attention_mask, attention_bias, use_causal_mask and scale that
+the case uses. The gradients are those of sum(output * cotangent). A boolean mask says "may attend", as in PyTorch's
+function.
 """
 
 import math
@@ -33,7 +34,7 @@ def build(seed: int) -> dict[str, np.ndarray]:
     cases = {
         "plain": _draw(rng),
         "boolean_mask": _draw(rng) | {"attention_mask": allowed},
-        "float_mask": _draw(rng) | {"attention_mask": bias},
+        "float_mask": _draw(rng) | {"attention_bias": bias},
         "causal": _draw(rng) | {"use_causal_mask": np.array(True)},
         "scale": _draw(rng) | {"scale": np.array(0.9)},
         "grouped_heads": _draw(rng, stored_heads=2),
@@ -58,7 +59,7 @@ def _solve(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     import torch
 
     arrays = {name: torch.from_numpy(inputs[name]).double().requires_grad_() for name in ("query", "key", "value")}
-    mask = inputs.get("attention_mask")
+    mask = inputs.get("attention_mask", inputs.get("attention_bias"))
     if mask is not None:
         mask = torch.from_numpy(mask) if mask.dtype == bool else torch.from_numpy(mask).double()
     causal = "use_causal_mask" in inputs
