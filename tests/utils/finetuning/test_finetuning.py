@@ -174,9 +174,12 @@ def test_ktrain_runs_code_of_a_saved_predictor_and_our_check_refuses_it(tuned, t
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"max_length": 41}, "expected max_length of at most 40, the positions of bert; received 41"),
-        ({"max_length": 0}, "expected max_length to be a whole number of at least 1; received 0"),
-        ({"batch_size": 2.5}, "expected batch_size to be a whole number of at least 1; received 2.5"),
+        (
+            {"max_length": 41},
+            "expected max_length of at most 40, the positions of bert that texts can have; received 41",
+        ),
+        ({"max_length": 0}, "expected max_length to be an integer of at least 1; received 0"),
+        ({"batch_size": 2.5}, "expected batch_size to be an integer of at least 1; received 2.5"),
         ({"classes": ["up", "down"]}, r"expected labels among \['up', 'down'\]; received \['level'\]"),
         ({"labels": LABELS[:-1]}, "expected as many labels as texts, at least one; received 159 labels, 160 texts"),
         ({"labels": ["up"] * 160}, r"expected at least two different classes; received \['up'\]"),
@@ -195,7 +198,7 @@ def test_rates_and_epochs_that_make_no_sense_are_told(tuned):
     for rate in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=f"expected learning_rate to be a positive number; received {rate}"):
             tuning.fit(rate)
-    with pytest.raises(ValueError, match="expected epochs to be a whole number of at least 1; received 0"):
+    with pytest.raises(ValueError, match="expected epochs to be an integer of at least 1; received 0"):
         tuning.fit(PEAK, 0)
     with pytest.raises(ValueError, match="as many labels as texts"):
         classifier.evaluate([], [])

@@ -8,8 +8,7 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.finetuning.evaluation import Evaluation
-from utils.finetuning.explain import occlusion
+from utils.finetuning.evaluation import Evaluation, occlusion
 from utils.finetuning.labels import check_texts, number_classes
 
 

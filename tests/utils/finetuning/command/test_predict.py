@@ -89,7 +89,7 @@ def test_json_holds_the_text_and_all_classes(run):
 def test_lines_without_text_keep_their_place_and_are_counted(run):
     status, out, err = run(b"good\n\n  \nbad\n")
     assert (status, out) == (0, "good\t0.7500\n\n\ntrès bad\t0.8750\n")
-    assert "warning: 2 of 4 lines have no text" in err
+    assert "warning: 2 of 4 lines without text" in err
     assert run(b"\n\n", "--quiet") == (0, "\n\n", "")
 
 
@@ -213,7 +213,7 @@ def test_interruption_tells_how_far_it_came(run):
 
     status, out, err = run(Interrupted([b"good\nbad\n"]))
     assert (status, out.count("\n")) == (130, 2)
-    assert err.splitlines()[-1] == "predict: interrupted: 2 lines were classified"
+    assert err.splitlines()[-1] == "predict: interrupted: 2 lines classified"
 
 
 def test_a_reader_that_stops_reading_ends_it_in_silence(run, monkeypatch, capsys):
