@@ -34,7 +34,15 @@ def _writing(folder: Path, variable: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR):
+        if error.errno not in (
+            errno.EACCES,
+            errno.EPERM,
+            errno.EEXIST,
+            errno.EROFS,
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.ENOTDIR,
+        ):
             raise
         raise CacheError(
             f"expected to be able to write in {folder}, where encoders are kept: {error.strerror}. "

@@ -506,3 +506,85 @@ def test_help_tells_the_options(capsys, command):
     told = capsys.readouterr().out
     expected = {"train": "--validation SHARE|SPLIT|FILE", "predict": "--fingerprint SHA256", "": "130 interrupted"}
     assert expected["".join(command)] in told
+
+
+def test_result_is_read_by_a_person_before_the_line_of_json(place, capsys):
+    assert train() == 0
+    printed = capsys.readouterr()
+    lines = printed.err.splitlines()
+    at = lines.index("held-out accuracy 1.00 (always 'good': 0.67)")
+    assert lines[at + 1] == "recall: 'bad' 1.00 of 2, 'good' 1.00 of 4"
+    assert lines[at - 1].startswith("try: echo")
+    result = json.loads(printed.out.splitlines()[-1])
+    assert (result["majority_class"], result["majority_share"]) == ("good", 0.6667)
+    assert [f"warning: {warning}" for warning in result["warnings"]] == lines[at + 2 :]
+    assert [warning.split()[1] for warning in result["warnings"]] == ["held-out", "texts"]
+
+
+def test_chinese_text_with_an_english_encoder_is_warned_of_before_and_after_training(place, tuning, capsys):
+    rows = [f"电影 很 {'good' if at % 2 else 'bad'} {at},{at % 2}" for at in range(60)]
+    (place / "own.csv").write_text("\n".join(["text,label", *rows]))
+    tuning.epoch = staticmethod(lambda at: print("epoch", at))
+    assert train("--validation", "0.9") == 0
+    err = capsys.readouterr().err
+    warning = "warning: 50% of the tokens are unknown to the vocabulary of bert, which cannot read these texts"
+    assert [part.count(warning) for part in err.split("what ktrain prints")] == [1, 1]
+
+
+def test_half_of_a_surrogate_pair_blames_the_data_and_not_the_model(place, tuning, capsys):
+    rows = [json.dumps({"text": f"film {at}", "label": at % 2}) for at in range(20)]
+    (place / "own.jsonl").write_text("\n".join([*rows, r'{"text": "so good \ud83d!", "label": 1}']))
+    told = refusal(capsys, data="own.jsonl")
+    assert told.startswith("own.jsonl")
+    assert "holds '\\ud83d', half of a character" in told
+    assert "--model" not in told
+    assert tuning.made == ()
+
+
+@pytest.mark.parametrize("where", ["own.csv", "own.csv/cache"])
+def test_a_cache_that_cannot_be_written_does_not_blame_the_model(place, tuning, capsys, monkeypatch, where):
+    monkeypatch.setenv("BOOK_CACHE_DIR", str(place / where))
+    write_bert(place / "bert", written_by="pt")
+    assert train() == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(f"train: expected to be able to write in {place / where}, where encoders are kept: ")
+    assert told.endswith("Set BOOK_CACHE_DIR to a folder on a disk with room that you may write")
+    assert tuning.made == ()
+
+
+def test_a_cache_of_the_hub_that_cannot_be_written_is_named(place, capsys, monkeypatch):
+    import huggingface_hub
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    assert train(model="some/bert") == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "where encoders are kept: Permission denied. Set HF_HOME to a folder" in told
+    assert "--model" not in told
+
+
+def test_positions_before_the_first_of_roberta_do_not_count(place, capsys):
+    config = json.loads((place / "bert" / "config.json").read_text())
+    (place / "bert" / "config.json").write_text(json.dumps({**config, "model_type": "roberta", "pad_token_id": 1}))
+    expected = "expected --max-length of at most 38: --model bert has 38 positions; received 39"
+    assert refusal(capsys, "--max-length", "39") == expected
+    assert train("--max-length", "38") == 0
+
+
+def test_batches_of_an_unfinished_epoch_are_kept_and_told(place, tuning, capsys):
+    def interrupt(at):
+        record = {"finished": 1, "batches": 7, "partial": {"loss": 0.5}}
+        (place / "out.unfinished" / "progress.json").write_text(json.dumps(record))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    tuning.epoch = staticmethod(interrupt)
+    assert train() == 130
+    kept = f"1 of 3 epochs and 7 batches finished and kept in {place / 'out.unfinished'}"
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"train: interrupted: {kept}; the same command goes on from there"
+    )
+    tuning.epoch = staticmethod(lambda at: None)
+    assert train() == 0
+    assert "going on after 1 of 3 epochs and 7 batches" in capsys.readouterr().err
