@@ -94,7 +94,7 @@ def _fetch(name: str) -> Path:
         raise
     except Exception as error:  # of the network, of the hub, or of its name; each in a class of its own
         raise FileNotFoundError(
-            f"expected a folder with an encoder, or its name on the Hugging Face hub; {name!r} is no folder, "
+            f"expected a folder with an encoder, or its name on the Hugging Face hub; {name!r} is not a folder, "
             f"and the hub gave: {type(error).__name__}: {error}"
         ) from error
 

@@ -159,7 +159,7 @@ def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus, list[str]
     own |= {"quotes": not options.no_quotes}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", corpora.CorpusWarning)  # told below, one a line
+            warnings.simplefilter("ignore", corpora.CorpusWarning)  # reported below, one a line
             training = corpora.load(options.data, **own)
             training, validation = _hold_out(options, training, own)
     except (OSError, ValueError) as error:
@@ -176,11 +176,11 @@ def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus, list[str]
 
 def _check_unicode(corpus: Corpus) -> None:
     """Refuse texts that no encoding can write: an escape of JSON can be half of a surrogate pair."""
-    for text in corpus.texts:
+    for text in (*corpus.texts, *corpus.classes):
         if surrogate := lone_surrogate(text):
             start = max(0, text.index(surrogate) - 20)
             raise InputError(
-                f"{corpus.name}: the text {text[start : start + 40]!r} holds {surrogate!r}, half of a character: "
+                f"{corpus.name}: {text[start : start + 40]!r} holds {surrogate!r}, half of a character: "
                 "write the file again as UTF-8, or correct the text"
             )
 

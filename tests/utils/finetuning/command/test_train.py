@@ -472,14 +472,14 @@ def test_a_failure_on_the_way_is_told_in_one_line_and_keeps_what_is_finished(pla
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--epochs", "0", "expected a whole number, at least 1; received '0'"),
-        ("--epochs", "two", "expected a whole number, at least 1; received 'two'"),
-        ("--batch-size", "-4", "expected a whole number, at least 1; received '-4'"),
-        ("--max-length", "2", "expected a whole number, at least 3; received '2'"),
+        ("--epochs", "0", "expected an integer, at least 1; received '0'"),
+        ("--epochs", "two", "expected an integer, at least 1; received 'two'"),
+        ("--batch-size", "-4", "expected an integer, at least 1; received '-4'"),
+        ("--max-length", "2", "expected an integer, at least 3; received '2'"),
         ("--learning-rate", "0", "expected a number above 0 and below 1, such as 5e-5; received '0'"),
         ("--learning-rate", "nan", "expected a number above 0 and below 1, such as 5e-5; received 'nan'"),
         ("--learning-rate", "fast", "expected a number above 0 and below 1, such as 5e-5; received 'fast'"),
-        ("--seed", "4294967296", "expected a whole number, from 0 to 4294967295; received '4294967296'"),
+        ("--seed", "4294967296", "expected an integer, from 0 to 4294967295; received '4294967296'"),
         ("--speed", "9", "unrecognized arguments: --speed 9"),
     ],
 )
@@ -531,9 +531,12 @@ def test_chinese_text_with_an_english_encoder_is_warned_of_before_and_after_trai
     assert [part.count(warning) for part in err.split("what ktrain prints")] == [1, 1]
 
 
-def test_half_of_a_surrogate_pair_blames_the_data_and_not_the_model(place, tuning, capsys):
-    rows = [json.dumps({"text": f"film {at}", "label": at % 2}) for at in range(20)]
-    (place / "own.jsonl").write_text("\n".join([*rows, r'{"text": "so good \ud83d!", "label": 1}']))
+@pytest.mark.parametrize(
+    "row", [r'{"text": "so good \ud83d!", "label": "yes"}', r'{"text": "so good", "label": "yes\ud83d"}']
+)
+def test_half_of_a_surrogate_pair_blames_the_data_and_not_the_model(place, tuning, capsys, row):
+    rows = [json.dumps({"text": f"film {at}", "label": ["no", "yes"][at % 2]}) for at in range(20)]
+    (place / "own.jsonl").write_text("\n".join([*rows, row, row]))
     told = refusal(capsys, data="own.jsonl")
     assert told.startswith("own.jsonl")
     assert "holds '\\ud83d', half of a character" in told
