@@ -6,16 +6,16 @@ import numpy as np
 
 
 def measured_accuracy(true_accuracy: float | np.ndarray, noise: float | np.ndarray) -> float | np.ndarray:
-    """Return the accuracy that labels show of which a share is wrong, for two classes.
+    """Return the accuracy measured on labels of which a share is wrong, for two classes.
 
-    With probability `noise` a label is turned over to the other class, whatever the text and whether or not the
+    With probability `noise` a label is replaced by the other class, whatever the text and whether or not the
     classifier errs on it: this independence is assumed. A right answer then counts where the label was left alone, a
-    wrong one where it was turned over: a(1 - r) + (1 - a)r. A classifier that never errs shows 1 - r, the ceiling.
+    wrong one where it was replaced: a(1 - r) + (1 - a)r. A classifier that never errs shows 1 - r, the ceiling.
     Angluin and Laird (1988), doi:10.1007/BF00116829, whose rate of disagreement is 1 minus this.
 
     Args:
         true_accuracy: a, the share of texts whose true class is predicted; a number or an array.
-        noise: r, the share of labels turned over; a number or an array that broadcasts.
+        noise: r, the share of labels replaced; a number or an array that broadcasts.
 
     Returns:
         The expected share of texts whose label is predicted.

@@ -1,7 +1,6 @@
 """Stand-ins for what the command line drives, so that its own behaviour is tested without TensorFlow."""
 
 import json
-import types
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -12,12 +11,14 @@ from utils.finetuning.progress import PROGRESS
 
 
 class FakeTokenizer:
-    """A token for each word, and two more."""
+    """A token for each word, unknown if it holds a Chinese character, and two more."""
 
     model_max_length = 10**30
+    unk_token_id = 1
 
-    def __call__(self, texts, **_):
-        return {"input_ids": [[0] * (len(text.split()) + 2) for text in texts]}
+    def __call__(self, texts, add_special_tokens=True, **_):
+        rows = [[int(max(word) > "\u3000") for word in text.split()] for text in texts]
+        return {"input_ids": [[2, *row, 3] if add_special_tokens else row for row in rows]}
 
     def save_pretrained(self, folder):
         (folder / "vocab.txt").write_text("a\n")
@@ -35,7 +36,7 @@ class FakeClassifier:
     """Says "good" with probability 0.75 of texts that hold the word, else "bad" with 0.875."""
 
     def __init__(self, classes=("bad", "good"), history=None):
-        self.classes = list(classes)
+        self.classes, self.tokenizer = list(classes), FakeTokenizer()
         self.details = {"history": history or {"loss": [0.5], "seconds": [1.25]}}
 
     def predict_probability(self, texts, progress=False):
@@ -73,7 +74,6 @@ class FakeFineTuning:
         return FakeClassifier(self.classes, self.history)
 
 
-def fake_transformers():
-    """Return what `load_transformers` returns, with one tokenizer for every folder."""
-    automatic = types.SimpleNamespace(from_pretrained=lambda folder, **_: FakeTokenizer())
-    return types.SimpleNamespace(AutoTokenizer=automatic)
+def fake_tokenizer(folder):
+    """Return what `load_tokenizer` returns, the same for every folder."""
+    return FakeTokenizer()

@@ -2,7 +2,7 @@
 
 _COMPARISON = "utils.comparison"
 _LOSSES = "utils.finetuning.evaluation.Evaluation.losses"
-_OCCLUSION = "utils.finetuning.explain.occlusion"
+_OCCLUSION = "utils.finetuning.evaluation.occlusion"
 
 # One tuple a mutant, in the order of the fields of `tools.mutants.mutants.Mutant`.
 PROJECT_MUTANTS: tuple[tuple[str, ...], ...] = (

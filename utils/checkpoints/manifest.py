@@ -9,6 +9,8 @@ from typing import Any
 
 MANIFEST = "manifest.json"
 ALLOWED = (".safetensors", ".json", ".txt", ".model")  # formats of numbers and text; none of them can carry code
+# What file managers and notebooks leave in folders; never read, and never in a manifest.
+LEFT_BY_OTHERS = (".DS_Store", ".directory", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini")
 LARGEST_MANIFEST = 1_000_000  # bytes
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -59,7 +61,7 @@ def read_verified(folder: str | Path, expected_fingerprint: str | None, needed: 
     entries = _entries(raw, folder)
     if lacking := sorted(set(needed) - entries.keys()):
         raise CheckpointError(f"expected {', '.join(lacking)} among the files of {folder / MANIFEST}")
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    present = {path.name for path in folder.iterdir()} - {MANIFEST, *LEFT_BY_OTHERS}
     if present != entries.keys():
         told = {"missing": sorted(entries.keys() - present), "not in the manifest": sorted(present - entries.keys())}
         raise CheckpointError(f"expected exactly the files of {folder / MANIFEST}; {told}")

@@ -1,4 +1,7 @@
-"""The loss of each batch, out of what ktrain's learning-rate finder keeps."""
+"""The loss of each batch, out of what ktrain's learning-rate finder keeps, and the rate that it suggests."""
+
+import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -44,8 +47,32 @@ def smoothed(values: np.ndarray, beta: float) -> np.ndarray:
         >>> smoothed(np.array([1.0, 0.0, 0.0]), 0.5).round(3)
         array([1.   , 0.333, 0.143])
     """
-    average, found = 0.0, []
+    average, averages = 0.0, []
     for number, value in enumerate(values, start=1):
         average = beta * average + (1 - beta) * value
-        found.append(average / (1 - beta**number))
-    return np.array(found)
+        averages.append(average / (1 - beta**number))
+    return np.array(averages)
+
+
+def suggest_rate(rates: np.ndarray, losses: np.ndarray, valley: Callable[[list[float], list[float]], int]) -> float:
+    """Return the rate that ktrain's `valley` picks, if it lies on the way down to the lowest loss, or NaN.
+
+    Without a fall, `valley` answers with the first rate, 1e-7, or with one beyond the lowest loss, where training
+    already diverges.
+
+    Args:
+        rates: shape (K,), rising.
+        losses: shape (K,); those from the first on that is not a number, where training has diverged, are left out.
+        valley: takes rates and losses as lists and returns a place among them.
+
+    Example:
+        >>> suggest_rate(np.array([1e-3, 1e-2, 1e-1]), np.array([1.0, 2.0, 3.0]), lambda rates, losses: 0)
+        nan
+    """
+    finite = np.isfinite(losses)
+    count = len(losses) if finite.all() else int(finite.argmin())
+    if not count:
+        return math.nan
+    rates, losses = rates[:count], losses[:count]
+    place, lowest = valley(rates.tolist(), losses.tolist()), int(losses.argmin())
+    return float(rates[place]) if 0 < place < lowest and losses[place] < losses[0] else math.nan

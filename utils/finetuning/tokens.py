@@ -1,16 +1,19 @@
 """Texts as tokens: how long they are, what is cut, and batches that are padded no further than they need."""
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from utils.finetuning.labels import check_texts
+
 WINDOW = 20  # batches that are sorted by length together
 
 
-def token_counts(tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
+def token_counts(tokenizer: Any, texts: Iterable[str]) -> np.ndarray:
     """Count the tokens of each text, the special ones included, before anything is cut.
 
     Args:
@@ -20,12 +23,34 @@ def token_counts(tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
     Returns:
         int array (N,).
     """
-    if not len(texts):
-        return np.zeros(0, int)
-    return np.array([len(row) for row in tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]])
+    return np.array([len(row) for row in _token_ids(tokenizer, check_texts(texts))], int)
 
 
-def choose_max_length(tokenizer: Any, texts: Sequence[str], quantile: float = 0.99, multiple: int = 8) -> int:
+def _token_ids(tokenizer: Any, texts: list[str], special: bool = True) -> list[list[int]]:
+    """Return the ids of each text's tokens, before anything is cut."""
+    if not texts:
+        return []  # some tokenizers fail on an empty list
+    return tokenizer(texts, add_special_tokens=special, truncation=False, verbose=False)["input_ids"]
+
+
+def unknown_shares(tokenizer: Any, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Measure how much of each text the vocabulary has no entry for.
+
+    Args:
+        tokenizer: one of transformers.
+        texts: N strings.
+
+    Returns:
+        (shares, counts): float array (N,), the share of unknown tokens in each text, 1 for a text without any token;
+        int array (N,), its tokens. Special tokens do not count.
+    """
+    rows = _token_ids(tokenizer, check_texts(texts), special=False)
+    counts = np.array([len(row) for row in rows], int)
+    unknown = np.array([row.count(tokenizer.unk_token_id) for row in rows], int)
+    return np.where(counts > 0, unknown / np.maximum(counts, 1), 1.0), counts
+
+
+def choose_max_length(tokenizer: Any, texts: Iterable[str], quantile: float = 0.99, multiple: int = 8) -> int:
     """Choose the length, in tokens, that holds this share of the texts whole.
 
     Args:
@@ -40,7 +65,8 @@ def choose_max_length(tokenizer: Any, texts: Sequence[str], quantile: float = 0.
     Raises:
         ValueError: there are no texts, or quantile is out of range.
     """
-    if not len(texts):
+    texts = check_texts(texts)
+    if not texts:
         raise ValueError("expected at least one text to choose a length from; received none")
     if not 0 < quantile <= 1:
         raise ValueError(f"expected quantile above 0 and at most 1; received {quantile}")
@@ -48,7 +74,7 @@ def choose_max_length(tokenizer: Any, texts: Sequence[str], quantile: float = 0.
     return min(multiple * math.ceil(needed / multiple), tokenizer.model_max_length)
 
 
-def count_truncated(tokenizer: Any, texts: Sequence[str], max_length: int) -> int:
+def count_truncated(tokenizer: Any, texts: Iterable[str], max_length: int) -> int:
     """Count the texts of which max_length tokens do not hold all."""
     return int((token_counts(tokenizer, texts) > max_length).sum())
 
@@ -82,7 +108,7 @@ def batches_by_length(lengths: Sequence[int], batch_size: int, seed: Any) -> lis
     return [batches[place] for place in rng.permutation(len(batches))]
 
 
-def pad_each_batch(dataset: Any, seed: int, first_epoch: int = 0) -> None:
+def pad_each_batch(dataset: Any, seed: int, first_epoch: int = 0, first_batch: int = 0) -> None:
     """Make a ktrain dataset yield batches that are padded only to their own longest text, in an order the seed fixes.
 
     ktrain pads all texts to one length and shuffles with TensorFlow. What its learner trains on is whatever the
@@ -92,11 +118,17 @@ def pad_each_batch(dataset: Any, seed: int, first_epoch: int = 0) -> None:
         dataset: a ktrain TransformerDataset: x of shape (N, 2 or 3, T) holds token ids, mask, and segments if used.
         seed: of the order of rows.
         first_epoch: number of the epoch that comes first, when training is resumed.
+        first_batch: how many batches of that epoch are left out, since they have been trained on.
     """
-    dataset.to_tfdataset = functools.partial(_padded_batches, dataset, seed, first_epoch)
+    dataset.to_tfdataset = functools.partial(_padded_batches, dataset, seed, (first_epoch, first_batch))
 
 
-def _padded_batches(dataset: Any, seed: int, first_epoch: int, train: bool = True) -> Any:
+def epoch_batches(dataset: Any, seed: int, epoch: int) -> list[np.ndarray]:
+    """Return the rows of each batch of an epoch, in the order in which they are trained on."""
+    return batches_by_length(dataset.x[:, 1].sum(axis=1), dataset.batch_size, [seed, epoch])
+
+
+def _padded_batches(dataset: Any, seed: int, first: tuple[int, int], train: bool = True) -> Any:
     """Return a tf.data.Dataset: endless and shuffled for training, else one pass in order."""
     import tensorflow as tf
 
@@ -105,19 +137,16 @@ def _padded_batches(dataset: Any, seed: int, first_epoch: int, train: bool = Tru
         {name: tf.TensorSpec((None, None), tf.int32) for name in names},
         tf.TensorSpec((None, dataset.y.shape[1]), tf.int64),
     )
-    index = _training_order(dataset, seed, first_epoch) if train else functools.partial(_in_order, dataset)
+    index = _training_order(dataset, seed, *first) if train else functools.partial(_in_order, dataset)
     generate = functools.partial(_generate, dataset, names, index)
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
 
 
-def _training_order(dataset: Any, seed: int, first_epoch: int) -> Callable[[], Iterator[np.ndarray]]:
-    lengths = dataset.x[:, 1].sum(axis=1)
-
+def _training_order(dataset: Any, seed: int, first_epoch: int, first_batch: int) -> Callable[[], Iterator[np.ndarray]]:
     def rows() -> Iterator[np.ndarray]:
-        epoch = first_epoch
-        while True:
-            yield from batches_by_length(lengths, dataset.batch_size, [seed, epoch])
-            epoch += 1
+        yield from epoch_batches(dataset, seed, first_epoch)[first_batch:]
+        for epoch in itertools.count(first_epoch + 1):
+            yield from epoch_batches(dataset, seed, epoch)
 
     return rows
 

@@ -1,26 +1,44 @@
 """A fine-tuning under way: the encoder with a fresh head, the texts it learns from, and ktrain's learner over both."""
 
 import hashlib
+import math
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from utils.finetuning.bars import shown, tqdm
 from utils.finetuning.classifier import Classifier
-from utils.finetuning.encoders import read_config, tensorflow_folder
+from utils.finetuning.encoders import (
+    folder_digest,
+    load_config,
+    load_tokenizer,
+    read_config,
+    tensorflow_folder,
+    usable_positions,
+)
 from utils.finetuning.ktrain_mends import load_ktrain
-from utils.finetuning.labels import check_pairs, check_texts, number_classes
-from utils.finetuning.progress import read_progress, restore_progress, save_progress
-from utils.finetuning.rates import batch_losses, smoothed
-from utils.finetuning.schedule import bar_callback, continue_onecycle, epoch_callback, steps_of_epoch
-from utils.finetuning.tokens import pad_each_batch
+from utils.finetuning.labels import check_pairs, number_classes
+from utils.finetuning.networks import check_classifies
+from utils.finetuning.progress import (
+    SECONDS_BETWEEN_STATES,
+    Recorder,
+    bar_callback,
+    continue_onecycle,
+    progress_bar,
+    read_progress,
+    restore_progress,
+    save_progress,
+    steps_of_epoch,
+)
+from utils.finetuning.rates import batch_losses, smoothed, suggest_rate
+from utils.finetuning.tokens import epoch_batches, pad_each_batch
 
 LIGHT = 0.8  # of the smoothing of the learning-rate finder: some five batches count
+FEWEST_RATES = 40  # that the learning-rate finder tries: five for each power of ten
 
 
 class LearningRates(NamedTuple):
@@ -28,7 +46,7 @@ class LearningRates(NamedTuple):
 
     rates: np.ndarray
     losses: np.ndarray
-    suggested: float  # half-way along the longest fall of the loss: `valley` of ktrain, from fastai
+    suggested: float  # half-way along the longest fall of the loss: `valley` of ktrain, from fastai; NaN without a fall
 
 
 class FineTuning:
@@ -53,13 +71,15 @@ class FineTuning:
         transformer: ktrain's `text.Transformer`, the preprocessor.
 
     Raises:
-        ValueError: labels and texts do not fit, or max_length is beyond what the encoder has positions for.
+        TypeError: texts or labels are a single string, bytes, a mapping or a table.
+        ValueError: labels and texts do not fit, max_length is beyond what the encoder has positions for, or tokenizer
+            and encoder do not go together.
     """
 
     def __init__(
         self,
-        texts: Sequence[str],
-        labels: Sequence[Any],
+        texts: Iterable[str],
+        labels: Iterable[Any],
         model: str | Path,
         *,
         max_length: int,
@@ -71,14 +91,12 @@ class FineTuning:
         pad_to_max_length: bool = False,
         cache: str | Path | None = None,
     ) -> None:
-        texts, (numbers, self.classes) = check_texts(texts), number_classes(labels, classes)
-        check_pairs(texts, labels)
+        texts, labels = check_pairs(texts, labels)
+        numbers, self.classes = number_classes(labels, classes)
         self.folder = tensorflow_folder(model, cache)
         self.seed, self.pretrained, self.pad_to_max_length = seed, pretrained, pad_to_max_length
-        self.max_length, self.batch_size = (
-            _check_length(max_length, self.folder),
-            _whole("batch_size", batch_size),
-        )
+        self.max_length = _check_length(max_length, self.folder)
+        self.batch_size = _positive_integer("batch_size", batch_size)
         self._data = _digest(texts, numbers)
         ktrain = load_ktrain()
         _set_seed(seed)
@@ -86,6 +104,9 @@ class FineTuning:
         train = self.dataset(texts, labels, "train")
         held_out = self.dataset(*validation) if validation else None
         network = self.transformer.get_classifier()
+        network.config.id2label = {number: str(name) for number, name in enumerate(self.classes)}
+        network.config.label2id = {str(name): number for number, name in enumerate(self.classes)}
+        check_classifies(network, self.transformer.get_tokenizer(), texts[0], self.max_length)
         if not pretrained:
             _draw_weights(network)
         self._scratch = tempfile.TemporaryDirectory()
@@ -97,14 +118,16 @@ class FineTuning:
     def _preprocessor(self) -> Any:
         from ktrain import text
 
+        load_config(self.folder)  # ktrain loads it too, but would say less where it cannot
         transformer = text.Transformer(str(self.folder), maxlen=self.max_length, class_names=list(self.classes))
+        transformer.set_tokenizer(load_tokenizer(self.folder))
         transformer.lang = "en"  # else ktrain guesses it, at random, for what it prints
         return transformer
 
-    def dataset(self, texts: Sequence[str], labels: Sequence[Any], mode: str = "test") -> Any:
+    def dataset(self, texts: Iterable[str], labels: Iterable[Any], mode: str = "test") -> Any:
         """Return labelled texts as what ktrain's learner takes, for instance for `learner.view_top_losses`."""
-        texts, (numbers, _) = check_texts(texts), number_classes(labels, self.classes)
-        check_pairs(texts, labels)
+        texts, labels = check_pairs(texts, labels)
+        numbers, _ = number_classes(labels, self.classes)
         one_hot = np.eye(len(self.classes), dtype=int)[numbers]
         dataset = self.transformer.preprocess_train(texts, one_hot, mode, verbose=0)
         if not self.pad_to_max_length:
@@ -130,17 +153,46 @@ class FineTuning:
         Returns:
             LearningRates(rates, losses, suggested). What ktrain plots is averaged twice, by Keras over the epoch so
             far and by ktrain over some fifty batches, so it lags behind; these losses are each batch's own, averaged
-            over some five.
+            over some five. Where the loss nowhere falls, `suggested` is NaN, and a warning says so.
+
+        Raises:
+            ValueError: there are fewer batches than it takes to tell rates apart.
         """
-        with _temporary_files_in(self._scratch.name), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Shape of array too small")
-            self.learner.lr_find(max_epochs=_whole("epochs", epochs), restore_weights_only=True, verbose=0)
-        finder = self.learner.lr_finder
-        self.fresh_optimizer()
-        rates = np.array(finder.lrs, float)
         steps = self.learner.train_data.nsamples() // self.batch_size
+        self._check_rates(steps, _positive_integer("epochs", epochs))
+        weights = self.learner.model.get_weights()
+        try:
+            with _temporary_files_in(self._scratch.name), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Shape of array too small")
+                self.learner.lr_find(max_epochs=epochs, restore_weights_only=True, verbose=0)
+        except UnboundLocalError as error:  # ktrain's own answer to an interruption
+            raise KeyboardInterrupt from error
+        finally:
+            self.learner.model.set_weights(weights)
+            self.fresh_optimizer()
+        finder = self.learner.lr_finder
+        rates = np.array(finder.lrs, float)
         losses = smoothed(batch_losses(np.array(finder.losses, float), finder.beta, steps), LIGHT)
-        return LearningRates(rates, losses, float(rates[finder.valley(rates.tolist(), losses.tolist())]))
+        suggested = suggest_rate(rates, losses, finder.valley)
+        if math.isnan(suggested):
+            remedy = "try more epochs, or look at the curve of losses over rates"
+            warnings.warn(f"the loss falls at no learning rate: none is suggested; {remedy}", stacklevel=2)
+        return LearningRates(rates, losses, suggested)
+
+    def _check_rates(self, steps: int, epochs: int) -> None:
+        """Raise ValueError unless there is a batch for each of enough learning rates."""
+        if steps * epochs >= FEWEST_RATES:
+            return
+        if not steps:
+            texts = self.learner.train_data.nsamples()
+            raise ValueError(
+                f"expected at least one full batch to try learning rates on; received {texts} texts and batch_size "
+                f"{self.batch_size}: make batch_size smaller"
+            )
+        raise ValueError(
+            f"expected at least {FEWEST_RATES} batches to try learning rates on, one for each; received {steps} a pass "
+            f"and epochs={epochs}: pass epochs={math.ceil(FEWEST_RATES / steps)}, or make batch_size smaller"
+        )
 
     def fit(
         self,
@@ -151,16 +203,20 @@ class FineTuning:
         resume: bool = False,
         progress: bool = True,
         callbacks: Sequence[Any] = (),
+        seconds_between_states: float = SECONDS_BETWEEN_STATES,
     ) -> Classifier:
         """Train with ktrain's `fit_onecycle`: the learning rate rises to its peak at half-time, and falls again.
 
         Args:
             learning_rate: the peak.
             epochs: passes over the texts.
-            checkpoints: folder that holds the state after the last finished epoch; none is kept if None.
-            resume: go on from that state, if there is one, so that an interrupted training loses no finished epoch.
+            checkpoints: folder that holds the state of the training, kept after each epoch, within a long one from
+                time to time, and when Ctrl-C interrupts it; none is kept if None. With pad_to_max_length, which leaves
+                the order of texts to TensorFlow, it is kept after epochs alone.
+            resume: go on from that state, if there is one.
             progress: whether to show a progress bar.
             callbacks: further callbacks of Keras 2.
+            seconds_between_states: at least so many lie between two states that are kept within an epoch.
 
         Returns:
             The classifier. `history` holds loss, accuracy, val_loss, val_accuracy and seconds of each epoch.
@@ -169,44 +225,65 @@ class FineTuning:
             FileExistsError: checkpoints holds a finished epoch and resume is False.
             ValueError: what it holds was trained with other settings.
         """
-        settings = self._settings(_above_zero("learning_rate", learning_rate), _whole("epochs", epochs))
+        learning_rate, epochs = _positive_number("learning_rate", learning_rate), _positive_integer("epochs", epochs)
+        settings = self._settings(learning_rate, epochs)
         record = read_progress(checkpoints, settings) if checkpoints else None
         if record and not resume:
-            told = f"finished epochs, {record['finished']} of {epochs}"
-            raise FileExistsError(f"{checkpoints} holds {told}: pass resume=True to go on, or another folder")
-        finished, self.history = (record["finished"], record["history"]) if record else (0, {})
-        if record:
+            state = f"finished epochs, {record['finished']} of {epochs}"
+            raise FileExistsError(f"{checkpoints} holds {state}: pass resume=True to go on, or another folder")
+        record = record or {"finished": 0, "batches": 0, "partial": {}, "history": {}}
+        self.history = record["history"]
+        if "weights" in record:
             restore_progress(checkpoints, self.learner.model, record)
-        if finished < epochs:
-            with self._callbacks(finished, settings, checkpoints, progress) as own:
-                self._train(learning_rate, epochs, finished, [*own, *callbacks])
+
+        def keep(finished: int, batches: int, partial: dict[str, float]) -> None:
+            if checkpoints and not (batches and self.pad_to_max_length):
+                place = {"batches": batches, "partial": partial}
+                save_progress(checkpoints, self.learner.model, finished, self.history, settings, **place)
+
+        begin = {name: record[name] for name in ("finished", "batches", "partial")}
+        if record["finished"] < epochs:
+            recorder = Recorder(
+                self.learner.model, self.history, keep, self._batch_sizes, **begin, seconds=seconds_between_states
+            )
+            self._train(learning_rate, epochs, recorder, callbacks, progress)
         return self.classifier(settings)
 
-    def _train(self, learning_rate: float, epochs: int, finished: int, callbacks: list[Any]) -> None:
+    def _train(
+        self, learning_rate: float, epochs: int, recorder: Recorder, callbacks: Sequence[Any], progress: bool
+    ) -> None:
+        """Train from where the recorder stands, and let it keep the state if Ctrl-C interrupts that."""
         _set_seed(self.seed)
+        finished, batches, steps = recorder.finished, recorder.batches, steps_of_epoch(self.learner)
+        done = steps * finished + batches
+        with progress_bar(progress, total=steps * epochs, initial=done, unit="batch") as bar:
+            own = [recorder.callback(), bar_callback(bar, finished, epochs), *callbacks]
+            try:
+                if done:
+                    continue_onecycle(self.learner, learning_rate, epochs, finished, batches, own, self._begin_at)
+                else:
+                    self._begin_at(0, 0)
+                    self.learner.fit_onecycle(learning_rate, epochs, callbacks=own, verbose=0)
+            except KeyboardInterrupt:
+                recorder.keep_interrupted()
+                raise
+
+    def _begin_at(self, epoch: int, batch: int) -> None:
+        """Let the next training begin with this batch of this epoch."""
         if not self.pad_to_max_length:
-            pad_each_batch(self.learner.train_data, self.seed, first_epoch=finished)
-        if finished:
-            continue_onecycle(self.learner, learning_rate, epochs, finished, callbacks)
-        else:
-            self.learner.fit_onecycle(learning_rate, epochs, callbacks=callbacks, verbose=0)
+            pad_each_batch(self.learner.train_data, self.seed, epoch, batch)
 
-    @contextmanager
-    def _callbacks(
-        self, finished: int, settings: dict[str, Any], checkpoints: str | Path | None, progress: bool
-    ) -> Iterator[list[Any]]:
-        def keep(done: int) -> None:
-            if checkpoints:
-                save_progress(checkpoints, self.learner.model, done, self.history, settings)
-
-        steps, epochs = steps_of_epoch(self.learner), settings["epochs"]
-        with tqdm(total=steps * epochs, initial=steps * finished, unit="batch", **shown(progress)) as bar:
-            yield [epoch_callback(finished, self.history, keep), bar_callback(bar, finished, epochs)]
+    def _batch_sizes(self, epoch: int) -> list[int]:
+        """Return how many texts each batch of an epoch has."""
+        if not self.pad_to_max_length:
+            return [len(rows) for rows in epoch_batches(self.learner.train_data, self.seed, epoch)]
+        count = self.learner.train_data.nsamples()
+        return [min(self.batch_size, count - start) for start in range(0, count, self.batch_size)]
 
     def _settings(self, learning_rate: float, epochs: int) -> dict[str, Any]:
         names = ("max_length", "batch_size", "seed", "pretrained", "pad_to_max_length")
         chosen = {name: getattr(self, name) for name in names}
-        read = {"classes": self.classes, "data": self._data, "encoder": _files_digest(self.folder)}
+        read = {"classes": self.classes, "data": self._data, "encoder": folder_digest(self.folder)}
         return {**chosen, "learning_rate": learning_rate, "epochs": epochs, **read}
 
     def classifier(self, settings: dict[str, Any] | None = None) -> Classifier:
@@ -234,22 +311,14 @@ def _digest(texts: Sequence[str], numbers: np.ndarray) -> str:
     return hashlib.sha256(joined).hexdigest()[:16]
 
 
-def _files_digest(folder: Path) -> str:
-    """Return a short word for the files of an encoder, to tell whether a training goes on with the same."""
-    found = hashlib.sha256()
-    for path in sorted(each for each in folder.iterdir() if each.is_file()):
-        found.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()[:16]
-
-
-def _whole(name: str, value: int) -> int:
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"expected {name} to be a whole number of at least 1; received {value!r}")
+def _positive_integer(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"expected {name} to be an integer of at least 1; received {value!r}")
     return int(value)
 
 
-def _above_zero(name: str, value: float) -> float:
-    if not 0 < value < float("inf"):
+def _positive_number(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
         raise ValueError(f"expected {name} to be a positive number; received {value!r}")
     return float(value)
 
@@ -266,8 +335,45 @@ def _temporary_files_in(folder: str) -> Iterator[None]:
 
 
 def _check_length(max_length: int, folder: Path) -> int:
-    most = read_config(folder).get("max_position_embeddings", 512)
-    if _whole("max_length", max_length) > most:
-        told = f"positions of {folder.name}; received {max_length}"
-        raise ValueError(f"expected max_length of at most {most}, the {told}")
+    most = usable_positions(read_config(folder))
+    if _positive_integer("max_length", max_length) > most:
+        raise ValueError(
+            f"expected max_length of at most {most}, the positions of {folder.name} that texts can have; "
+            f"received {max_length}"
+        )
     return int(max_length)
+
+
+def fine_tune(
+    texts: Iterable[str],
+    labels: Iterable[Any],
+    model: str | Path,
+    *,
+    learning_rate: float,
+    epochs: int = 1,
+    checkpoints: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **choices: Any,
+) -> Classifier:
+    """Fine-tune a pre-trained Transformer in one call.
+
+    Args:
+        texts: N training texts.
+        labels: N labels.
+        model: folder of an encoder, or a name on the hub.
+        learning_rate: the highest of the one-cycle schedule, as for `FineTuning.fit`.
+        epochs: passes over the texts.
+        checkpoints: folder for the state of the training, as for `FineTuning.fit`; none is kept if None.
+        resume: go on from the state in that folder, if there is one.
+        progress: whether to show a progress bar.
+        **choices: as for `FineTuning`; max_length must be among them.
+
+    Returns:
+        The classifier.
+
+    Raises:
+        TypeError, ValueError, FileExistsError: as `FineTuning` and `FineTuning.fit`.
+    """
+    tuning = FineTuning(texts, labels, model, **choices)
+    return tuning.fit(learning_rate, epochs, checkpoints=checkpoints, resume=resume, progress=progress)

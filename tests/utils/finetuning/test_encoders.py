@@ -137,7 +137,7 @@ def test_name_on_the_hub_is_fetched_and_failure_is_told(monkeypatch, tmp_path):
     assert asked[0][0] == "some/bert"
     assert "model.safetensors" in asked[0][1]
     assert not [pattern for pattern in asked[0][1] if pattern.endswith((".bin", ".py", ".pkl"))]
-    with pytest.raises(FileNotFoundError, match="'no/such-model' is no folder, and the hub gave: OSError: no network"):
+    with pytest.raises(FileNotFoundError, match="'no/such-model' is not a folder, and the hub gave: OSError: no net"):
         find_encoder("no/such-model")
 
 

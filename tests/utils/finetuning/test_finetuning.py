@@ -1,10 +1,14 @@
 """Fine-tuning a tiny BERT with ktrain: it learns, repeats, goes on after an interruption, is kept without pickles."""
 
+import json
 import os
 import pickle
+import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
@@ -13,6 +17,7 @@ from tests.utils.finetuning.test_ktrain_mends import run
 from utils import finetuning
 from utils.checkpoints import CheckpointError, verify_checkpoint
 from utils.finetuning import Classifier, FineTuning
+from utils.finetuning.encoders import folder_digest, usable_positions
 
 TEXTS, LABELS = texts_and_labels(160)
 HELD_OUT = texts_and_labels(60, seed=1)
@@ -174,9 +179,12 @@ def test_ktrain_runs_code_of_a_saved_predictor_and_our_check_refuses_it(tuned, t
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"max_length": 41}, "expected max_length of at most 40, the positions of bert; received 41"),
-        ({"max_length": 0}, "expected max_length to be a whole number of at least 1; received 0"),
-        ({"batch_size": 2.5}, "expected batch_size to be a whole number of at least 1; received 2.5"),
+        (
+            {"max_length": 41},
+            "expected max_length of at most 40, the positions of bert that texts can have; received 41",
+        ),
+        ({"max_length": 0}, "expected max_length to be an integer of at least 1; received 0"),
+        ({"batch_size": 2.5}, "expected batch_size to be an integer of at least 1; received 2.5"),
         ({"classes": ["up", "down"]}, r"expected labels among \['up', 'down'\]; received \['level'\]"),
         ({"labels": LABELS[:-1]}, "expected as many labels as texts, at least one; received 159 labels, 160 texts"),
         ({"labels": ["up"] * 160}, r"expected at least two different classes; received \['up'\]"),
@@ -190,12 +198,109 @@ def test_what_cannot_be_trained_on_is_told(bert, changes, told):
         FineTuning(TEXTS, labels, bert, **choices)
 
 
+def test_predict_takes_any_iterable_and_refuses_tables_and_mappings(tuned, tmp_path):
+    _, classifier = tuned
+    texts = ["the film was good", "bad", "it was dull"]
+    (tmp_path / "lines.txt").write_text("\n".join(texts))
+    assert classifier.predict(text for text in texts) == ["up", "down", "level"]
+    with (tmp_path / "lines.txt").open() as lines:
+        assert classifier.predict(lines) == ["up", "down", "level"]
+    assert classifier.predict([]) == classifier.predict(iter([])) == []
+    assert classifier.evaluate(iter(texts), iter(["up", "down", "up"])).accuracy == pytest.approx(2 / 3)
+    for table in (pd.DataFrame({"text": texts}), np.array([texts]), {"text": texts}, b"good", "good"):
+        with pytest.raises(TypeError, match="expected texts as a list or another iterable, one element a text"):
+            classifier.predict(table)
+
+
+def test_names_of_the_classes_stand_in_the_saved_configuration(tuned, tmp_path):
+    folder = tuned[1].save(tmp_path / "kept")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["id2label"] == {"0": "down", "1": "level", "2": "up"}
+    assert config["label2id"] == {"down": 0, "level": 1, "up": 2}
+    assert Classifier.load(folder).model.config.id2label == {0: "down", 1: "level", 2: "up"}
+
+
+def test_what_file_managers_and_notebooks_leave_in_a_folder_is_ignored(tuned, bert, tmp_path):
+    folder = tuned[1].save(tmp_path / "kept")
+    copy = Path(shutil.copytree(bert, tmp_path / "bert"))
+    before = folder_digest(copy)
+    for place in (folder, copy):
+        (place / ".DS_Store").write_bytes(b"\0")
+        (place / "desktop.ini").write_text("[.ShellClassInfo]")
+        (place / "Thumbs.db").write_bytes(b"\0")
+        (place / ".ipynb_checkpoints").mkdir()
+    assert Classifier.load(folder).classes == ["down", "level", "up"]
+    assert folder_digest(copy) == before
+    (folder / "notes.txt").write_text("not of the classifier")
+    with pytest.raises(CheckpointError, match=r"notes\.txt"):
+        Classifier.load(folder)
+
+
+def test_too_few_batches_for_the_learning_rate_finder_are_told_with_the_remedy(tuned, bert):
+    with pytest.raises(ValueError, match=r"at least 40 batches .* received 20 a pass and epochs=1: pass epochs=2"):
+        tuned[0].find_learning_rate()
+    few = FineTuning(TEXTS[:5], LABELS[:5], bert, max_length=16, batch_size=8)
+    for epochs in (1, 50):
+        with pytest.raises(
+            ValueError, match=r"at least one full batch .* received 5 texts and batch_size 8: make batch_s"
+        ):
+            few.find_learning_rate(epochs)
+
+
+def distilbert(folder):
+    """Write a tiny DistilBERT, which takes no segments, with BERT's tokenizer, which gives some."""
+    write_bert(folder)
+    transformers = finetuning.load_transformers()
+    sizes = {"vocab_size": 21, "max_position_embeddings": 40, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
+    network = transformers.TFDistilBertModel(transformers.DistilBertConfig(**sizes))
+    network.build_in_name_scope()
+    network.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def test_an_encoder_whose_tokenizer_gives_one_input_too_many_can_be_trained_and_saved(tmp_path):
+    tuning = FineTuning(TEXTS[:40], LABELS[:40], distilbert(tmp_path / "distilbert"), max_length=16)
+    classifier = tuning.classifier()
+    assert "token_type_ids" in classifier.tokenizer.model_input_names
+    probability = classifier.predict_probability(TEXTS[:5])
+    loaded = Classifier.load(classifier.save(tmp_path / "kept"))
+    np.testing.assert_array_equal(loaded.predict_probability(TEXTS[:5]), probability)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_encoder_has_is_refused_before_training(bert, tmp_path):
+    folder = Path(shutil.copytree(bert, tmp_path / "bert"))
+    (folder / "vocab.txt").write_text((folder / "vocab.txt").read_text() + "one\ntwo\n")
+    with pytest.raises(ValueError, match="ids below 21, the rows of the encoder's vocabulary; its largest is 22"):
+        FineTuning(TEXTS, LABELS, folder, **CHOICES)
+
+
+def test_positions_that_texts_can_have_are_fewer_in_roberta():
+    assert usable_positions({"model_type": "bert", "max_position_embeddings": 40, "pad_token_id": 0}) == 40
+    assert usable_positions({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}) == 512
+    assert usable_positions({"model_type": "xlm-roberta", "max_position_embeddings": 514}) == 512
+    assert usable_positions({"model_type": "distilbert"}) == 512
+
+
+def test_roberta_takes_as_many_tokens_as_it_has_usable_positions_and_no_more(tmp_path):
+    transformers = finetuning.load_transformers()
+    sizes = {"vocab_size": 21, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "pad_token_id": 0}
+    config = transformers.RobertaConfig(**sizes, intermediate_size=8, max_position_embeddings=20)
+    folder = write_bert(tmp_path / "roberta")
+    network = transformers.TFRobertaModel(config)
+    network.build_in_name_scope()
+    network.save_pretrained(folder, safe_serialization=True)
+    with pytest.raises(ValueError, match="expected max_length of at most 19, the positions of roberta"):
+        FineTuning(TEXTS[:9], LABELS[:9], folder, max_length=20)
+    tuning = FineTuning(["good " * 50, *TEXTS[:9]], ["up", *LABELS[:9]], folder, max_length=19)
+    assert tuning.classifier().predict_probability(["bad " * 50]).shape == (1, 3)
+
+
 def test_rates_and_epochs_that_make_no_sense_are_told(tuned):
     tuning, classifier = tuned
     for rate in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=f"expected learning_rate to be a positive number; received {rate}"):
             tuning.fit(rate)
-    with pytest.raises(ValueError, match="expected epochs to be a whole number of at least 1; received 0"):
+    with pytest.raises(ValueError, match="expected epochs to be an integer of at least 1; received 0"):
         tuning.fit(PEAK, 0)
     with pytest.raises(ValueError, match="as many labels as texts"):
         classifier.evaluate([], [])

@@ -155,8 +155,74 @@ def test_numpy_has_the_old_name_of_infinity_only_after_the_mend(monkeypatch):
     assert np.Inf == float("inf")
 
 
-def test_legacy_keras_is_chosen_for_a_tensorflow_that_is_not_imported_yet(monkeypatch):
-    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "0")
-    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    ktrain_mends.use_legacy_keras()
-    assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
+@pytest.mark.parametrize("before", ["", "0", "1", None])
+def test_importing_the_package_chooses_legacy_keras_whatever_the_variable_was(before):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    environment |= {"PYTHONPATH": str(ROOT), **({} if before is None else {"TF_USE_LEGACY_KERAS": before})}
+    code = "import os, sys, utils.finetuning; print(os.environ['TF_USE_LEGACY_KERAS'], 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
+
+
+def test_the_variable_is_set_in_one_place():
+    setters = [
+        path.name for path in (ROOT / "utils").rglob("*.py") if re.search(r'"TF_USE_LEGACY_KERAS"', path.read_text())
+    ]
+    assert setters == ["__init__.py"]
+    assert "TF_USE_LEGACY_KERAS" in (ROOT / "utils" / "finetuning" / "__init__.py").read_text()
+
+
+def test_every_name_that_the_package_hands_on_is_there():
+    from utils import finetuning
+
+    assert all(callable(getattr(finetuning, name)) for name in finetuning.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = finetuning.nothing
+
+
+def test_missing_packages_are_named_with_the_command_that_installs_them(monkeypatch):
+    find = importlib.util.find_spec
+    hidden = ("ktrain", "transformers", "tf_keras")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else find(name))
+    for name in hidden:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.chdir(ROOT / "chapters")
+    command = r"run python -m pip install -r \.\./requirements\.txt -r \.\./requirements-fine-tuning\.txt"
+    with pytest.raises(ImportError, match=f"the packages tf_keras, transformers, ktrain are not installed: {command}"):
+        ktrain_mends.load_ktrain()
+    with pytest.raises(ImportError, match=f"the packages tf_keras, transformers are not installed: {command}"):
+        ktrain_mends.load_transformers()
+
+
+@pytest.mark.parametrize("command", ["train", "predict"])
+def test_the_command_line_without_any_package_names_the_requirements_file(command, tmp_path):
+    options = {"train": ["--data", "x.csv", "--model", "x", "--output", "y"], "predict": ["--model", "x"]}[command]
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "utils.finetuning", command, *options],
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{command}: the packages numpy, tqdm, ")
+    assert line.endswith(f"-r {os.path.relpath(ROOT / 'requirements-fine-tuning.txt', tmp_path)}")
+
+
+def test_native_code_is_not_heard_on_standard_error_and_python_is():
+    code = """
+import os, subprocess, sys
+from utils.finetuning.command import native_log_hidden
+print("before", file=sys.stderr)
+with native_log_hidden() as log:
+    os.write(2, b"I0000 00:00 from native code\\n")
+    subprocess.run([sys.executable, "-c", "import os; os.write(2, b'and its children')"])
+    print("said", file=sys.stderr)
+    log.seek(0)
+    print(len(log.read().splitlines()))
+os.write(2, b"after\\n")
+"""
+    done = run(code)
+    assert (done.stdout, done.stderr) == ("2\n", "before\nsaid\nafter\n")

@@ -72,8 +72,9 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(calm_bert, tmp_
 
     with pytest.raises(KeyboardInterrupt):
         tuning.fit(PEAK, 3, checkpoints=part, progress=False, callbacks=[LambdaCallback(on_train_batch_end=interrupt)])
-    assert json.loads((part / "progress.json").read_text())["finished"] == 2
-    assert sorted(path.name for path in part.iterdir()) == ["epoch-002.safetensors", "progress.json"]
+    record = json.loads((part / "progress.json").read_text())
+    assert (record["finished"], record["batches"]) == (2, 8)
+    assert sorted(path.name for path in part.iterdir()) == ["epoch-002-batch-000008.safetensors", "progress.json"]
     again = FineTuning(TEXTS, LABELS, calm_bert, **CHOICES)
     with pytest.raises(FileExistsError, match="finished epochs, 2 of 3: pass resume=True"):
         again.fit(PEAK, 3, checkpoints=part, progress=False)
@@ -86,12 +87,36 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(calm_bert, tmp_
     resumed = again.fit(PEAK, 3, checkpoints=part, resume=True, progress=False)
     assert_same_weights(whole, resumed)
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-        assert resumed.details["history"][name] == whole.details["history"][name]
+        assert resumed.details["history"][name] == pytest.approx(whole.details["history"][name], rel=1e-6)
     rates = np.array(again.learner.history.history["lr"])
     assert len(rates) == 60
     assert rates.argmax() in (29, 30, 31)
     finished = FineTuning(TEXTS, LABELS, calm_bert, **CHOICES).fit(PEAK, 3, checkpoints=part, resume=True)
     assert_same_weights(whole, finished)
+
+
+def test_a_long_epoch_is_kept_from_time_to_time_and_goes_on_in_its_middle(calm_bert, tmp_path):
+    whole = fine_tune(TEXTS, LABELS, calm_bert, learning_rate=PEAK, epochs=2, progress=False, **CHOICES)
+    tuning, states = FineTuning(TEXTS, LABELS, calm_bert, **CHOICES), []
+
+    from tf_keras.callbacks import LambdaCallback
+
+    def fail(batch, logs):
+        states.append(json.loads((tmp_path / "progress.json").read_text()))
+        if batch == 4:
+            raise RuntimeError("the power goes")
+
+    callbacks = [LambdaCallback(on_train_batch_end=fail)]
+    options = {"checkpoints": tmp_path, "progress": False}
+    with pytest.raises(RuntimeError, match="the power goes"):
+        tuning.fit(PEAK, 2, callbacks=callbacks, seconds_between_states=0, **options)
+    assert [(state["finished"], state["batches"]) for state in states] == [(0, number) for number in range(1, 6)]
+    again = FineTuning(TEXTS, LABELS, calm_bert, **CHOICES)
+    resumed = again.fit(PEAK, 2, resume=True, **options)
+    assert_same_weights(whole, resumed)
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert resumed.details["history"][name] == pytest.approx(whole.details["history"][name], rel=1e-6)
+    assert len(again.learner.history.history["lr"]) == 40
 
 
 def test_state_that_is_broken_is_told(calm_bert, tmp_path):
@@ -140,7 +165,7 @@ def test_training_and_predicting_print_nothing_unless_asked(bert, capfd):
     capfd.readouterr()
     classifier = tuning.fit(PEAK, 1, progress=False)
     classifier.predict(TEXTS[:3])
-    tuning.find_learning_rate()
+    tuning.find_learning_rate(epochs=2)
     assert capfd.readouterr() == ("", "")
     tuning.fit(PEAK, 1)
     out, err = capfd.readouterr()
@@ -152,7 +177,7 @@ def test_training_and_predicting_print_nothing_unless_asked(bert, capfd):
 def test_nothing_is_left_in_the_folder_of_temporary_files(bert, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     tuning = FineTuning(TEXTS, LABELS, bert, **CHOICES)
-    tuning.find_learning_rate()
+    tuning.find_learning_rate(epochs=2)
     tuning.learner.reset_weights(verbose=0)  # ktrain's own, which needs the file until then
     assert list(tmp_path.iterdir())
     tuning._scratch.cleanup()

@@ -1,16 +1,17 @@
 """Labels as numbers, what an evaluation tells, and explaining by occlusion: by hand and against scikit-learn."""
 
 import math
+import types
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.finetuning.evaluation import Evaluation
-from utils.finetuning.explain import occlusion
-from utils.finetuning.labels import check_texts, number_classes
+from utils.finetuning.evaluation import Evaluation, occlusion
+from utils.finetuning.labels import check_pairs, check_texts, number_classes
 
 
 @pytest.mark.parametrize(
@@ -55,12 +56,74 @@ def test_labels_that_are_no_classes_are_refused(labels, classes, error, told):
         number_classes(labels, classes)
 
 
-def test_texts_must_be_a_list_of_strings():
-    assert check_texts(np.array(["a", "b"])) == ["a", "b"]
-    with pytest.raises(TypeError, match="received one string: put it into a list"):
-        check_texts("a text")
-    with pytest.raises(TypeError, match="expected text 1 to be a string; received nan of type float"):
-        check_texts(["a", math.nan])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["a", "b"],
+        ("a", "b"),
+        np.array(["a", "b"]),
+        np.array(["a", "b"], object),
+        pd.Series(["a", "b"], index=[7, 3]),
+        (text for text in "ab"),
+        map(str, ["a", "b"]),
+        {"a": 1, "b": 2}.keys(),
+    ],
+    ids=lambda texts: type(texts).__name__,
+)
+def test_texts_may_be_any_iterable_of_strings_read_once(texts):
+    found = check_texts(texts)
+    assert found == ["a", "b"]
+    assert {type(text) for text in found} == {str}
+
+
+def test_texts_may_be_an_open_file_or_nothing_at_all(tmp_path):
+    (tmp_path / "lines.txt").write_text("one\ntwo")
+    with (tmp_path / "lines.txt").open() as file:
+        assert check_texts(file) == ["one\n", "two"]
+    assert check_texts(iter([])) == check_texts([]) == []
+
+
+TABLE = pd.DataFrame({"text": ["a", "b"]})
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        ("a text", "received one string: put it into a list"),
+        (b"a text", "received bytes: decode it, and put the string into a list"),
+        (bytearray(b"a"), "received bytearray: decode it"),
+        (TABLE, r"received a table \(DataFrame\) of shape \(2, 1\): pass one column of it, such as table\['text'\]"),
+        (TABLE[["text"]].to_numpy(), r"received a table \(ndarray\) of shape \(2, 1\)"),
+        (np.array("a"), r"received a table \(ndarray\) of shape \(\)"),
+        ({"text": ["a", "b"]}, r"received a mapping \(dict\), which yields its keys: pass list\(mapping.values\(\)\)"),
+        (types.MappingProxyType({"a": 1}), r"received a mapping \(mappingproxy\)"),
+        (7, "received int"),
+        (None, "received NoneType"),
+        (["a", math.nan], "expected text 1 to be a string; received nan of type float"),
+        ([b"a"], r"text 0 to be a string; received b'a' of type bytes: decode it, for instance text.decode\('utf-8'\)"),
+        ([["a"]], r"text 0 to be a string; received \['a'\] of type list"),
+    ],
+)
+def test_what_is_not_an_iterable_of_strings_is_refused_by_name_with_the_remedy(texts, told):
+    with pytest.raises(TypeError, match=told):
+        check_texts(texts)
+    if isinstance(texts, list | None):
+        return
+    with pytest.raises(TypeError, match=told.replace("texts", "labels")):
+        check_pairs(["a"], texts)
+
+
+def test_half_of_a_surrogate_pair_is_refused_in_texts_and_labels():
+    with pytest.raises(ValueError, match=r"text 1 to be valid Unicode; it holds '\\ud83d', half of a surrogate pair"):
+        check_texts(["fine \U0001f600", "broken \ud83d here"])
+    with pytest.raises(ValueError, match=r"expected labels of valid Unicode; 'a\\udc00' holds"):
+        number_classes(["a\udc00", "b"])
+
+
+def test_texts_and_labels_may_both_be_read_once():
+    assert check_pairs(iter(["a", "b"]), iter([1, 0])) == (["a", "b"], [1, 0])
+    with pytest.raises(ValueError, match="as many labels as texts, at least one; received 1 labels, 2 texts"):
+        check_pairs(iter(["a", "b"]), iter([1]))
 
 
 HAND = Evaluation(("no", "yes"), np.array([0, 0, 1, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.3, 0.7]]))

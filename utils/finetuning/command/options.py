@@ -10,8 +10,10 @@ exit status: 0 done, 1 failed on the way, 2 wrong use or unusable input, 130 int
 """
 TRAIN = """Fine-tune an encoder on labelled texts and keep the classifier in a folder.
 
-The figures on the held-out texts go to standard output as one line of JSON; all else goes to standard error. After each
-epoch the whole state is kept in OUTPUT.unfinished. Interrupted (Ctrl-C or SIGTERM), the same command goes on there.
+The result for a person, accuracy and recall on the held-out texts and warnings, goes to standard error like all that
+happens on the way; all figures go to standard output as one line of JSON, the last. After each epoch, every two minutes
+and when it is interrupted (Ctrl-C or SIGTERM) the whole state is kept in OUTPUT.unfinished: the same command goes on
+there.
 
 example: python -m utils.finetuning train --data mine.csv --model data/checkpoints/mini-bert --output mine
 """
@@ -34,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", required=True, metavar="FOLDER", help="what `train` wrote to its --output")
     predict.add_argument("--json", action="store_true", help="write one JSON object a line")
     predict.add_argument("--encoding", default="utf-8", help="of standard input (default: %(default)s)")
-    predict.add_argument("--fingerprint", metavar="SHA256", help="refuse any other classifier; `train` tells it")
+    predict.add_argument("--fingerprint", metavar="SHA256", help="refuse any other classifier; in the JSON of `train`")
     for command in commands.choices.values():
         command.add_argument("--quiet", action="store_true", help="no progress bar, no notes; errors only")
         command.add_argument("--traceback", action="store_true", help="show where in the code an error came from")
@@ -50,13 +52,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--output", required=True, metavar="FOLDER", help="where the classifier goes")
     text = "what to measure on: a share of --data, one of its splits (dev), or a file (default: %(default)s)"
     add("--validation", default="0.1", metavar="SHARE|SPLIT|FILE", help=text)
-    add("--epochs", type=whole(1), default=3, metavar="N", help="passes over the texts (default: %(default)s)")
+    add("--epochs", type=integer(1), default=3, metavar="N", help="passes over the texts (default: %(default)s)")
     text = "longest text in tokens; longer ones are cut (default: holds 99 of 100 texts whole)"
-    add("--max-length", type=whole(3), metavar="N", help=text)
-    add("--batch-size", type=whole(1), default=32, metavar="N", help="texts in a step (default: %(default)s)")
+    add("--max-length", type=integer(3), metavar="N", help=text)
+    add("--batch-size", type=integer(1), default=32, metavar="N", help="texts in a step (default: %(default)s)")
     text = "highest of the cycle (default: %(default)s; small encoders want more, 1e-4 to 5e-4)"
     add("--learning-rate", type=rate, default=5e-5, metavar="RATE", help=text)
-    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="of all that is drawn (default: %(default)s)")
+    add("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="of random numbers (default: %(default)s)")
     add("--text-column", metavar="NAME", help="column of texts (default: text, review or sentence)")
     add("--label-column", metavar="NAME", help="column of labels, words or numbers (default: label)")
     add("--encoding", help="of the file (default: UTF-8)")
@@ -65,11 +67,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--restart", action="store_true", help="do not go on with an interrupted training, begin anew")
 
 
-def whole(least: int, most: float = math.inf):
-    """Return a converter of an option's words that accepts whole numbers within bounds.
+def integer(least: int, most: float = math.inf):
+    """Return a converter of an option's words that accepts integers within bounds.
 
     Example:
-        >>> whole(1)("8")
+        >>> integer(1)("8")
         8
     """
 
@@ -80,7 +82,7 @@ def whole(least: int, most: float = math.inf):
         except ValueError:
             number = None
         if number is None or not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"expected a whole number, {bounds}; received {word!r}")
+            raise argparse.ArgumentTypeError(f"expected an integer, {bounds}; received {word!r}")
         return number
 
     return convert

@@ -4,6 +4,7 @@ import argparse
 import codecs
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import BinaryIO, TextIO
@@ -14,8 +15,13 @@ from tqdm import tqdm
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, say, using
 from utils.finetuning.command.options import PROGRAM
+from utils.finetuning.command.report import counted
+from utils.finetuning.labels import lone_surrogate
+from utils.finetuning.tokens import unknown_shares
 
 CHUNK = 1 << 16  # bytes that are read at once, if so many are there
+MOST_UNKNOWN = 1 / 2  # of the tokens of a line
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # tabs, line ends and their like
 
 
 def predict(options: argparse.Namespace, interruptions: Interruptions, out: TextIO) -> None:
@@ -38,21 +44,36 @@ def predict(options: argparse.Namespace, interruptions: Interruptions, out: Text
     interruptions.check()
     if sys.stdin.isatty() and not options.quiet:
         say("type one text a line; Ctrl-D ends")
-    count = empty = 0
+    count = empty = unknown = 0
     try:
         with tqdm(desc="predict", unit="line", disable=options.quiet or out.isatty()) as bar:
             for lines in read_lines(sys.stdin.buffer, decoder):
+                _check_unicode(lines, count)
                 _classify(classifier, lines, options.json, out)
-                count, empty = count + len(lines), empty + sum(not line.strip() for line in lines)
+                texts = [line for line in lines if line.strip()]
+                count, empty = count + len(lines), empty + len(lines) - len(texts)
+                unknown += int((unknown_shares(classifier.tokenizer, texts)[0] > MOST_UNKNOWN).sum())
                 bar.update(len(lines))
     except KeyboardInterrupt:
-        raise InterruptedCommand(f"interrupted: {count:,} lines were classified") from None
+        raise InterruptedCommand(f"interrupted: {counted(count, 'line')} classified") from None
     if not count:
         raise InputError(
             f"standard input is empty; expected one text a line, as in: echo 'a text' | {PROGRAM} predict ..."
         )
     if empty and not options.quiet:
-        say(f"warning: {empty:,} of {count:,} lines have no text")
+        say(f"warning: {empty:,} of {counted(count, 'line')} without text")
+    if unknown and not options.quiet:
+        say(
+            f"warning: {unknown:,} of {counted(count, 'line')} with more than half of the tokens unknown to the "
+            "vocabulary: the answers there are guesses; train with an encoder for this language"
+        )
+
+
+def _check_unicode(lines: list[str], before: int) -> None:
+    """Refuse lines that cannot be written again: utf-7, for instance, can hold half of a surrogate pair."""
+    for number, line in enumerate(lines, start=before + 1):
+        if surrogate := lone_surrogate(line):
+            raise InputError(f"standard input, line {number}: {surrogate!r} is half of a character: correct the text")
 
 
 def make_decoder(encoding: str) -> codecs.IncrementalDecoder:
@@ -93,8 +114,8 @@ def read_lines(source: BinaryIO, decoder: codecs.IncrementalDecoder) -> Iterator
             yield [line.removesuffix("\r") for line in lines]
         if problem:
             byte, encoding = problem.object[problem.start], problem.encoding
-            told = f"standard input, line {number}: byte 0x{byte:02x} is not {encoding}"
-            raise InputError(f"{told}; name the encoding, for instance --encoding cp1252")
+            place = f"standard input, line {number}: byte 0x{byte:02x} is not {encoding}"
+            raise InputError(f"{place}; name the encoding, for instance --encoding cp1252")
         if not data:
             break
     if rest:
@@ -121,13 +142,23 @@ def _classify(classifier: Classifier, lines: list[str], as_json: bool, out: Text
 
 def _fields(classes: list[str], line: str, row: np.ndarray | None) -> str:
     """Return class, tab, probability."""
-    return "" if row is None else f"{classes[row.argmax()]}\t{row.max():.4f}"
+    return "" if row is None else f"{_one_field(str(classes[row.argmax()]))}\t{row.max():.4f}"
+
+
+def _one_field(name: str) -> str:
+    r"""Return the name of a class without tabs and line ends: as in Python, where it holds such a character.
+
+    Example:
+        >>> print(_one_field("one\tclass"), _one_field("another"))
+        one\tclass another
+    """
+    return repr(name)[1:-1] if CONTROL.search(name) else name
 
 
 def _object(classes: list[str], line: str, row: np.ndarray | None) -> str:
     """Return the same as JSON, with the text and the probabilities of all classes."""
-    found: dict[str, object] = {"text": line, "label": None, "probability": None, "probabilities": None}
+    answer: dict[str, object] = {"text": line, "label": None, "probability": None, "probabilities": None}
     if row is not None:
         shares = {str(name): round(float(share), 6) for name, share in zip(classes, row, strict=True)}
-        found |= {"label": classes[row.argmax()], "probability": round(float(row.max()), 6), "probabilities": shares}
-    return json.dumps(found, ensure_ascii=False)
+        answer |= {"label": classes[row.argmax()], "probability": round(float(row.max()), 6), "probabilities": shares}
+    return json.dumps(answer, ensure_ascii=False)

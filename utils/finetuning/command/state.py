@@ -38,20 +38,22 @@ class Unfinished:
         if not self.folder.exists():
             return
         try:
-            found = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))["settings"]
-            names = sorted(name for name in found.keys() | self.settings.keys() if self._differs(found, name))
+            before = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))["settings"]
+            names = sorted(name for name in before.keys() | self.settings.keys() if self._differs(before, name))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            told = f"expected an unfinished training in {self.folder}; its {RECORD} cannot be read"
-            raise InputError(f"{told}: remove the folder, or choose another --output") from error
+            raise InputError(
+                f"expected an unfinished training in {self.folder}; its {RECORD} cannot be read: remove the folder, "
+                "or choose another --output"
+            ) from error
         if restart:
             self.remove()
         elif names:
-            told = "; ".join(f"{name} was {found.get(name)}, now {self.settings.get(name)}" for name in names)
+            changes = "; ".join(f"{name} was {before.get(name)}, now {self.settings.get(name)}" for name in names)
             remedy = "give the same again to go on, --restart to begin anew, or another --output"
-            raise InputError(f"{self.folder} holds an unfinished training of another kind: {told}; {remedy}")
+            raise InputError(f"{self.folder} holds an unfinished training of another kind: {changes}; {remedy}")
 
-    def _differs(self, found: dict[str, Any], name: str) -> bool:
-        return name not in found or name not in self.settings or found[name] != self.settings[name]
+    def _differs(self, before: dict[str, Any], name: str) -> bool:
+        return name not in before or name not in self.settings or before[name] != self.settings[name]
 
     def begin(self) -> None:
         """Write down which training it is."""
@@ -60,21 +62,31 @@ class Unfinished:
         draft.write_text(json.dumps({"settings": self.settings}, indent=1) + "\n", encoding="utf-8")
         os.replace(draft, self.folder / RECORD)
 
-    def finished(self) -> int:
-        """Return how many epochs are kept."""
+    def progress(self) -> tuple[int, int]:
+        """Return how many epochs are finished, and how many batches of the next one."""
         try:
-            return int(json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))["finished"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            record = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
+            return int(record["finished"]), int(record.get("batches", 0))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return 0, 0
 
-    def told(self) -> str:
+    def kept(self) -> str:
+        """Say how far the training has come that is kept; nothing where none is.
+
+        Example: "2 of 5 epochs and 17 batches".
+        """
+        finished, batches = self.progress()
+        if not finished and not batches:
+            return ""
+        return f"{finished} of {self.settings['epochs']} epochs" + (f" and {batches:,} batches" if batches else "")
+
+    def after_interruption(self) -> str:
         """Say what an interruption has left, and remove a folder that keeps nothing."""
-        if finished := self.finished():
-            told = f"{finished} of {self.settings['epochs']} epochs finished and kept in {self.folder}"
-            return f"interrupted: {told}; the same command goes on from there"
+        if kept := self.kept():
+            return f"interrupted: {kept} finished and kept in {self.folder}; the same command goes on from there"
         if (self.folder / RECORD).exists():
             self.remove()
-        return "interrupted before the first epoch was finished: nothing is kept"
+        return "interrupted before a batch was finished: nothing is kept"
 
     def remove(self) -> None:
         """Remove the folder."""

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import os
+import shlex
 import warnings
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,9 +25,25 @@ from utils.finetuning.command.errors import (
     using,
 )
 from utils.finetuning.command.options import PROGRAM, share
+from utils.finetuning.command.report import (
+    corpus_warnings,
+    majority,
+    result_lines,
+    result_warnings,
+    schedule_warnings,
+    token_warnings,
+)
 from utils.finetuning.command.state import Unfinished, digest_corpus, digest_encoder
-from utils.finetuning.encoders import find_encoder, read_config
-from utils.finetuning.ktrain_mends import load_transformers
+from utils.finetuning.encoders import (
+    CacheError,
+    find_encoder,
+    load_tokenizer,
+    read_config,
+    tensorflow_folder,
+    usable_positions,
+)
+from utils.finetuning.evaluation import Evaluation
+from utils.finetuning.labels import lone_surrogate
 from utils.finetuning.tokens import choose_max_length, count_truncated
 from utils.finetuning.tuning import FineTuning
 
@@ -45,28 +62,49 @@ def train(options: argparse.Namespace, interruptions: Interruptions, out: TextIO
         CommandError: with the exit status and a message.
     """
     output = check_output(options.output, options.overwrite)
-    training, validation = read_corpora(options)
+    training, validation, warnings = read_corpora(options)
     encoder, positions = open_encoder(options.model, options.max_length)
     state = _prepare_state(options, output, encoder, (training, validation))
     try:
-        max_length = _fit_length(options, encoder, positions, training.texts)
+        max_length, of_tokens = _fit_length(options, encoder, positions, training.texts)
+        warnings += of_tokens + schedule_warnings(len(training), options.batch_size, options.epochs)
+        for warning in warnings:
+            _note(options, f"warning: {warning}")
         classifier = _fit(options, encoder, max_length, (training, validation), state, interruptions)
-        figures = classifier.evaluate(validation.texts, validation.labels, progress=not options.quiet).metrics()
+        evaluation = classifier.evaluate(validation.texts, validation.labels, progress=not options.quiet)
         with interruptions.held_off():
             classifier.save(output, overwrite=options.overwrite or is_empty_folder(output))
             state.remove()
     except KeyboardInterrupt:
-        raise InterruptedCommand(state.told()) from None
+        raise InterruptedCommand(state.after_interruption()) from None
     except Exception:
-        if kept := state.finished():
-            _note(
-                options, f"{kept} of {options.epochs} epochs are kept in {state.folder}; the same command goes on there"
-            )
+        if kept := state.kept():
+            _note(options, f"{kept} are kept in {state.folder}; the same command goes on there")
         raise
-    _note(options, f"saved: {output}\ntry: echo 'a text' | {PROGRAM} predict --model {output}")
-    made = {"max_length": max_length, "training_texts": len(training)}
-    made |= {"seconds": round(sum(classifier.details["history"]["seconds"]), 1)}
-    _write_result(options, output, {**made, "validation_texts": figures.pop("texts"), **figures}, out)
+    warnings += result_warnings(evaluation)
+    _note(options, f"saved: {output}\ntry: echo 'a text' | {PROGRAM} predict --model {shlex.quote(str(output))}")
+    for line in [*result_lines(evaluation), *(f"warning: {warning}" for warning in warnings)]:
+        _note(options, line)
+    trained = {"max_length": max_length, "training_texts": len(training)}
+    trained |= {"seconds": round(sum(classifier.details["history"]["seconds"]), 1)}
+    _write_result(options, output, {**trained, **_figures(evaluation), "warnings": warnings}, out)
+
+
+def _figures(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what was measured on the held-out texts, for JSON."""
+    figures = evaluation.metrics()
+    name, share = majority(evaluation)
+    best = {"majority_class": name, "majority_share": share}
+    return _rounded({"validation_texts": figures.pop("texts"), "accuracy": figures.pop("accuracy"), **best, **figures})
+
+
+def _rounded(figures: Any) -> Any:
+    """Return figures with four digits after the point."""
+    if isinstance(figures, dict):
+        return {name: _rounded(value) for name, value in figures.items()}
+    if isinstance(figures, list):
+        return [_rounded(value) for value in figures]
+    return round(figures, 4) if isinstance(figures, float) else figures
 
 
 def _prepare_state(
@@ -111,8 +149,8 @@ def check_output(name: str, overwrite: bool) -> Path:
     return output
 
 
-def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus]:
-    """Return the texts to train on and those to measure on.
+def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus, list[str]]:
+    """Return the texts to train on, those to measure on, and what is wrong with them.
 
     Raises:
         InputError: names the file, the line and the remedy.
@@ -121,19 +159,30 @@ def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus]:
     own |= {"quotes": not options.no_quotes}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", corpora.CorpusWarning)  # told below, one a line
+            warnings.simplefilter("ignore", corpora.CorpusWarning)  # reported below, one a line
             training = corpora.load(options.data, **own)
             training, validation = _hold_out(options, training, own)
     except (OSError, ValueError) as error:
         raise InputError(in_options(str(error))) from error
     if lacking := [name for name, count in training.counts().items() if not count]:
         raise InputError(f"no training text of the class {', '.join(lacking)} is left; lower --validation or add texts")
-    for warning in dict.fromkeys(training.warnings + validation.warnings):
-        _note(options, f"warning: {warning}")
-    if shared := corpora.shared_texts(training, validation):
-        _note(options, f"warning: {len(shared):,} texts are in both parts; figures on those flatter")
+    for corpus in (training, validation):
+        _check_unicode(corpus)
     _note(options, f"training: {training}\nvalidation: {validation}")
-    return training, validation
+    shared = len(corpora.shared_texts(training, validation))
+    of_files = list(dict.fromkeys(training.warnings + validation.warnings))
+    return training, validation, of_files + corpus_warnings(training, validation, shared)
+
+
+def _check_unicode(corpus: Corpus) -> None:
+    """Refuse texts that no encoding can write: an escape of JSON can be half of a surrogate pair."""
+    for text in (*corpus.texts, *corpus.classes):
+        if surrogate := lone_surrogate(text):
+            start = max(0, text.index(surrogate) - 20)
+            raise InputError(
+                f"{corpus.name}: {text[start : start + 40]!r} holds {surrogate!r}, half of a character: "
+                "write the file again as UTF-8, or correct the text"
+            )
 
 
 def _hold_out(options: argparse.Namespace, data: Corpus, own: dict[str, Any]) -> tuple[Corpus, Corpus]:
@@ -146,8 +195,8 @@ def _hold_out(options: argparse.Namespace, data: Corpus, own: dict[str, Any]) ->
         return data, corpora.load(options.data, held_out)
     if table_suffix(Path(held_out)) is None:
         if not os.path.isdir(os.path.expanduser(options.data)):
-            told = "a share such as 0.1, the name of a split of --data, or a file"
-            raise CorpusError(f"expected --validation to be {told}; received {held_out!r}")
+            expected = "a share such as 0.1, the name of a split of --data, or a file"
+            raise CorpusError(f"expected --validation to be {expected}; received {held_out!r}")
         return data, corpora.load(options.data, held_out, classes=data.classes, **own)
     return data, corpora.load(held_out, classes=data.classes, **own)
 
@@ -162,25 +211,32 @@ def open_encoder(name: str, max_length: int | None) -> tuple[Path, int]:
     if path.is_file():
         raise InputError(f"--model {name}: expected a folder with an encoder; this is a file")
     with using(f"--model {name}"):
-        folder = find_encoder(path if path.is_dir() else name)
         try:
-            positions = int(read_config(folder).get("max_position_embeddings", 512))
+            folder = find_encoder(path if path.is_dir() else name)
+        except CacheError as error:
+            raise CommandError(str(error)) from error
+        try:
+            positions = usable_positions(read_config(folder))
         except (ValueError, TypeError, AttributeError) as error:
             raise InputError(f"--model {name}: its config.json is not that of an encoder: {error}") from error
     if max_length is not None and max_length > positions:
-        told = f"--model {name} has {positions} positions; received {max_length}"
-        raise InputError(f"expected --max-length of at most {positions}: {told}")
+        limit = f"--model {name} has {positions} positions; received {max_length}"
+        raise InputError(f"expected --max-length of at most {positions}: {limit}")
     return folder, positions
 
 
-def _fit_length(options: argparse.Namespace, encoder: Path, positions: int, texts: list[str]) -> int:
-    """Return the length in tokens to which texts are cut: the one asked for, or one that holds 99 of 100 whole."""
+def _fit_length(options: argparse.Namespace, encoder: Path, positions: int, texts: list[str]) -> tuple[int, list[str]]:
+    """Return the length in tokens to which texts are cut, and what the encoder cannot read of them.
+
+    The length is the one asked for, or one that holds 99 of 100 texts whole.
+    """
     with using(f"--model {options.model}"):
-        tokenizer = load_transformers().AutoTokenizer.from_pretrained(str(encoder), local_files_only=True)
+        tokenizer = load_tokenizer(encoder)
         length = options.max_length or min(choose_max_length(tokenizer, texts), positions)
         cut = count_truncated(tokenizer, texts, length)
+        warnings = token_warnings(tokenizer, texts, options.model, length, positions)
     _note(options, f"length: {length} tokens; {cut:,} of {len(texts):,} training texts are longer and are cut")
-    return length
+    return length, warnings
 
 
 def _fit(
@@ -194,6 +250,10 @@ def _fit(
     """Train, from where an interruption has left it if there was one."""
     training, validation = parts
     with using(f"--model {options.model}"):
+        try:
+            encoder = tensorflow_folder(encoder)
+        except CacheError as error:  # nothing that another --model would change
+            raise CommandError(str(error)) from error
         tuning = FineTuning(
             training.texts,
             training.labels,
@@ -206,8 +266,8 @@ def _fit(
         )
     interruptions.check()
     state.begin()
-    if kept := state.finished():
-        _note(options, f"going on after {kept} of {options.epochs} epochs")
+    if kept := state.kept():
+        _note(options, f"going on after {kept}")
     classifier = tuning.fit(
         options.learning_rate, options.epochs, checkpoints=state.folder, resume=True, progress=not options.quiet
     )

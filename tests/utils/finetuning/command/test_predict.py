@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.finetuning_fakes import FakeClassifier
+from tests.support.finetuning_toys import write_bert
 from utils.finetuning.command import main
 from utils.finetuning.command import predict as finetuning_command_predict
 from utils.finetuning.command.errors import InputError
@@ -89,7 +90,7 @@ def test_json_holds_the_text_and_all_classes(run):
 def test_lines_without_text_keep_their_place_and_are_counted(run):
     status, out, err = run(b"good\n\n  \nbad\n")
     assert (status, out) == (0, "good\t0.7500\n\n\ntrès bad\t0.8750\n")
-    assert "warning: 2 of 4 lines have no text" in err
+    assert "warning: 2 of 4 lines without text" in err
     assert run(b"\n\n", "--quiet") == (0, "\n\n", "")
 
 
@@ -197,13 +198,73 @@ def test_a_fingerprint_is_passed_on(run):
     assert run.loaded == [("out", "ab" * 32)]
 
 
-def test_a_folder_that_is_no_classifier_is_named(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("empty", "expected a checkpoint with manifest.json in {folder}; there is none"),
+        ("missing", "expected a folder that a classifier was saved to; there is no {folder}"),
+        ("file", "expected a folder that a classifier was saved to; {folder} is a file: name the folder that holds it"),
+        (
+            "encoder",
+            "expected a folder that a classifier was saved to; {folder} is an encoder, not a classifier: train first, "
+            "with this encoder",
+        ),
+        (
+            "unfinished",
+            "expected a folder that a classifier was saved to; {folder} holds an unfinished training: finish it with "
+            "the same command",
+        ),
+    ],
+)
+def test_what_is_not_a_classifier_is_refused_for_what_it_is(tmp_path, monkeypatch, capsys, kind, message):
+    folder = tmp_path / kind
+    if kind in ("empty", "unfinished"):
+        folder.mkdir()
+    if kind == "unfinished":
+        (folder / "progress.json").write_text("{}")
+    if kind == "encoder":
+        write_bert(folder)
+    if kind == "file":
+        folder.write_text("")
     monkeypatch.setattr(sys, "stdin", StandardInput(io.BytesIO(b"good\n")))
-    for folder in (tmp_path, tmp_path / "none"):
-        assert main(["predict", "--model", str(folder)]) == 2
-        printed = capsys.readouterr()
-        told = f"predict: --model {folder}: expected a checkpoint with manifest.json in {folder}; there is none"
-        assert (printed.out, printed.err.splitlines()[-1]) == ("", told)
+    assert main(["predict", "--model", str(folder)]) == 2
+    printed = capsys.readouterr()
+    expected = f"predict: --model {folder}: {message.format(folder=folder)}"
+    assert (printed.out, printed.err.splitlines()[-1]) == ("", expected)
+
+
+def test_lines_of_which_most_tokens_are_unknown_are_counted(run):
+    lines = "电影 很 好看\n电影 good film\n我 good\n好 看\n".encode()
+    status, out, err = run(lines)
+    assert (status, out.count("\n")) == (0, 4)
+    assert "warning: 2 of 4 lines with more than half of the tokens unknown to the vocabulary: the answers" in err
+    assert "train with an encoder for this language" in err
+    assert "unknown" not in run(b"good\n\n")[2]
+    assert run(lines, "--quiet")[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("a\tb", r"a\tb"),
+        ("a\nb\r", r"a\nb\r"),
+        ("a\u2028b", r"a\u2028b"),
+        ("a\\b\x0b", r"a\\b\x0b"),
+        ("a\\b é", "a\\b é"),
+    ],
+)
+def test_a_class_whose_name_holds_tabs_or_line_ends_stays_one_field(run, monkeypatch, name, field):
+    monkeypatch.setattr(
+        finetuning_command_predict.Classifier, "load", lambda folder, fingerprint=None: FakeClassifier((name, "good"))
+    )
+    assert run(b"x\ngood\n")[1] == f"{field}\t0.8750\ngood\t0.7500\n"
+    assert json.loads(run(b"x\n", "--json")[1].split("\n")[0])["label"] == name
+
+
+def test_half_of_a_surrogate_pair_is_refused_with_its_line(run):
+    status, out, err = run(b"good\n" + b"x +2D0-\n", "--encoding", "utf-7", "--quiet")
+    assert (status, out) == (2, "")
+    assert err == "predict: standard input, line 2: '\\ud83d' is half of a character: correct the text\n"
 
 
 def test_interruption_tells_how_far_it_came(run):
@@ -213,7 +274,7 @@ def test_interruption_tells_how_far_it_came(run):
 
     status, out, err = run(Interrupted([b"good\nbad\n"]))
     assert (status, out.count("\n")) == (130, 2)
-    assert err.splitlines()[-1] == "predict: interrupted: 2 lines were classified"
+    assert err.splitlines()[-1] == "predict: interrupted: 2 lines classified"
 
 
 def test_a_reader_that_stops_reading_ends_it_in_silence(run, monkeypatch, capsys):
