@@ -86,10 +86,10 @@ COMMON_RUSSIAN = (("оаи", 0.18), ("ьыюя", 0.02))  # Greek and Hebrew, rea
 # texts hardly use (ž, š, ð, þ, ý, ¹, ³) are no part of theirs: Czech, Polish and Turkish read as cp1252 are full of
 # them. Where two encodings fit equally well, the first is named.
 SCRIPTS = (
-    Script("cp1252", "Windows, Western European", _alphabet(WESTERN), letters=(0.0, 0.35)),
-    Script("mac_roman", "Macintosh, Western European", _alphabet(WESTERN), letters=(0.0, 0.35)),
-    Script("cp850", "MS-DOS, Western European", _alphabet(WESTERN), letters=(0.0, 0.35)),
-    Script("cp1250", "Windows, Central European", _alphabet(CENTRAL), (("łąśżřěšžů", 0.1),), letters=(0.0, 0.45)),
+    Script("cp1252", "Windows, Western European", _alphabet(WESTERN), letters=(0.0, 0.5)),
+    Script("mac_roman", "Macintosh, Western European", _alphabet(WESTERN), letters=(0.0, 0.5)),
+    Script("cp850", "MS-DOS, Western European", _alphabet(WESTERN), letters=(0.0, 0.5)),
+    Script("cp1250", "Windows, Central European", _alphabet(CENTRAL), (("łąśżřěšžů", 0.1),), letters=(0.0, 0.5)),
     Script("cp1251", "Windows, Cyrillic", _alphabet(RUSSIAN), COMMON_RUSSIAN, letters=(0.4, 1.0)),
     Script("koi8_r", "KOI8-R, Cyrillic", _alphabet(RUSSIAN), COMMON_RUSSIAN, letters=(0.4, 1.0)),
     Script("euc_jp", "EUC-JP, Japanese", lambda: _rows("euc_jp", 0xB0, 0xCF) | {*KANA, *FULL_WIDTH}, ((KANA, 0.1),)),

@@ -195,7 +195,7 @@ BROKEN = {
     "raw HTML script": ('<a href="javascript:go()">x</a>', "leads to no file of the book"),
     "attachment that is not there": ("![A line](attachment:line.png)", "the cell holds no attachment 'line.png'; add"),
     "raw markup": ("Text ::: more", "':::' is shown raw"),
-    "html link": ("<a href='x'>x</a>\n\n[x]: y\n\n[x]", "the link 'y' leads nowhere"),
+    "link by reference": ("[x]: y\n\n[x]", "the link 'y' leads nowhere"),
 }
 
 
