@@ -22,7 +22,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export KERAS_BACKEND ?= tensorflow
 export BOOK_REQUIRE
 
-.PHONY: help book serve test test-slow test-full execute lint format bench bench-build reference results \
+.PHONY: help book serve read test test-slow test-full execute lint format bench bench-build reference results \
 	editions repository validate validate-all gpu-environment validate-gpu reviews pretrain real \
 	real-full publish record lock clean
 
@@ -34,6 +34,9 @@ book: .venv/book.stamp ## Build the site into _build/html, warnings as errors, a
 
 serve: book ## Build the site and serve it on localhost (PORT=8000)
 	@$(PY) tools/site/serve.py --port $(PORT)
+
+read: .venv/read.stamp ## Open the chapters in JupyterLab, as notebooks to run and to change, in the folder reading/
+	@$(PY) tools/editions/offer.py && exec $(BIN)/jupyter lab --notebook-dir=reading
 
 test: .venv/all.stamp ## Prove everything that takes minutes: style, spelling, utils, every cell, the built pages
 	@$(PY) tools/gate/prove.py
@@ -115,6 +118,9 @@ clean: ## Remove what was built (the environment stays; remove .venv by hand)
 
 .venv/book.stamp: requirements/book.txt | .venv/python.stamp
 	@echo "Installing what the build needs"; $(PIP) --require-hashes --no-deps --no-compile -r $< && touch $@
+
+.venv/read.stamp: requirements.txt requirements-fine-tuning.txt | .venv/all.stamp
+	@echo "Installing JupyterLab"; $(PIP) -r requirements.txt -r requirements-fine-tuning.txt && touch $@
 
 .venv/torch.stamp: | .venv/python.stamp
 	@echo "Installing PyTorch"; $(PIP) $(TORCH) && touch $@

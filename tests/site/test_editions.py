@@ -56,6 +56,15 @@ def test_numbers_are_those_of_the_site(texts, name):
 
 
 @each_chapter
+def test_the_buttons_of_a_page_lead_to_the_edition_and_not_to_the_source(name):
+    page(name)
+    linked = [*HTML.glob(f"_downloads/*/{name}.ipynb"), *HTML.glob(f"_sources/chapters/{name}.ipynb")]
+    assert len(linked) == 2
+    text = editions.edition_texts(read_addresses())[f"{name}.ipynb"]
+    assert all(path.read_text(encoding="utf-8") == text for path in linked)
+
+
+@each_chapter
 def test_references_to_equations_read_as_on_the_site(name):
     source = "\n".join(source for _, source in read_chapter(ROOT / "chapters" / f"{name}.ipynb").markdown_cells())
     labels = re.findall(r"\{eq\}`([^`]+)`", source)

@@ -90,6 +90,13 @@ def zero_scores(logits, temperature, top_k):
     return odds / odds.sum()
 
 
+def low_scores(logits, temperature, top_k):
+    scores = logits / temperature
+    scores[np.argsort(logits)[: len(logits) - top_k]] = -50.0
+    odds = np.exp(scores - scores.max())
+    return odds / odds.sum()
+
+
 SLIPS = [  # id, name of the mistake, answer
     ("architecture-layer-norm", "unbiased variance", norm(ddof=1)),
     ("architecture-layer-norm", "epsilon outside", norm(inside=False)),
@@ -144,6 +151,7 @@ SLIPS = [  # id, name of the mistake, answer
     ("architecture-sampling", "top-k ignored", draw(keep=lambda order, k: order)),
     ("architecture-sampling", "not normalised again", cut_after),
     ("architecture-sampling", "score of zero", zero_scores),
+    ("architecture-sampling", "score of -50", low_scores),
     ("architecture-sampling", "smallest kept", draw(keep=lambda order, k: order[-k:])),
     ("architecture-sampling", "one too few", draw(keep=lambda order, k: order[: k - 1])),
     ("architecture-sampling", "one too many", draw(keep=lambda order, k: order[: k + 1])),

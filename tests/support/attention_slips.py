@@ -111,6 +111,17 @@ def stream_not_rescaled(query, blocks):
     return mixed / total
 
 
+def stream_forgetful(query, blocks):
+    largest, total, mixed = np.full((len(query), 1), -np.inf), 0, 0
+    for key, value in blocks:
+        scores = query @ key.T / query.shape[-1] ** 0.5
+        old, largest = largest, scores.max(axis=1, keepdims=True)
+        share = np.exp(old - largest)
+        total = total * share + np.exp(scores - largest).sum(axis=1, keepdims=True)
+        mixed = mixed * share + np.exp(scores - largest) @ value
+    return mixed / total
+
+
 def stable(scores):
     return scores - scores.max(axis=-1, keepdims=True)
 
@@ -168,4 +179,5 @@ SLIPS = [  # id, name of the mistake, answer
     ("attention-streaming", "outputs averaged", stream_averaged),
     ("attention-streaming", "no maximum", stream_naive),
     ("attention-streaming", "nothing rescaled", stream_not_rescaled),
+    ("attention-streaming", "maximum of the block alone", stream_forgetful),
 ]

@@ -55,6 +55,16 @@ TOYS = (
 )
 
 
+class Hidden:
+    """A function in a form in which the checker cannot see whose it is: the book's own stand in for an answer."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *inputs):
+        return self.function(*inputs)
+
+
 def message(exercise_id, answer):
     """Return the message about an answer that must fail, without the id that it starts with."""
     verdict = check(exercise_id, answer)

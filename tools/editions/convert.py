@@ -65,6 +65,8 @@ class Converter:
         token, kind = tokens[index], tokens[index].type
         if directive := directive_of(token):
             return self._directive(directive)
+        if kind == "html_block":
+            return self.inline.tags("\n".join(lines[slice(*token.map)]))
         if kind in VERBATIM:
             return "\n".join(lines[slice(*token.map)])
         if kind in INVISIBLE:

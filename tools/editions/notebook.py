@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from tools.editions.check import problems
+from tools.editions.check import attached, problems
 from tools.editions.citations import Citations
 from tools.editions.convert import Converter
 from tools.editions.directives import DIRECTIVES, SOLUTION_END, SOLUTION_START, fold
@@ -80,9 +80,13 @@ class Edition:
 
     def _text(self, cell: NotebookNode) -> list[NotebookNode]:
         source = self._folded(self.converter.blocks(cell.source)) if cell.cell_type == "markdown" else cell.source
-        for problem in problems(source):
+        attachments = cell.get("attachments", {})
+        for problem in problems(source, attachments):
             raise EditionError(problem)
-        return [new_markdown_cell(source, id=cell.id)] if source.strip() else []
+        if not source.strip():
+            return []
+        shown = {name: attachments[name] for name in sorted(attached(source))}
+        return [new_markdown_cell(source, id=cell.id, **({"attachments": shown} if shown else {}))]
 
     def _folded(self, text: str) -> str:
         """Return a cell's text with the parts that belong to a solution folded."""

@@ -1,10 +1,12 @@
 """Turn roles, links, substitutions and inline attributes of MyST into plain Markdown."""
 
+import html
 import posixpath
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.editions.check import HTML_ADDRESS, HTML_TAG, leads_somewhere
 from tools.editions.citations import Citations
 from tools.editions.labels import Labels, Target
 from tools.editions.syntax import EditionError
@@ -18,9 +20,11 @@ _PIECE = re.compile(
     r"(?:\{(?P<role>[a-zA-Z][\w:+-]*)\})?(?P<ticks>`+)(?P<code>(?:(?!\n[ \t]*\n).)+?)(?<!`)(?P=ticks)(?!`)"
     r"|(?P<math>(?<![\\$])\$(?=\S)(?:\\.|[^$\\])+?(?<=\S)\$(?!\d))"
     rf"|(?P<image>!)?\[(?P<text>{_TEXT})\]\((?P<target>[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?P<title>\s+\"[^\"]*\")?\)"
-    r"|\{\{[ \t]*(?P<substitution>[^{}]+?)[ \t]*\}\}",
+    r"|\{\{[ \t]*(?P<substitution>[^{}]+?)[ \t]*\}\}"
+    rf"|(?P<comment><!--.*?-->)|(?P<tag>{HTML_TAG})",
     re.S,
 )
+_TAGS = re.compile(rf"(?P<comment><!--.*?-->)|(?P<tag>{HTML_TAG})", re.S)
 _ATTRIBUTES = re.compile(r"(?<=[\])`$])\{[ \t]*[.#][^{}\n]*\}")
 _TITLED = re.compile(r"^(?P<text>.*?)\s*<(?P<target>[^<>]+)>$", re.S)
 
@@ -51,6 +55,13 @@ class Inline:
         """
         return _ATTRIBUTES.sub("", _PIECE.sub(self._piece, text))
 
+    def tags(self, text: str) -> str:
+        """Return raw HTML with its links led to where they lead from an edition; all else as it is."""
+        return _TAGS.sub(self._tag, text)
+
+    def _tag(self, found: re.Match[str]) -> str:
+        return found[0] if found["comment"] else HTML_ADDRESS.sub(self._html_address, found["tag"])
+
     def _piece(self, found: re.Match[str]) -> str:
         if found["role"]:
             return self._role(found["role"], found["code"].strip())
@@ -58,7 +69,24 @@ class Inline:
             return self._substitution(found["substitution"])
         if found["text"] is not None:
             return self._link(found)
+        if found["tag"]:
+            return self._tag(found)
         return found[0]
+
+    def _html_address(self, found: re.Match[str]) -> str:
+        """Return an attribute of a raw HTML tag, led to where the same link in Markdown would lead."""
+        address = html.unescape(found["address"].strip("\"'"))
+        if not address or leads_somewhere(address):
+            return found[0]
+        if found["name"].lower() != "href":
+            raise EditionError(f"the picture {address!r} would not be found beside an edition; draw it in a code cell")
+        name, _, fragment = address.partition("#")
+        if name:
+            address = self._address(self._source(name), fragment)
+        else:
+            target = self.labels.find(fragment)
+            address = "" if target.page == self.page else self.addresses.page(target.page, target.fragment)
+        return f' {found["name"]}="{html.escape(address)}"' if address else ""
 
     def _role(self, role: str, content: str) -> str:
         titled = _TITLED.match(content)
@@ -114,15 +142,28 @@ class Inline:
 
     def _page(self, text: str, name: str, fragment: str = "") -> str:
         """Link to a file of the book, given relative to the page: to its page on the site if it has one."""
+        source = self._source(name)
+        known = self.labels.titles.get(source) or Path(source).name
+        return _linked(text or known, self._address(source, fragment))
+
+    def _source(self, name: str) -> str:
+        """Return the file of the book that a path relative to the page leads to."""
         base = "" if name.startswith("/") else posixpath.dirname(self.page)
         path = posixpath.normpath(posixpath.join(base, name.lstrip("/")))
-        candidates = [path, f"{path}.md", f"{path}.ipynb"]
+        candidates = [path, f"{path}.md", f"{path}.ipynb", *self._built_from(path)]
         source = next((item for item in candidates if (ROOT / item).is_file() or item in self.labels.titles), None)
         if source is None:
             raise EditionError(f"the link to {name!r} leads to no file of the book; correct it")
-        if source in self.labels.titles:
-            return _linked(text or self.labels.titles[source], self.addresses.page(source, fragment))
-        return _linked(text or Path(source).name, self.addresses.file(source))
+        return source
+
+    def _built_from(self, path: str) -> list[str]:
+        """Return what a page of the built site, as raw HTML may name it, can have been built from."""
+        stem = path.removesuffix(".html")
+        return [f"{stem}.md", f"{stem}.ipynb"] if stem != path else []
+
+    def _address(self, source: str, fragment: str) -> str:
+        """Return where a file of the book is read: its page on the site if it has one, else in the repository."""
+        return self.addresses.page(source, fragment) if source in self.labels.titles else self.addresses.file(source)
 
     def _substitution(self, name: str) -> str:
         if name not in self.substitutions:

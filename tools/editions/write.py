@@ -21,13 +21,12 @@ from tools.site.addresses import COLAB_FOLDER, CONFIG, UNSET_OWNER, Addresses, c
 OUTPUT = ROOT / "_build" / COLAB_FOLDER
 
 
-def write_editions(addresses: Addresses, chapters: Path = CHAPTERS, output: Path = OUTPUT) -> list[Path]:
-    """Write the edition of every chapter, or none: the folder is replaced when all are made.
+def edition_texts(addresses: Addresses, chapters: Path = CHAPTERS) -> dict[str, str]:
+    """Return the edition of every chapter, {name of the file: its text}.
 
     Args:
         addresses: where the set-up cell fetches the book and where links lead.
         chapters: folder of the notebooks.
-        output: folder of the editions; what it holds already is replaced.
 
     Raises:
         EditionError: a chapter holds something that an edition cannot show, or has no set-up cell.
@@ -36,16 +35,29 @@ def write_editions(addresses: Addresses, chapters: Path = CHAPTERS, output: Path
     """
     read = [read_chapter(path) for path in find_chapters("", chapters)]
     labels = read_labels(read)
+    texts = {}
+    for chapter in read:
+        notebook = Edition(chapter, labels, addresses).notebook()
+        nbformat.validate(notebook)
+        texts[chapter.path.name] = nbformat.writes(notebook, indent=1).rstrip("\n") + "\n"
+    return texts
+
+
+def write_editions(addresses: Addresses, chapters: Path = CHAPTERS, output: Path = OUTPUT) -> list[Path]:
+    """Write the edition of every chapter, or none: the folder is replaced when all are made.
+
+    Args:
+        addresses: as for `edition_texts`, like chapters; it raises the same errors.
+        chapters: see there.
+        output: folder of the editions; what it holds already is replaced.
+    """
+    texts = edition_texts(addresses, chapters)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
-        for chapter in read:
-            notebook = Edition(chapter, labels, addresses).notebook()
-            nbformat.validate(notebook)
-            text = nbformat.writes(notebook, indent=1).rstrip("\n") + "\n"
-            Path(folder, chapter.path.name).write_text(text, encoding="utf-8", newline="\n")
-            print(f"{chapter.path.stem}: {len(notebook.cells)} cells, {len(text) / 1000:.0f} kB", flush=True)
+        for name, text in texts.items():
+            Path(folder, name).write_text(text, encoding="utf-8", newline="\n")
         _replace(output, Path(folder))
-    return [output / chapter.path.name for chapter in read]
+    return [output / name for name in texts]
 
 
 def _replace(output: Path, made: Path) -> None:
@@ -81,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     if UNSET_OWNER in addresses.repository:
         print("No address is set, so these run only inside a clone: make repository URL=https://github.com/OWNER/NAME")
+    for path in written:
+        print(f"{path.stem}: {path.stat().st_size / 1000:.0f} kB")
     folder = written[0].parent
     print(f"{len(written)} editions in {folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder}")
     return 0

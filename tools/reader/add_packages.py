@@ -9,11 +9,13 @@ import importlib
 import importlib.metadata
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+REQUIREMENTS = "requirements.txt"
 FOLDER = ".packages"  # under the book's root; git ignores it
 
 _LINE = re.compile(r"^(?P<name>[A-Za-z0-9_-]+)(?P<bounds>[<>=!~][^#\s]*)", re.M)
@@ -41,7 +43,7 @@ def add_packages(root: Path, requirements: Path, *, fetched: bool) -> None:
     if not missing and not unfit:
         return
     if not fetched:
-        raise RuntimeError(describe(missing, unfit) + f". Run `%pip install -r {requirements.name}`, and restart")
+        raise RuntimeError(describe(missing, unfit) + f". Run `{pip_line(root / REQUIREMENTS, requirements)}`, restart")
     if loaded := [name for name in unfit if name.replace("-", "_") in sys.modules]:
         raise RuntimeError(f"{', '.join(loaded)} was imported before this cell. Restart, and run this cell first")
     print(describe(missing, unfit) + ". Installing; this takes a minute or two", flush=True)
@@ -51,6 +53,11 @@ def add_packages(root: Path, requirements: Path, *, fetched: bool) -> None:
     if missing:
         pip([*map("".join, missing.items())], installed_versions())
     importlib.invalidate_caches()
+
+
+def pip_line(*files: Path) -> str:
+    """Return the line that installs from requirements files, as a cell of this notebook finds them."""
+    return "%pip install " + " ".join(f"-r {shlex.quote(Path(os.path.relpath(file)).as_posix())}" for file in files)
 
 
 def read_bounds(requirements: Path) -> dict[str, str]:

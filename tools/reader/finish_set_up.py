@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements.txt"
 IMPORTED = ("numpy", "keras", "matplotlib", "tqdm", "safetensors", "tokenizers")
+NEEDED = ("numpy", "keras", "matplotlib", "tensorflow")  # by every chapter; TensorFlow where there is no backend
 BACKENDS = ("tensorflow", "jax", "torch")
 KEPT = ("numpy", "keras", "matplotlib", "tensorflow", "jax", "jaxlib", "torch")
 
@@ -30,7 +32,7 @@ def finish(root: Path, *, fetched: bool) -> None:
         fetched: whether the set-up cell fetched the book, as on Colab; in a clone nothing is installed.
 
     Raises:
-        ImportError: another `utils` was imported before.
+        ImportError: another `utils` was imported before; or, in a clone, a package that all chapters need is missing.
         RuntimeError: a package is too old, or pip could not install one.
     """
     utils = importlib.import_module("utils")
@@ -43,6 +45,12 @@ def finish(root: Path, *, fetched: bool) -> None:
         )
     if fetched:
         install_missing()
+    elif missing := [package for package in missing_packages() if package in NEEDED]:
+        requirements = Path(os.path.relpath(root / REQUIREMENTS.name)).as_posix()
+        raise ImportError(
+            f"expected {', '.join(missing)}, which this Python lacks. "
+            f"Run `%pip install -r {shlex.quote(requirements)}`, restart the kernel, and run this cell again"
+        )
 
 
 def least_versions(requirements: Path = REQUIREMENTS) -> dict[str, str]:

@@ -69,6 +69,22 @@ def remove_stale_pages() -> None:
             page.unlink()
 
 
+def link_editions() -> str:
+    """Put the editions where pages link to notebooks; return what stands in the way, or nothing."""
+    if not any(name.startswith("chapters/") for name in page_names()):
+        return ""
+    from tools.editions.offer import link
+    from tools.editions.syntax import EditionError
+    from tools.editions.write import edition_texts
+    from tools.site.addresses import read_addresses
+
+    try:
+        link(edition_texts(read_addresses()), SITE)
+    except EditionError as error:
+        return str(error)
+    return ""
+
+
 def build() -> int:
     """Build and check; print what a reader needs, return the exit status."""
     start = time.perf_counter()
@@ -83,6 +99,9 @@ def build() -> int:
     if missing := list(missing_pages()):
         print("The site is not complete:", *missing, sep="\n  ", file=sys.stderr)
         print(f"Mend _toc.yml or the page's source. The whole log: {log}", file=sys.stderr)
+        return 1
+    if problem := link_editions():
+        print(f"The button to a chapter's notebook leads nowhere: {problem}", file=sys.stderr)
         return 1
     index = (SITE / "index.html").relative_to(ROOT)
     seconds = time.perf_counter() - start

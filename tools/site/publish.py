@@ -17,6 +17,8 @@ import yaml
 from tools.notebooks.chapters import ROOT
 from tools.site.addresses import COLAB_FOLDER, PUBLISHED
 
+WRITTEN = ".published"  # lists what was published, so that the next time nothing else is deleted
+SUBJECT = "Publish the site and the editions of"
 SOURCES = ("chapters", "pages", "utils", "data", "intro.md", "references.bib", "_config.yml", "_toc.yml")
 REMOTE = "origin"
 
@@ -31,18 +33,20 @@ class Repository:
     def __init__(self, root: Path):
         self.root = root
 
-    def git(self, *arguments: str, **settings: str) -> str:
+    def git(self, *arguments: str, input: str | None = None, **settings: str) -> str:
         """Return what a git command prints; PublishError with git's own words if it fails."""
-        done = self.attempt(*arguments, **settings)
+        done = self.attempt(*arguments, input=input, **settings)
         if done.returncode:
             raise PublishError(f"`git {' '.join(arguments)}` failed: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout.strip()
 
-    def attempt(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a git command with some environment variables set, never asking for a password."""
+    def attempt(self, *arguments: str, input: str | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a git command on some input, with some environment variables set, never asking for a password."""
         environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **settings}
         command = ["git", *arguments]
-        return subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=self.root, env=environment, input=input, capture_output=True, text=True, check=False
+        )
 
     def tip(self) -> str | None:
         """Return the commit that the remote's published branch is at, or None while it has none."""
@@ -54,13 +58,34 @@ class Repository:
         self.git("fetch", "--quiet", "--depth=1", REMOTE, f"refs/heads/{PUBLISHED}")
         return found.stdout.split()[0]
 
-    def store(self, folder: Path) -> str:
-        """Return the tree of a folder's files, stored without touching the index or the working tree."""
+    def store(self, folder: Path, parent: str | None = None) -> str:
+        """Return a tree, stored without touching the index or the working tree.
+
+        Args:
+            folder: its files are in the tree.
+            parent: a published commit; its files are in the tree too, but for those that were published by this
+                program, as the list `.published` in it says. So all stays that the owner keeps beside them (CNAME,
+                robots.txt, .well-known/, ...).
+        """
         with tempfile.TemporaryDirectory() as place:
             settings = {"GIT_INDEX_FILE": str(Path(place, "index")), "GIT_WORK_TREE": str(folder)}
             settings["GIT_DIR"] = self.git("rev-parse", "--absolute-git-dir")
-            self.git("-c", "core.autocrlf=false", "add", "--all", "--force", ".", **settings)
+            if parent:
+                self.git("read-tree", parent, **settings)
+                gone = [name for name in self.published(parent) if not (folder / name).exists()]
+                self.git("update-index", "--force-remove", "-z", "--stdin", input="\0".join(gone), **settings)
+            self.git("-c", "core.autocrlf=false", "add", "--no-all", "--force", ".", **settings)
             return self.git("write-tree", **settings)
+
+    def published(self, commit: str) -> list[str]:
+        """Return the names of the files that a published commit has from this program."""
+        present = self.git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")
+        listed = self.attempt("show", f"{commit}:{WRITTEN}")
+        if listed.returncode == 0:
+            return sorted(set(listed.stdout.splitlines()) & set(present))
+        # Before there was such a list, a publication held nothing else.
+        subject = self.git("log", "-1", "--format=%s", commit)
+        return [name for name in present if name and subject.startswith(SUBJECT)]
 
 
 def uncommitted(repository: Repository) -> list[str]:
@@ -97,6 +122,8 @@ def gathered(root: Path) -> Iterator[Path]:
         shutil.copytree(site, folder)
         shutil.copytree(editions, folder / COLAB_FOLDER)
         (folder / ".nojekyll").touch()  # GitHub would drop folders that begin with an underscore
+        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        (folder / WRITTEN).write_text("".join(f"{name}\n" for name in [*names, WRITTEN]), encoding="utf-8")
         yield folder
 
 
@@ -114,11 +141,11 @@ def publish(root: Path = ROOT, *, dry_run: bool = False) -> str:
         )
     parent = repository.tip()
     with gathered(root) as folder:
-        tree = repository.store(folder)
+        tree = repository.store(folder, parent)
         count = sum(path.is_file() for path in folder.rglob("*"))
     if parent and repository.git("rev-parse", f"{parent}^{{tree}}") == tree:
         return f"Nothing to publish: {PUBLISHED} holds this state already."
-    message = f"Publish the site and the editions of {source}"
+    message = f"{SUBJECT} {source}"
     commit = repository.git("commit-tree", tree, "-m", message, *(["-p", parent] if parent else []))
     if dry_run:
         return f"Would push {count} files of {source} to {PUBLISHED} at {REMOTE}."

@@ -13,7 +13,8 @@ from tools.notebooks.execute import write_whole
 from tools.notebooks.set_up_cell import stamp_chapters
 from tools.site.addresses import UNSET_OWNER, checked_address, read_addresses
 
-USAGE = "make repository URL=https://github.com/OWNER/NAME"
+EXAMPLE = "https://github.com/OWNER/NAME"
+USAGE = f"make repository URL={EXAMPLE}"
 _LINE = re.compile(r"(?P<key>^repository:[^\n]*\n(?:[ \t]+[^\n]*\n|[ \t]*\n)*?[ \t]+url:[ \t]*)(?P<url>[^\s#]+)", re.M)
 
 
@@ -38,6 +39,8 @@ def set_address(address: str, root: Path = ROOT) -> list[str]:
         ValueError: it is no address, or `_config.yml` has no place for it.
         LookupError: a chapter has no set-up cell.
     """
+    if address.strip().startswith("file:"):
+        raise ValueError(f"expected an address that readers can reach, such as {EXAMPLE}; received {address!r}")
     address, path = checked_address(address), root / "_config.yml"
     before = path.read_text(encoding="utf-8")
     after = with_address(before, address)

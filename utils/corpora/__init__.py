@@ -24,6 +24,7 @@ def load(
     label: str | None = None,
     encoding: str | None = None,
     quotes: bool = True,
+    columns: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
 ) -> Corpus:
     """Load labelled texts.
@@ -37,6 +38,8 @@ def load(
         label: name of its column of labels, words or numbers; "label" where omitted.
         encoding: how its characters are written; UTF-8, with or without a byte-order mark, where omitted.
         quotes: whether double quotes enclose fields that hold delimiters, quotes or newlines.
+        columns: names of all its columns, for instance ("text", "label"), where it has no header; its first row, which
+            names the columns otherwise, is then a row like the others.
         classes: names of its classes in the order of their labels, for instance those of the training texts; where
             omitted they are found in the file, numbers in numerical and words in alphabetical order.
 
@@ -53,7 +56,9 @@ def load(
         ...
         utils.corpora.corpus.CorpusError: expected split of 'reviews' to be one of train, test; received 'dev'
     """
-    options = {"text": text, "label": label, "encoding": encoding, "classes": classes}
+    options = {"text": text, "label": label, "encoding": encoding, "columns": columns, "classes": classes}
+    if columns is not None:
+        _check_columns(columns)
     if name_or_path in KNOWN:
         given = [name for name, value in {**options, "quotes": None if quotes else quotes}.items() if value is not None]
         if given:
@@ -77,6 +82,15 @@ def _load_own(path: Path, split: str, **options: Any) -> Corpus:
         remedy = "load it without split and divide it with utils.corpora.split(corpus, fraction, seed)"
         raise CorpusError(f"{path}: a single file has no split {split!r}; {remedy}")
     return read_corpus(path, **options)
+
+
+def _check_columns(columns: Sequence[str]) -> None:
+    """Refuse anything but names of columns, each once."""
+    names = [] if isinstance(columns, str) else list(columns)
+    if len(names) < 2 or not all(isinstance(name, str) and name.strip() for name in names):
+        raise CorpusError(f"expected columns to be names, such as ('text', 'label'); received {columns!r}")
+    if len(set(names)) < len(names):
+        raise CorpusError(f"expected columns to be names of which no two are alike; received {columns!r}")
 
 
 def _unknown(path: Path) -> str:

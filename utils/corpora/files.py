@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from utils.corpora.corpus import Corpus, CorpusError
-from utils.corpora.labels import dropped_rows, number_labels
+from utils.corpora.labels import NUMBER, dropped_rows, number_labels
 from utils.corpora.tables import SUFFIXES, Table, read_table, table_suffix
 
 TEXT_COLUMNS = ("text", "review", "sentence")  # looked for in this order
 LABEL_COLUMNS = ("label",)
 UNSPLIT = "all"
+END_OF_SENTENCE = (".", "!", "?", "…", "。", "！", "？")
 
 
 def read_corpus(
@@ -22,6 +23,7 @@ def read_corpus(
     label: str | None = None,
     encoding: str | None = None,
     quotes: bool = True,
+    columns: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
     split: str = UNSPLIT,
 ) -> Corpus:
@@ -33,6 +35,7 @@ def read_corpus(
         label: name of the column of labels; "label" where omitted.
         encoding: UTF-8 where omitted.
         quotes: whether double quotes enclose fields, in CSV and TSV.
+        columns: names of the columns of a file without a header.
         classes: names of the classes in the order of their labels; found in the file where omitted.
         split: what the corpus calls its split.
 
@@ -42,11 +45,14 @@ def read_corpus(
     Raises:
         CorpusError: names the file, the line and the remedy.
     """
-    table = read_table(path, encoding, quotes)
+    table = read_table(path, encoding, quotes, columns)
+    if columns is not None and _lowered(table.rows[0]) == _lowered(columns):
+        raise CorpusError(f"{path}: the first row names the columns already; leave columns out")
     text_name = find_column(table, text, TEXT_COLUMNS, "text")
     label_name = find_column(table, label, LABEL_COLUMNS, "label")
     if text_name == label_name:
         raise CorpusError(f"{path}: expected two columns, of texts and of labels; received {text_name!r} for both")
+    doubts = () if columns is not None else _doubts_about_header(table, text_name, label_name)
     kept, warnings = _with_text(table, text_name)
     labelling = number_labels(path, kept.column(label_name), kept.lines, classes)
     others = [name for name in table.columns if name not in (text_name, label_name)]
@@ -58,7 +64,7 @@ def read_corpus(
         name=path.name,
         split=split,
         source=str(path),
-        warnings=warnings + labelling.warnings,
+        warnings=doubts + warnings + labelling.warnings,
     )
 
 
@@ -92,11 +98,71 @@ def find_column(table: Table, asked: str | None, usual: Sequence[str], argument:
         if name.casefold() in spelled:
             return spelled[name.casefold()]
     expected = repr(asked) if asked is not None else " or ".join(repr(name) for name in usual)
-    columns = ", ".join(repr(name[:40]) for name in table.columns)
+    columns = ", ".join(map(_quoted, table.columns))
+    found = f"found {columns}; pass {argument}='...' with one of these names"
+    if table_suffix(table.path) == ".jsonl" or len(table.columns) == 1:
+        raise CorpusError(f"{table.path}: no column {expected}; {found}")
+    if asked is None and _looks_like_row(table):
+        problem = f"line 1 looks like a row, not like names of columns: {columns}"
+        raise CorpusError(f"{table.path}: {problem}; if the file has no header, pass {_own_names(table)}")
     raise CorpusError(
-        f"{table.path}: no column {expected}; found {columns}; pass {argument}='...' with one of these names. "
-        "The first row must name the columns"
+        f"{table.path}: no column {expected}; {found}, or, if the file has no header, pass {_own_names(table)}"
     )
+
+
+def _lowered(names: Sequence[str]) -> list[str]:
+    return [name.strip().casefold() for name in names]
+
+
+def _quoted(name: str) -> str:
+    """Return a name in quotes, or its beginning."""
+    return repr(name) if len(name) <= 60 else f"{name[:60]!r}…"
+
+
+def _own_names(table: Table) -> str:
+    """Return the argument that names the columns of a file without a header, by what they seem to hold."""
+    values = [[name, *map(str, table.column(name))] for name in table.columns]
+    text = max(range(len(values)), key=lambda at: sum(map(len, values[at])))
+    others = [at for at in range(len(values)) if at != text]
+    label = min(others, key=lambda at: (len(set(values[at])), sum(map(len, values[at]))))
+    names = [{text: "text", label: "label"}.get(at, f"column{at + 1}") for at in range(len(values))]
+    return f"columns=({', '.join(map(repr, names))})"
+
+
+def _looks_like_row(table: Table) -> bool:
+    """Return whether the first row holds a sentence, or a value that its column holds again."""
+    sentences = [len(name.split()) > 4 or len(name) > 40 or name.endswith(END_OF_SENTENCE) for name in table.columns]
+    return any(sentences) or any(_values_in_header(table))
+
+
+def _values_in_header(table: Table) -> list[bool]:
+    """Return for each column whether its name is a value of the column, or a number above numbers."""
+    if table.columns == tuple(map(str, range(len(table.columns)))):
+        return [False] * len(table.columns)  # as pandas numbers the columns of a table without names
+    found = []
+    for name in table.columns:
+        values = [str(value).strip() for value in table.column(name)]
+        numbers = NUMBER.fullmatch(name) and all(map(NUMBER.fullmatch, filter(None, values)))
+        found.append(bool(name and (name in values or numbers)))
+    return found
+
+
+def _doubts_about_header(table: Table, text_name: str, label_name: str) -> tuple[str, ...]:
+    """Refuse a first row that is a row, though its fields were named as columns; doubt one that may be.
+
+    Raises:
+        CorpusError: the name of the labels is a label, and that of the texts looks like a text.
+    """
+    usual = {*TEXT_COLUMNS, *LABEL_COLUMNS} & {text_name.casefold(), label_name.casefold()}
+    if usual or table_suffix(table.path) == ".jsonl":
+        return ()
+    if not _values_in_header(table)[table.columns.index(label_name)]:
+        return ()
+    problem = f"line 1 names the column of labels {label_name!r}, which is a label of the rows below"
+    remedy = f"if the file has no header, pass {_own_names(table)}"
+    if NUMBER.fullmatch(label_name) or not text_name.isidentifier():
+        raise CorpusError(f"{table.path}: {problem}; {remedy}, else give that column another name")
+    return (f"{table.path}: {problem}; {remedy}",)
 
 
 def as_array(values: Sequence[Any]) -> np.ndarray:

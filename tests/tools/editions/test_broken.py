@@ -73,6 +73,21 @@ def converted(folder, *cells):
         ("A {math}`x^2` of {download}`this <01-one.ipynb>`.", "A $x^2$ of ."),
         ("```python\n{eq}`eq-gone` and $$x$$ (eq-x)\n```", "```python\n{eq}`eq-gone` and $$x$$ (eq-x)\n```"),
         ("| a | b |\n|---|---|\n| {eq}`eq-z` | 2 |\n\n$$z$$ (eq-z)", "| (1.1) | 2 |"),
+        ('<a href="../pages/notation.md#x">n</a>', f'<a href="{SITE}pages/notation.html#x">n</a>'),
+        (
+            "A <a class='b' href='../pages/notation.html'>n</a>.",
+            f"A <a class='b' href=\"{SITE}pages/notation.html\">n</a>",
+        ),
+        (
+            "<p>\n<a href=../utils/attention.py>code</a>\n</p>",
+            f'href="{ADDRESSES.repository}/blob/main/utils/attention.py">',
+        ),
+        ('(here)=\n## Two\n\n<a href="#here">there</a>', "<a>there</a>"),
+        ('<a href="https://keras.io?a=1&amp;b=2">k</a>', '<a href="https://keras.io?a=1&amp;b=2">k</a>'),
+        ('- <a href="../intro.md">i</a>', f'- <a href="{SITE}intro.html">i</a>'),
+        ('<!-- <a href="gone.md">x</a> --> Words.', '<!-- <a href="gone.md">x</a> --> Words.'),
+        ('`<a href="gone.md">` in code', '`<a href="gone.md">` in code'),
+        ('<img alt="a" src="data:image/png;base64,AA==">', '<img alt="a" src="data:image/png;base64,AA==">'),
         ("### Deep\n\n## Two\n\n### Three", "## 1.1. Two\n\n### 1.1.1. Three"),
     ],
 )
@@ -116,6 +131,35 @@ def test_without_works_there_is_no_list_of_references(tmp_path):
     assert "References" not in converted(tmp_path, "Words.")
 
 
+PICTURE = {"image/png": "iVBORw0KGgo="}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![A line](attachment:my%20line.png)",
+        "Words ![A line][l].\n\n[l]: <attachment:my%20line.png>",
+        '<img alt="A line" src="attachment:my%20line.png">',
+        ":::{note}\n![A line](attachment:my%20line.png)\n:::",
+    ],
+)
+def test_attached_pictures_that_are_shown_are_kept_and_no_others(tmp_path, text):
+    attachments = {"my line.png": PICTURE, "unused.png": PICTURE}
+    (cell,) = edition(tmp_path, new_markdown_cell(text, attachments=attachments))
+    assert cell.attachments == {"my line.png": PICTURE}
+    assert "attachment:my%20line.png" in cell.source
+
+
+def test_cells_without_attached_pictures_hold_none(tmp_path):
+    assert "attachments" not in edition(tmp_path, "Words.")[0]
+
+
+def test_links_of_raw_html_lead_nowhere_where_no_address_is_set(tmp_path):
+    chapter = read_chapter(write(tmp_path, '<a class="b" href="../pages/notation.md">n</a>'))
+    notebook = Edition(chapter, read_labels([chapter]), Addresses("https://github.com/OWNER/book")).notebook()
+    assert notebook.cells[3].source == '<a class="b">n</a>'
+
+
 BROKEN = {
     "unknown directive": (
         ":::{carousel}\nx\n:::",
@@ -146,8 +190,19 @@ BROKEN = {
     "wrong option": (":::{literalinclude} ../utils/attention.py\n:member: x\n:::", "cannot be read: 'member'"),
     "solution of nothing": (":::{solution-start} ex-gone\n:::\n\n:::{solution-end}\n:::", "'ex-gone' leads to nothing"),
     "open solution": (SOLUTION, "the solution to exercise 1.1 has no {solution-end}"),
+    "raw HTML link to nothing": ('<a href="gone.md">x</a>', "the link to 'gone.md' leads to no file of the book"),
+    "raw HTML link in a line": (
+        'Go <a href="gone.html">x</a>.',
+        "the link to 'gone.html' leads to no file of the book",
+    ),
+    "raw HTML link to no label": ('<a href="#gone">x</a>', "the label 'gone' leads to nothing"),
+    "raw HTML picture": ('<img src="line.png">', "the picture 'line.png' would not be found beside an edition"),
+    "raw HTML picture in a line": ("A <img alt='>' src=line.png> b", "the picture 'line.png' would not be found"),
+    "raw HTML film": ('<video poster="a.png" src="https://x.org/b"></video>', "the picture 'a.png' would not be found"),
+    "raw HTML script": ('<a href="javascript:go()">x</a>', "leads to no file of the book"),
+    "attachment that is not there": ("![A line](attachment:line.png)", "the cell holds no attachment 'line.png'; add"),
     "raw markup": ("Text ::: more", "':::' is shown raw"),
-    "html link": ("<a href='x'>x</a>\n\n[x]: y\n\n[x]", "the link 'y' leads nowhere"),
+    "link by reference": ("[x]: y\n\n[x]", "the link 'y' leads nowhere"),
 }
 
 
@@ -179,6 +234,9 @@ def test_chapter_that_cannot_be_shown_is_named_with_cell_and_reason(tmp_path, ca
         ("[x](page.md)", "the link 'page.md' leads nowhere"),
         ("![x](a.png)", "the link 'a.png' leads nowhere"),
         (":label: x", "the line ':label: x' is shown raw"),
+        ('<a href="page.md">x</a>', "the link 'page.md' leads nowhere"),
+        ("Words <img src=a.png>", "the link 'a.png' leads nowhere"),
+        ("![x](attachment:a.png)", "the cell holds no attachment 'a.png'"),
     ],
 )
 def test_check_sees_what_is_left(text, problem):

@@ -79,13 +79,30 @@ def test_the_folder_of_an_earlier_run_is_found_again(machine, tmp_path):
     assert sys.path == [str(tmp_path), str(tmp_path / add_packages.FOLDER), "elsewhere"]
 
 
-def test_in_a_clone_nothing_is_installed_and_the_remedy_is_named(machine):
+@pytest.mark.parametrize(
+    ("below", "files"),
+    [
+        ("", "-r requirements.txt -r wanted.txt"),
+        ("chapters", "-r ../requirements.txt -r ../wanted.txt"),
+        ("reading/my own", "-r ../../requirements.txt -r ../../wanted.txt"),
+    ],
+)
+def test_in_a_clone_nothing_is_installed_and_the_remedy_finds_its_files(machine, tmp_path, monkeypatch, below, files):
     packages, commands, _, add = machine
+    (tmp_path / below).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / below)
     packages.update({"transformers": "5.23.0", "huggingface-hub": "0.36.2"})
     words = r"ktrain>=0.41.4 is missing; transformers 5.23.0 will not do, transformers>=4.57,<5 is needed"
-    with pytest.raises(RuntimeError, match=rf"{words}. Run `%pip install -r wanted.txt`"):
+    with pytest.raises(RuntimeError, match=rf"{words}. Run `%pip install {files}`, restart"):
         add(fetched=False)
     assert commands == []
+    assert Path(files.rpartition(" ")[2]).is_file()
+
+
+def test_names_with_spaces_are_quoted(tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    assert add_packages.pip_line(tmp_path / "my own" / "a.txt") == "%pip install -r '../my own/a.txt'"
 
 
 def test_a_package_that_was_imported_too_early_is_named(machine, monkeypatch):

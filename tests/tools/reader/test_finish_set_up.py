@@ -100,3 +100,23 @@ def test_only_a_book_that_was_fetched_installs_anything(monkeypatch, fetched):
     monkeypatch.setattr(finish_set_up, "install_missing", lambda: calls.append("installed"))
     finish_set_up.finish(ROOT, fetched=fetched)
     assert calls == ["installed"] * fetched
+
+
+@pytest.mark.parametrize(("below", "file"), [("", "requirements.txt"), ("chapters", "../requirements.txt")])
+@pytest.mark.parametrize("absent", ["keras", "matplotlib", "tensorflow"])
+def test_in_a_clone_a_missing_package_is_named_with_the_file_to_install_from(machine, monkeypatch, below, file, absent):
+    packages, commands, _ = machine
+    packages.update({name: version for name, version in ALL.items() if name != absent})
+    monkeypatch.chdir(ROOT / below)
+    monkeypatch.syspath_prepend(str(ROOT))
+    with pytest.raises(ImportError, match=rf"expected {absent}, which this Python lacks. Run `%pip install -r {file}`"):
+        finish_set_up.finish(ROOT, fetched=False)
+    assert Path(file).is_file()
+    assert commands == []
+
+
+def test_in_a_clone_another_backend_will_do_and_what_one_chapter_needs_may_be_missing(machine):
+    packages, commands, _ = machine
+    packages.update({"numpy": "2", "keras": "3.10", "matplotlib": "3.8", "jax": "0.7"})
+    finish_set_up.finish(ROOT, fetched=False)
+    assert commands == []

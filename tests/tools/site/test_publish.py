@@ -52,6 +52,7 @@ def test_site_and_editions_are_pushed_and_the_working_tree_is_left_alone(book, c
     assert publish.main(["--root", str(root)]) == 0
     assert published(origin) == [
         ".nojekyll",
+        ".published",
         "_static/logo.png",
         "chapters/01-one.html",
         f"{COLAB_FOLDER}/01-one.ipynb",
@@ -62,7 +63,7 @@ def test_site_and_editions_are_pushed_and_the_working_tree_is_left_alone(book, c
     assert git(origin, "log", "-1", "--format=%s", "gh-pages") == f"Publish the site and the editions of {source}"
     assert git(root, "status", "--porcelain") == ""
     assert git(root, "branch", "--show-current") == "main"
-    assert f"Pushed 5 files of {source} to gh-pages at origin." in capsys.readouterr().out
+    assert f"Pushed 6 files of {source} to gh-pages at origin." in capsys.readouterr().out
 
 
 def test_publishing_again_without_a_change_says_so_and_commits_nothing(book, capsys):
@@ -92,10 +93,82 @@ def test_history_is_one_line_even_from_another_clone_and_files_that_left_are_gon
     assert git(origin, "show", "gh-pages:index.html") == "front!"
 
 
+OWNERS = {
+    "CNAME": "book.example.org\n",
+    "robots.txt": "User-agent: *\n",
+    ".well-known/security.txt": "Contact: mailto:a@example.org\n",
+    "google1234.html": "google-site-verification\n",
+    "docs/çà et là.html": "mine\n",
+}
+
+
+def commit_to_pages(tmp_path, origin, files, *gone):
+    """Commit files to the published branch as its owner does, in another clone; create the branch if there is none."""
+    clone = tmp_path / "owner"
+    git(tmp_path, "clone", "--quiet", str(origin), str(clone))
+    if git(origin, "branch", "--list", "gh-pages"):
+        git(clone, "checkout", "--quiet", "gh-pages")
+    else:
+        git(clone, "checkout", "--quiet", "--orphan", "gh-pages")
+        git(clone, "rm", "-r", "--quiet", "--force", ".")
+    for name, text in files.items():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text(text)
+    for name in gone:
+        git(clone, "rm", "--quiet", name)
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "-m", "Verify the domain")
+    git(clone, "push", "--quiet", "origin", "gh-pages")
+
+
+def owners_files(origin):
+    names = git(origin, "ls-tree", "-r", "-z", "--name-only", "gh-pages").split("\0")
+    return {name: git(origin, "show", f"gh-pages:{name}") + "\n" for name in names if name in OWNERS}
+
+
+@pytest.mark.parametrize("before", ["a publication", "the owner"])
+def test_what_the_owner_keeps_on_the_branch_stays_and_what_left_the_book_goes(book, tmp_path, before):
+    root, origin = book
+    if before == "a publication":
+        publish.publish(root)
+    commit_to_pages(tmp_path, origin, OWNERS)
+    publish.publish(root)
+    (root / "_build/html/_static/logo.png").unlink()
+    (root / "_build/html/index.html").write_text("newer")
+    publish.publish(root)
+    assert owners_files(origin) == OWNERS
+    assert "_static/logo.png" not in published(origin)
+    assert git(origin, "show", "gh-pages:index.html") == "newer"
+    assert "Nothing to publish" in publish.publish(root)
+
+
+def test_what_was_published_before_there_was_a_list_goes_unless_the_owner_has_committed_since(book, tmp_path):
+    root, origin = book
+    old = {"_static/gone.js": "old\n", "index.html": "old\n"}
+    commit_to_pages(tmp_path, origin, old)
+    publish.publish(root)
+    assert "_static/gone.js" in published(origin)  # who knows whose it is
+    git(tmp_path / "owner", "pull", "--quiet", "origin", "gh-pages")
+    git(tmp_path / "owner", "rm", "--quiet", ".published")
+    git(tmp_path / "owner", "commit", "--quiet", "-m", f"{publish.SUBJECT} abc1234")
+    git(tmp_path / "owner", "push", "--quiet", "origin", "gh-pages")
+    publish.publish(root)
+    assert "_static/gone.js" not in published(origin)
+
+
+def test_a_list_that_names_what_is_not_there_or_lies_outside_does_no_harm(book, tmp_path):
+    root, origin = book
+    publish.publish(root)
+    commit_to_pages(tmp_path, origin, OWNERS | {".published": "gone.html\n../book/chapters/01-one.ipynb\n\n/\n"})
+    publish.publish(root)
+    assert owners_files(origin) == OWNERS
+    assert (root / "chapters" / "01-one.ipynb").is_file()
+
+
 def test_dry_run_pushes_nothing(book, capsys):
     root, origin = book
     assert publish.main(["--root", str(root), "--dry-run"]) == 0
-    assert "Would push 5 files" in capsys.readouterr().out
+    assert "Would push 6 files" in capsys.readouterr().out
     assert git(origin, "branch", "--list", "gh-pages") == ""
 
 

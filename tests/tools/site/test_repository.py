@@ -65,14 +65,22 @@ def test_without_an_address_the_present_one_is_shown_with_the_usage(book, capsys
 @pytest.mark.parametrize(
     "nonsense",
     [
-        "github.com/ada/book",
         "http://github.com/ada/book",
         "https://github.com/ada",
-        "git@github.com:ada/book.git",
         "https://github.com/ada/book; rm -rf ~",
         "https://github.com/ada/bo'ok",
         "https://github.com/ada/book?x=1",
-        "file://book",
+        "https://github.com/ada/..",
+        "https://github.com/orgs/ada/repositories",
+        "https://github.com/settings/profile",
+        "https://gist.github.com/ada/0123456789abcdef",
+        "https://colab.research.google.com/drive/1a2b3c",
+        "https://mybinder.org/v2/gh/ada/book/main",
+        "https://raw.githubusercontent.com/ada/book/main/README.md",
+        "https://github.dev/ada/book",
+        "https://ada:secret@github.com/ada/book",
+        "git@github.com:book",
+        "git@github.com:ada/book;ls",
     ],
 )
 def test_nonsense_is_refused_and_changes_nothing(book, capsys, nonsense):
@@ -81,6 +89,73 @@ def test_nonsense_is_refused_and_changes_nothing(book, capsys, nonsense):
     assert "expected an address like https://github.com/OWNER/NAME" in capsys.readouterr().err
     assert (book / "_config.yml").read_bytes() == before
     assert first_cells(book) == ["old", "old"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        f"{NEW}/",
+        f" {NEW}.git ",
+        f"{NEW}.git/",
+        f"{NEW}/tree/main",
+        f"{NEW}/tree/main/chapters?tab=readme-ov-file",
+        f"{NEW}/blob/main/chapters/01-attention.ipynb#L1",
+        f"{NEW}/issues/7",
+        f"{NEW}/actions",
+        "github.com/ada/transformer",
+        "https://www.github.com/ada/transformer",
+        "git@github.com:ada/transformer.git",
+        "git@github.com:ada/transformer",
+        "ssh://git@github.com/ada/transformer.git",
+        "ssh://git@github.com:22/ada/transformer.git",
+        "https://colab.research.google.com/github/ada/transformer/blob/gh-pages/editions/colab/01-attention.ipynb",
+        "https://colab.research.google.com/github/ada/transformer",
+    ],
+)
+def test_the_forms_in_which_people_copy_an_address_become_one(book, form):
+    assert repository.main([form, "--root", str(book)]) == 0
+    assert read_addresses(book / "_config.yml").repository == NEW
+    assert first_cells(book) == [set_up_text(NEW)] * 2
+
+
+@pytest.mark.parametrize(
+    ("form", "address"),
+    [
+        ("https://gitlab.com/group/sub/book/-/tree/main", "https://gitlab.com/group/sub/book"),
+        ("https://gitlab.com/ada/book/tree/main", "https://gitlab.com/ada/book"),
+        ("git@gitlab.com:group/sub/book.git", "https://gitlab.com/group/sub/book"),
+        ("https://codeberg.org/ada/book/src/branch/main", "https://codeberg.org/ada/book"),
+        ("https://git.example.org:8443/ada/book/src/branch/main", "https://git.example.org:8443/ada/book"),
+        ("https://bitbucket.org/ada/book/src/main/", "https://bitbucket.org/ada/book"),
+        ("https://github.com/ada/ada.github.io", "https://github.com/ada/ada.github.io"),
+    ],
+)
+def test_addresses_of_other_hosts_are_cut_where_the_repository_ends(form, address):
+    assert checked_address(form) == address
+
+
+@pytest.mark.parametrize(
+    ("site", "likely"),
+    [
+        ("https://ada.github.io/transformer/", NEW),
+        ("https://ada.github.io/transformer/chapters/01-attention.html", NEW),
+        ("http://ada.github.io", "https://github.com/ada/ada.github.io"),
+    ],
+)
+def test_the_address_of_the_site_is_refused_with_the_likely_repository(book, capsys, site, likely):
+    assert repository.main([site, "--root", str(book)]) == 2
+    assert f"received a published site's; is it {likely}?" in capsys.readouterr().err
+    assert first_cells(book) == ["old", "old"]
+
+
+@pytest.mark.parametrize("address", ["file:///srv/git/book.git", " file:///srv/book/", "file://book"])
+def test_a_folder_with_which_the_site_cannot_be_built_is_refused_and_never_advertised(book, capsys, address):
+    assert repository.main([address, "--root", str(book)]) == 2
+    errors = capsys.readouterr().err
+    assert "expected an address that readers can reach, such as https://github.com/OWNER/NAME" in errors
+    assert first_cells(book) == ["old", "old"]
+    assert repository.main(["nonsense", "--root", str(book)]) == 2
+    assert "file:" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -38,11 +38,12 @@ def test_an_empty_file(tmp_path, content):
         ),
         (
             "text,stars\na,1\n",
-            ": no column 'label'; found 'text', 'stars'; pass label='...' with one of these names. The f",
+            ": no column 'label'; found 'text', 'stars'; pass label='...' with one of these names, or, if",
         ),
         (
             "I liked it,1\nI did not,0\n",
-            "found 'I liked it', '1'; pass text='...' with one of these names. The first row m",
+            ": line 1 looks like a row, not like names of columns: 'I liked it', '1'; if the file has no header, pass "
+            "columns=('text', 'label')",
         ),
         ("text|label\na|1\n", "no column 'text' or 'review' or 'sentence'; found 'text|label'"),
         ("text,label,text\na,1,b\n", ", line 1: expected a name of its own for each column; found again: text"),
@@ -135,7 +136,8 @@ def test_bytes_that_are_not_utf8_are_named_with_their_line(tmp_path):
     content = "text,label\r\nfine,1\r\nd\xe9j\xe0 vu,0\r\n".encode("cp1252")
     message = refusal(tmp_path, content)
     assert message.startswith(
-        ", line 3: byte 0xe9 is not utf-8; name the encoding that the file was written in, for ins"
+        ", line 3: byte 0xe9 is not utf-8; it looks like Windows, Western European, in which line 3 begins "
+        "'d\xe9j\xe0 vu,0': if that is right, pass encoding='cp1252', else save"
     )
     assert corpora.load(tmp_path / "own.csv", encoding="cp1252").texts[1] == "d\xe9j\xe0 vu"
 
@@ -151,7 +153,8 @@ def test_lines_are_counted_whatever_ends_them(tmp_path, end):
 
 
 def test_encodings_that_a_file_contradicts(tmp_path):
-    assert "no plain text in UTF-8; name its encoding, for" in refusal(tmp_path, GOOD.encode("utf-16-le"))
+    message = refusal(tmp_path, GOOD.encode("utf-16-le"))
+    assert "no plain text in UTF-8; it looks like UTF-16, in which line 1 begins 'text,label'" in message
     message = refusal(tmp_path, GOOD.encode("utf-16"))
     assert message == ": the file begins with the mark of UTF-16, but was read as utf-8; pass encoding='utf-16'"
     message = refusal(tmp_path, GOOD.encode("utf-32"), encoding="utf-16")

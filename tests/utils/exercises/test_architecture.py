@@ -1,8 +1,10 @@
 """The exercises on the architecture: what other libraries answer, and inputs that tell answers apart."""
 
 import numpy as np
+import pytest
 
 from tests.support.exercise_draws import drawn
+from tests.support.exercise_toys import Hidden
 from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 from utils.transformer.config import TransformerConfig
@@ -33,7 +35,7 @@ def test_a_real_model_has_the_parameters_asked_for():
 
 
 def test_the_book_draws_tokens_by_the_same_probabilities():
-    assert check("architecture-sampling", token_probabilities)
+    assert check("architecture-sampling", Hidden(token_probabilities))
 
 
 def test_tokens_read_by_hand():
@@ -59,3 +61,28 @@ def test_inputs_show_the_cases_that_tell_answers_apart():
     logits, _, kept = zip(*drawn("architecture-sampling"), strict=True)
     assert max(np.abs(one).max() for one in logits) > 1000
     assert any(len(one) == k for one, k in zip(logits, kept, strict=True))
+
+
+def filled(number, before=False):
+    """Return an answer that gives a number as a score to what is cut, before the temperature or after it."""
+
+    def answer(logits, temperature, top_k):
+        cut = logits < np.sort(logits)[-top_k]
+        scores = np.where(cut, number, logits) / temperature if before else np.where(cut, number, logits / temperature)
+        odds = np.exp(scores - scores.max())
+        return odds / odds.sum()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("number", "before"), [(-50.0, False), (-100.0, False), (-1000.0, False), (-50.0, True), (-100.0, True)]
+)
+def test_a_number_put_in_for_what_is_cut_is_refused(number, before):
+    assert not check("architecture-sampling", filled(number, before))
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("number", [-np.inf, np.finfo(np.float64).min / 8, -1e9])
+def test_minus_infinity_and_numbers_below_all_scores_pass(number, before):
+    assert check("architecture-sampling", filled(number, before))

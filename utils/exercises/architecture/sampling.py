@@ -19,7 +19,8 @@ def _scores(rng: np.random.Generator, trial: int) -> tuple:
     temperature = float(rng.choice((0.25, 0.5, 2.0, 4.0)))
     top_k = size if trial % 5 == 4 else int(rng.integers(2, size - 1))
     spread = 1500.0 if trial % 5 == 3 else 2.0  # one in five overflows unless the largest is subtracted
-    return spread * rng.normal(size=size), temperature, top_k
+    level = -300.0 if trial % 5 == 2 else 0.0  # one in five lies far below any small number put in for what is cut
+    return spread * rng.normal(size=size) + level, temperature, top_k
 
 
 def _at(power: Callable[[float], float]) -> Callable[..., np.ndarray]:
@@ -81,6 +82,12 @@ _SAMPLING = Exercise(
             lambda logits, temperature, top_k: _softmax(np.where(_kept(logits, top_k), logits, 0) / temperature),
             "tokens that are cut get a score of 0",
             "A score of 0 is as good as any other number, and exp(0) is 1. Which score has an exponential of 0?",
+        ),
+        Mistake(
+            "score of -50",
+            lambda logits, temperature, top_k: _softmax(np.where(_kept(logits, top_k), logits / temperature, -50)),
+            "tokens that are cut get a score of −50, and win where the others lie lower",
+            "Only differences of scores count, so no number is low enough. Which score has an exponential of 0?",
         ),
         Mistake(
             "smallest kept",

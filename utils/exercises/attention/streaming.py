@@ -24,6 +24,7 @@ def _stream(
     scale: bool = True,
     rescale_total: bool = True,
     rescale_mixed: bool = True,
+    remember: bool = True,
     axis: int | None = -1,
 ) -> np.ndarray:
     """Run the online softmax, or leave one of its steps out."""
@@ -31,7 +32,8 @@ def _stream(
     largest, total, mixed = -np.inf, 0.0, 0.0
     for key, value in blocks:
         scores = query @ key.T
-        before, largest = largest, np.maximum(largest, scores.max(axis=axis, keepdims=True))
+        before, largest = largest, scores.max(axis=axis, keepdims=True)
+        largest = np.maximum(before, largest) if remember else largest
         exponentials = np.exp(scores - largest)
         total = total * (np.exp(before - largest) if rescale_total else 1) + exponentials.sum(axis=-1, keepdims=True)
         mixed = mixed * (np.exp(before - largest) if rescale_mixed else 1) + exponentials @ value
@@ -70,11 +72,17 @@ def _stream_inputs(rng: np.random.Generator, trial: int) -> tuple:
     query = 2 * rng.normal(size=(num_queries, key_dim))
     # Adds a number of its own to all scores of a query. The softmax does not see it, a careless exponential does.
     query[:, 0] = rng.uniform(-1000, 1000, num_queries) if trial % 2 else 0.0
+    # On some trials two blocks tower above those after them: who forgets the maximum of the past overflows there.
+    levels = np.zeros(num_blocks)
+    if trial % 4 > 1:
+        query[:, 1], levels[3], levels[8] = np.sqrt(key_dim), 1000.0, 1002.0
     blocks = []
-    for growth in np.linspace(0.2, 1.5, num_blocks):  # the largest score so far is overtaken again and again
+    # The largest score so far is overtaken again and again.
+    for growth, level in zip(np.linspace(0.2, 1.5, num_blocks), levels, strict=True):
         length = int(rng.integers(60, 160))
         key = growth * rng.normal(size=(length, key_dim))
         key[:, 0] = np.sqrt(key_dim)
+        key[:, 1] = key[:, 1] if trial % 4 < 2 else level
         blocks.append((key, rng.normal(size=(length, value_dim))))
     return query, OnceOnlyBlocks(blocks)
 
@@ -137,6 +145,12 @@ STREAMING = Exercise(
             _without_maximum,
             "large scores overflow: no maximum is subtracted before the exponential",
             "Carry the largest score so far for each query, and subtract it.",
+        ),
+        Mistake(
+            "maximum of the block alone",
+            lambda query, blocks: _stream(query, blocks, remember=False),
+            "the maximum is that of the present block alone: the past overflows where a later block lies far below",
+            "A running maximum never falls: take the larger of the old one and the block's.",
         ),
         Mistake(
             "one maximum for all queries",

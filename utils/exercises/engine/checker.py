@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from utils.exercises import architecture, attention, multi_head, positions, project
+from utils.exercises.engine.borrowed import books_functions
 from utils.exercises.engine.comparison import difference, same
 from utils.exercises.engine.exercise import Exercise, Finding
-from utils.exercises.engine.trials import Outcome, reference_result, run
+from utils.exercises.engine.trials import Outcome, reference_result, returned_input, run
 
 _CHAPTERS = (attention, multi_head, positions, architecture, project)
 EXERCISES: dict[str, Exercise] = {one.id: one for chapter in _CHAPTERS for one in chapter.EXERCISES}
@@ -105,7 +106,7 @@ def _judge(exercise: Exercise, answer: Any) -> Finding | None:
         if outcome.finding is not None:  # an exception, say; a known mistake in the trials before may be its cause
             return _known_mistake(exercise, outcomes) or outcome.finding
         outcomes.append(outcome)
-    return _wrong_result(exercise, outcomes) or _side_effect(exercise, outcomes)
+    return _wrong_result(exercise, outcomes) or _side_effect(exercise, outcomes) or _borrowed(exercise, answer)
 
 
 def _wrong_result(exercise: Exercise, outcomes: list[Outcome]) -> Finding | None:
@@ -113,12 +114,13 @@ def _wrong_result(exercise: Exercise, outcomes: list[Outcome]) -> Finding | None
     wrong = _wrong(exercise, outcomes)
     if not wrong:
         return None
-    known = _known_mistake(exercise, outcomes)
+    known = returned_input(exercise, outcomes) or _known_mistake(exercise, outcomes)
     if known is not None:
         return known
     if exercise.asks_for_value:
         return Finding("this is not it", exercise.hint)  # the value expected would give the answer away
-    if all(same(outcomes[0].received, one.received, exercise.rtol) for one in outcomes):
+    exactly = None if exercise.rtol is None else 0.0
+    if all(same(outcomes[0].received, one.received, exactly) for one in outcomes):
         return Finding("returned the same result on every trial", "Compute it from the arguments.")
     first = wrong[0]
     given = exercise.describe(first.inputs)
@@ -164,4 +166,16 @@ def _side_effect(exercise: Exercise, outcomes: list[Outcome]) -> Finding | None:
         if one.printed:
             message = f"the result is right, but the function prints {textwrap.shorten(one.printed, 40)!r}"
             return Finding(message, f"Take print out of {exercise.signature}.")
+    return None
+
+
+def _borrowed(exercise: Exercise, answer: Any) -> Finding | None:
+    """Find that a right answer is a function of the book, or hands its arguments on to one that is right by itself."""
+    if exercise.asks_for_value:
+        return None
+    for function in books_functions(answer):
+        outcomes = (run(exercise, function, trial) for trial in range(exercise.trials))
+        if all(one.finding is None and same(one.expected, one.received, exercise.rtol) for one in outcomes):
+            message = f"the result is right, but this is the book's own `{function.__name__}`"
+            return Finding(message, f"Write {exercise.signature} yourself, without it.")
     return None

@@ -98,8 +98,8 @@ def _types_agree(expected: np.ndarray, received: np.ndarray, rtol: float | None)
 
 def _close(expected: np.ndarray, received: np.ndarray, rtol: float | None) -> np.ndarray:
     """Compare entry by entry; not-a-number agrees with itself."""
-    if expected.dtype.kind != "f":
-        return expected == received
+    if expected.dtype.kind != "f":  # as Python's numbers, which compare exactly: 2**53 + 1 is not 2.0**53
+        return (expected.astype(object) == received.astype(object)).astype(bool)
     rtol, atol = _tolerance(expected.dtype, rtol)
     return np.isclose(received.astype(np.float64), expected.astype(np.float64), rtol, atol, equal_nan=True)
 
@@ -145,7 +145,9 @@ def _describe(expected: Any, received: Any, rtol: float | None) -> str:
     where = f" at {list(first)}" if first else ""
     share = f" ({int(wrong.sum())} of {wrong.size} entries differ)" if first else ""
     one, other = _number(expected[first]), _number(received[first])
-    if one == other:  # alike to four digits: what tells them apart is the error
+    if expected.dtype.kind in "iu" and received.dtype.kind == "f":  # a count is exact, so all digits are shown
+        other = "NaN" if math.isnan(received[first]) else f"{float(received[first])!r}"
+    elif one == other:  # alike to four digits: what tells them apart is the error
         error = abs(float(received[first]) / float(expected[first]) - 1)
         allowed, _ = _tolerance(expected.dtype, rtol)
         other = f"a number with a relative error of {error:.0e}, where {allowed:.0e} is allowed"

@@ -12,8 +12,17 @@ from typing import Any
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 LONGEST_MESSAGE = 600  # characters; TensorFlow's can go on for pages
 ARGUMENTS = re.compile(r"\b(text|label|encoding)='([^']*)'")
+QUOTES_AND_SPACES = r"['\s]"
+COLUMNS = re.compile(r"\bcolumns=\(([^()]*)\)")
 OPTIONS = {"text": "--text-column", "label": "--label-column", "encoding": "--encoding"}
-WORDS = {"quotes=False": "--no-quotes", "change fraction": "change --validation", "overwrite=True": "--overwrite"}
+WORDS = {
+    "leave columns out": "leave --columns out",
+    "leave encoding out": "leave --encoding out",
+    "as columns names them": "as --columns names them",
+    "quotes=False": "--no-quotes",
+    "change fraction": "change --validation",
+    "overwrite=True": "--overwrite",
+}
 
 
 class CommandError(Exception):
@@ -47,6 +56,7 @@ def in_options(message: str) -> str:
         'name it, for instance --encoding cp1252'
     """
     message = ARGUMENTS.sub(lambda found: f"{OPTIONS[found[1]]} {found[2]}", message)
+    message = COLUMNS.sub(lambda found: f"--columns {re.sub(QUOTES_AND_SPACES, '', found[1])}", message)
     for argument, option in WORDS.items():
         message = message.replace(argument, option)
     return message

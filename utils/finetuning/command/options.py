@@ -61,6 +61,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="of random numbers (default: %(default)s)")
     add("--text-column", metavar="NAME", help="column of texts (default: text, review or sentence)")
     add("--label-column", metavar="NAME", help="column of labels, words or numbers (default: label)")
+    text = "names of all columns of a file without a header, such as text,label (default: the first row names them)"
+    add("--columns", type=names, metavar="NAME,NAME", help=text)
     add("--encoding", help="of the file (default: UTF-8)")
     add("--no-quotes", action="store_true", help="double quotes are part of the text and enclose no field")
     add("--overwrite", action="store_true", help="replace a classifier that is already in --output")
@@ -86,6 +88,20 @@ def integer(least: int, most: float = math.inf):
         return number
 
     return convert
+
+
+def names(word: str) -> tuple[str, ...]:
+    """Convert names of columns with commas between them.
+
+    Example:
+        >>> names("text, label")
+        ('text', 'label')
+    """
+    found = tuple(name.strip() for name in word.split(","))
+    if len(found) < 2 or not all(found) or len(set(found)) < len(found):
+        told = "the names of two columns or more, each once, with commas between them, such as text,label"
+        raise argparse.ArgumentTypeError(f"expected {told}; received {word!r}")
+    return found
 
 
 def rate(word: str) -> float:

@@ -156,7 +156,7 @@ def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus, list[str]
         InputError: names the file, the line and the remedy.
     """
     own: dict[str, Any] = {"text": options.text_column, "label": options.label_column, "encoding": options.encoding}
-    own |= {"quotes": not options.no_quotes}
+    own |= {"quotes": not options.no_quotes, "columns": options.columns}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", corpora.CorpusWarning)  # reported below, one a line

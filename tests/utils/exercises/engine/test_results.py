@@ -1,5 +1,7 @@
 """The engine of the exercises: what it says of wrong results, of values, of tensors."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -224,3 +226,72 @@ def test_torch_tensors_are_read_off_the_graph(require):
 def test_jax_arrays_are_read(require):
     numpy = require("jax").numpy
     assert check("toy-outer", lambda a, b: numpy.outer(a, b))
+
+
+# Whole numbers
+
+
+def count_exercise(reference, make_inputs):
+    return dataclasses.replace(OUTER, id="toy-steps", reference=reference, make_inputs=make_inputs, mistakes=())
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """An exercise that asks for 2 size + more."""
+    exercise = count_exercise(lambda size, more: 2 * size + more, lambda rng, trial: (3 + trial, 4))
+    monkeypatch.setitem(checker.EXERCISES, exercise.id, exercise)
+
+
+@pytest.mark.usefixtures("steps")
+def test_a_small_number_that_equals_an_argument_by_chance_is_not_said_to_be_the_argument():
+    text = message("toy-steps", lambda size, more: size if size == 3 else 2 * size + more)
+    assert text == "expected 10, received 3; wrong on 1 of 6 trials, first on size 3, more 4"
+    assert message("toy-steps", lambda size, more: 4 if size < 8 else 5).startswith(
+        "expected 10, received 4; wrong on 6"
+    )
+
+
+@pytest.mark.usefixtures("steps")
+@pytest.mark.parametrize("convert", [int, float, np.int64, np.float32])
+def test_a_number_that_is_handed_back_on_every_trial_is_said_to_be_the_argument(convert):
+    assert message("toy-steps", lambda size, more: convert(size)) == "returned its input `size` as it came"
+    assert message("toy-steps", lambda size, more: convert(more)) == "returned its input `more` as it came"
+
+
+def test_a_right_result_that_equals_an_argument_passes(monkeypatch):
+    larger = count_exercise(max, lambda rng, trial: (3, 2 + trial))
+    larger = dataclasses.replace(larger, reference=lambda size, more: max(size, more))
+    monkeypatch.setitem(checker.EXERCISES, larger.id, larger)
+    assert check("toy-steps", lambda size, more: size if size > more else more)
+    same = count_exercise(lambda table, power: table**power, lambda rng, trial: (rng.normal(size=3), 1 + trial))
+    monkeypatch.setitem(checker.EXERCISES, same.id, same)
+    assert check("toy-steps", lambda table, power: table.copy() if power == 1 else table**power)
+    assert message("toy-steps", lambda table, power: table).startswith("returned its input `table`")
+
+
+@pytest.mark.usefixtures("steps")
+@pytest.mark.parametrize(("change", "received"), [(1e-9, "10.000000001"), (0.5, "10.5"), (1, "11"), (1.0, "11.0")])
+def test_a_count_is_compared_exactly_and_no_tolerance_is_spoken_of(change, received):
+    text = message("toy-steps", lambda size, more: 2 * size + more + change)
+    assert text.startswith(f"expected 10, received {received}; wrong on 6 of 6 trials")
+    assert "relative error" not in text
+
+
+def test_large_counts_are_compared_to_the_last_digit(monkeypatch):
+    large = count_exercise(lambda size: 2**53 + size, lambda rng, trial: (2 * trial + 1,))
+    monkeypatch.setitem(checker.EXERCISES, large.id, large)
+    assert check("toy-steps", lambda size: 2**53 + size)
+    text = message("toy-steps", lambda size: float(2**53 + size))
+    assert text.startswith("expected 9007199254740993, received 9007199254740992.0; wrong on 6 of 6 trials")
+
+
+def test_tables_of_counts_and_of_truths_are_compared_exactly(monkeypatch):
+    table = count_exercise(lambda size: np.arange(size), lambda rng, trial: (3 + trial,))
+    monkeypatch.setitem(checker.EXERCISES, table.id, table)
+    assert check("toy-steps", lambda size: np.arange(size, dtype=np.int8))
+    assert check("toy-steps", lambda size: list(range(size)))
+    assert message("toy-steps", lambda size: np.arange(size) * (size > 3)).startswith("expected 1 at [1], received 0")
+    truths = count_exercise(lambda size: np.arange(size) > 1, lambda rng, trial: (3 + trial,))
+    monkeypatch.setitem(checker.EXERCISES, truths.id, truths)
+    assert check("toy-steps", lambda size: [at > 1 for at in range(size)])
+    assert message("toy-steps", lambda size: np.arange(size) > 0).startswith("expected False at [1], received True")

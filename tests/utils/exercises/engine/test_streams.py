@@ -106,6 +106,40 @@ def test_scores_and_values_kept_for_every_key_are_noticed():
     assert check("attention-streaming", answer).message == HOLDS
 
 
+def stream(query, blocks, maximum):
+    """The online softmax with maximum(that of the past or None, that of the block) for the running one."""
+    largest, total, mixed = None, 0, 0
+    for key, value in blocks:
+        scores = query @ key.T / query.shape[-1] ** 0.5
+        old, largest = largest, maximum(largest, scores.max(axis=1, keepdims=True))
+        share = 0 if old is None else np.exp(old - largest)
+        exponentials = np.exp(scores - largest)
+        total = total * share + exponentials.sum(axis=1, keepdims=True)
+        mixed = mixed * share + exponentials @ value
+    return mixed / total
+
+
+@pytest.mark.parametrize(
+    "maximum",
+    [
+        lambda past, block: block,
+        lambda past, block: block if past is None else past,
+        lambda past, block: block if past is None else (past + block) / 2,
+        lambda past, block: block.min() + 0 * block,
+    ],
+    ids=["forgets the past", "keeps the first", "averages", "takes the smallest"],
+)
+def test_a_running_maximum_that_is_none_is_refused(maximum):
+    assert not check("attention-streaming", lambda query, blocks: stream(query, blocks, maximum))
+
+
+def test_a_running_maximum_passes():
+    def running(past, block):
+        return block if past is None else np.maximum(past, block)
+
+    assert check("attention-streaming", lambda query, blocks: stream(query, blocks, running))
+
+
 def test_states_kept_for_each_block_are_no_copies():
     """Combining the maxima, sums and mixes of all blocks at the end is another right way."""
 

@@ -102,6 +102,33 @@ def test_columns_encoding_and_quotes_are_passed_on(place, tuning):
     assert made["classes"] == ["bon", "nul"]
 
 
+def test_the_message_about_a_missing_header_shows_the_option_that_reads_every_row(place, tuning, capsys):
+    (place / "own.csv").write_text("\n".join(ROWS))
+    message = refusal(capsys)
+    assert message.startswith(
+        "own.csv: line 1 looks like a row, not like names of columns: 'a bad film number 0', 'bad'"
+    )
+    assert message.endswith("if the file has no header, pass --columns text,label")
+    assert train("--columns", "text,label", "--validation", "0.5") == 0
+    (made,) = tuning.made
+    assert len(made["texts"]) == 30
+    assert made["classes"] == ["bad", "good"]
+
+
+@pytest.mark.parametrize("columns", ["text", "text,,label", "text,text", ""])
+def test_names_of_columns_that_are_none_are_refused(place, capsys, columns):
+    with pytest.raises(SystemExit):
+        train("--columns", columns)
+    assert "such as text,label; received" in capsys.readouterr().err
+
+
+def test_advice_about_encodings_and_columns_names_options(place, capsys):
+    (place / "own.csv").write_bytes("text,label\n质量很好,好\n质量太差,坏\n".encode("gb18030"))
+    assert "if that is right, pass --encoding gb18030, else save the file as UTF-8" in refusal(capsys)
+    (place / "own.csv").write_text(GOOD)
+    assert "leave --columns out" in refusal(capsys, "--columns", "text,label")
+
+
 def test_validation_may_be_a_file_whose_labels_count_as_those_of_the_training(place, tuning, capsys):
     (place / "held.jsonl").write_text('{"text": "good one", "label": "good"}\n{"text": "", "label": "bad"}\n')
     assert train("--validation", "held.jsonl") == 0
@@ -159,9 +186,9 @@ def test_texts_in_both_parts_are_counted(place, capsys):
         (
             "text,label\nd\xe9j\xe0,1\n".encode("cp1252"),
             [],
-            "own.csv, line 2: byte 0xe9 is not utf-8; name the encoding that",
+            "own.csv, line 2: byte 0xe9 is not utf-8; it looks like Windows, Western",
         ),
-        ("text,label\nd\xe9j\xe0,1\n".encode("cp1252"), [], "for instance --encoding cp1252 (Windows, Western Europe)"),
+        ("text,label\nd\xe9j\xe0,1\n".encode("cp1252"), [], "if that is right, pass --encoding cp1252, else save"),
         ("text,label\na,1\nb,2\n", [], "leaves a part empty: add texts or change --validation"),
         (
             GOOD,
