@@ -35,6 +35,7 @@ def shift_right(labels: Any, start_id: int) -> Any:
     return ops.concatenate([ops.full_like(labels[:, :1], start_id), labels[:, :-1]], axis=1)
 
 
+@keras.saving.register_keras_serializable(package="executable-transformer")
 def masked_loss(labels: Any, logits: Any, pad_id: int = 0) -> Any:
     """Return the mean cross-entropy over the labels that are tokens, in nats; 0 where there is none.
 
@@ -46,7 +47,9 @@ def masked_loss(labels: Any, logits: Any, pad_id: int = 0) -> Any:
         pad_id: the label that marks padding.
 
     Returns:
-        Scalar tensor, float32 or wider. As `loss` of `compile`, it is averaged over batches.
+        Scalar tensor, float32 or wider. As `loss` of `compile`, it is averaged over batches, and a compiled model can
+        be saved and loaded. (With `functools.partial` for another pad_id Keras refuses to save: give it a registered
+        function.)
 
     Raises:
         ValueError: labels and logits disagree in shape.
@@ -61,6 +64,7 @@ def masked_loss(labels: Any, logits: Any, pad_id: int = 0) -> Any:
     return _mean_over(each, counted)
 
 
+@keras.saving.register_keras_serializable(package="executable-transformer")
 def masked_accuracy(labels: Any, logits: Any, pad_id: int = 0) -> Any:
     """Return the share of tokens whose label has the highest score, from 0 to 1; 0 where there is none.
 

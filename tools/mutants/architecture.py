@@ -53,8 +53,8 @@ ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
         "scores-scaled-too",
         "eq-tied",
         f"{_EMBEDDING}.logits",
-        '"...d,vd->...v", hidden,',
-        '"...d,vd->...v", hidden * self.scale,',
+        "matmul(hidden,",
+        "matmul(hidden * self.scale,",
     ),
     (
         "decoder-looks-ahead",
@@ -67,8 +67,8 @@ ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
         "temperature-multiplied",
         "eq-sampling",
         f"{_DECODING}.token_probabilities",
-        '"float64") / temperature',
-        '"float64") * temperature',
+        "keepdims=True)) / temperature",
+        "keepdims=True)) * temperature",
     ),
     (
         "top-k-ignored",

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,17 +36,21 @@ def write_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps({"files": entries}, indent=1) + "\n", encoding="utf-8")
 
 
-def fingerprint(folder: str | Path) -> str:
-    """Return the SHA-256 of a checkpoint's manifest: one short word for the content of all its files."""
-    return hashlib.sha256(_read_manifest(Path(folder))).hexdigest()
+def digest_of_manifest(folder: Path) -> str:
+    """Return the SHA-256 of a checkpoint's manifest.
+
+    Raises:
+        CheckpointError: there is no manifest.
+    """
+    return hashlib.sha256(_read_manifest(folder)).hexdigest()
 
 
-def read_verified(folder: str | Path, expected_fingerprint: str | None, needed: Sequence[str]) -> dict[str, bytes]:
+def read_verified(folder: Path, expected_fingerprint: str | None, needed: Sequence[str]) -> dict[str, bytes]:
     """Read the files of a checkpoint once, and return what was read only if all is as the manifest says.
 
     Args:
         folder: the checkpoint.
-        expected_fingerprint: what `fingerprint` must give; not compared if None.
+        expected_fingerprint: what `digest_of_manifest` must give; not compared if None.
         needed: names that must be among the files.
 
     Returns:
@@ -53,7 +59,6 @@ def read_verified(folder: str | Path, expected_fingerprint: str | None, needed: 
     Raises:
         CheckpointError: something differs.
     """
-    folder = Path(folder)
     raw = _read_manifest(folder)
     found = hashlib.sha256(raw).hexdigest()
     if expected_fingerprint is not None and found != expected_fingerprint:
@@ -61,7 +66,10 @@ def read_verified(folder: str | Path, expected_fingerprint: str | None, needed: 
     entries = _entries(raw, folder)
     if lacking := sorted(set(needed) - entries.keys()):
         raise CheckpointError(f"expected {', '.join(lacking)} among the files of {folder / MANIFEST}")
-    present = {path.name for path in folder.iterdir()} - {MANIFEST, *LEFT_BY_OTHERS}
+    try:
+        present = set(os.listdir(folder)) - {MANIFEST, *LEFT_BY_OTHERS}
+    except OSError as error:
+        raise CheckpointError(f"expected a readable folder {folder}: {error}") from error
     if present != entries.keys():
         told = {"missing": sorted(entries.keys() - present), "not in the manifest": sorted(present - entries.keys())}
         raise CheckpointError(f"expected exactly the files of {folder / MANIFEST}; {told}")
@@ -72,11 +80,7 @@ def _read_manifest(folder: Path) -> bytes:
     path = folder / MANIFEST
     if path.is_symlink() or not path.is_file():
         raise CheckpointError(f"expected a checkpoint with {MANIFEST} in {folder}; there is none")
-    if path.stat().st_size > LARGEST_MANIFEST:
-        raise CheckpointError(
-            f"expected {path} to have at most {LARGEST_MANIFEST:,} bytes; it has {path.stat().st_size:,}"
-        )
-    return path.read_bytes()
+    return _read_plain_file(path, LARGEST_MANIFEST)
 
 
 def _entries(raw: bytes, folder: Path) -> dict[str, dict[str, Any]]:
@@ -112,17 +116,33 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _check_kind(path: Path) -> None:
-    if path.is_symlink() or path.is_dir():
-        raise CheckpointError(f"expected plain files in a checkpoint; {path} is a link or a folder")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise CheckpointError(f"expected plain files in a checkpoint; {path} is a link, a folder, a pipe or a device")
     if path.suffix not in ALLOWED:
         raise CheckpointError(f"expected files that cannot carry code ({', '.join(ALLOWED)}); received {path}")
 
 
 def _read_file(path: Path, entry: dict[str, Any]) -> bytes:
-    size = path.stat().st_size
-    if size != entry["bytes"]:
-        raise CheckpointError(f"expected {path} to have {entry['bytes']:,} bytes; it has {size:,}: fetch it again")
-    content = path.read_bytes()
+    content = _read_plain_file(path, entry["bytes"], exactly=True)
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise CheckpointError(f"expected {path} as it was saved; its content has changed: fetch it again")
+    return content
+
+
+def _read_plain_file(path: Path, size: int, exactly: bool = False) -> bytes:
+    """Return the content of a file of at most, or exactly, that many bytes; anything else than a file is refused."""
+    # A named pipe would wait for its writer, a link lead elsewhere: neither is followed, even if put there just now.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise CheckpointError(f"expected plain files in a checkpoint; {path} is something else")
+            found = status.st_size
+            content = file.read(found) if found == size or (found < size and not exactly) else None
+    except OSError as error:
+        raise CheckpointError(f"expected a readable file {path}: {error}") from error
+    if content is None:
+        bound = "" if exactly else "at most "
+        raise CheckpointError(f"expected {path} to have {bound}{size:,} bytes; it has {found:,}: fetch it again")
     return content

@@ -5,6 +5,7 @@ otherwise is from Devlin et al. (2019), arXiv:1810.04805.
 """
 
 import dataclasses
+import operator
 from typing import Any
 
 from utils.checks import head_size, positive_integer
@@ -38,7 +39,8 @@ class TransformerConfig:
         start_id: id that every target begins with, checked by `Transformer`; None for no check.
 
     Raises:
-        ValueError: a size is no positive integer, the heads cannot share d_model, or positions are unknown.
+        ValueError: a size is not a positive integer, the heads cannot share d_model, positions are unknown, or pad_id
+            or start_id is not a token id.
 
     Example:
         >>> TransformerConfig(vocabulary_size=100, d_model=16, num_heads=2).layer_options()["num_heads"]
@@ -79,11 +81,7 @@ class TransformerConfig:
                 f"received {self.d_model}. Use {self.d_model + 1}, or learned positions."
             )
         for name in ("pad_id", "start_id"):
-            number = getattr(self, name)
-            if number is not None and not 0 <= number < self.vocabulary_size:
-                raise ValueError(
-                    f"expected {name} to be a token id from 0 to {self.vocabulary_size - 1}, or None; received {number}"
-                )
+            check_token_id(name, getattr(self, name), self.vocabulary_size)
 
     @property
     def ends_with_norm(self) -> bool:
@@ -94,6 +92,18 @@ class TransformerConfig:
         """Return the arguments of an `EncoderLayer` or `DecoderLayer`."""
         names = ("num_heads", "intermediate_dim", "dropout", "activation", "epsilon", "norm_first", "attention_dropout")
         return {name: getattr(self, name) for name in names}
+
+
+def check_token_id(name: str, value: Any, vocabulary_size: int) -> None:
+    """Raise ValueError unless value is an integer from 0 to vocabulary_size - 1, or None for no such token."""
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(0 if value is None else value)
+    except TypeError:
+        number = -1
+    if not 0 <= number < vocabulary_size:
+        raise ValueError(
+            f"expected {name} to be a token id from 0 to {vocabulary_size - 1}, or None; received {value!r}"
+        )
 
 
 def paper_config(size: str = "base", vocabulary_size: int = 37_000, **changes: Any) -> TransformerConfig:

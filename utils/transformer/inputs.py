@@ -34,22 +34,32 @@ def checked_ids(name: str, ids: Any, size: int) -> Any:
     return ids
 
 
-def key_mask(attention_mask: Any, token_ids: Any) -> Any:
-    """Return a mask of keys (B, T), True or 1 where a token stands, as (B, 1, T); None stays None.
+def token_mask(attention_mask: Any, token_ids: Any) -> Any:
+    """Return a mask of tokens (B, T) as booleans, True where a token stands; None stays None.
+
+    A mask says *may attend*: it holds booleans, or 0 and 1. Other numbers are refused where they are known; while a
+    computation is traced, a mask of floats is refused by its type.
 
     Raises:
         ValueError: the mask has another shape than the tokens, or holds other numbers than 0 and 1.
     """
     if attention_mask is None:
         return None
-    given, expected = tuple(attention_mask.shape), tuple(token_ids.shape)
-    pairs = zip(given, expected, strict=False)
-    if len(given) != 2 or not all(None in pair or pair[0] == pair[1] for pair in pairs):
+    attention_mask, expected = ops.convert_to_tensor(attention_mask), tuple(token_ids.shape)
+    received = tuple(attention_mask.shape)
+    pairs = zip(received, expected, strict=False)
+    if len(received) != 2 or not all(None in pair or pair[0] == pair[1] for pair in pairs):
         raise ValueError(
             f"expected attention_mask of the shape of token_ids, {expected}, True or 1 where a token stands; "
-            f"received shape {given}"
+            f"received shape {received}"
         )
-    return boolean_mask("attention_mask", attention_mask)[:, None]
+    return boolean_mask("attention_mask", attention_mask)
+
+
+def key_mask(attention_mask: Any, token_ids: Any) -> Any:
+    """Return a mask of tokens as one of keys, (B, 1, T), which all queries share; see `token_mask`."""
+    mask = token_mask(attention_mask, token_ids)
+    return None if mask is None else mask[:, None]
 
 
 def not_padding(token_ids: Any, pad_id: int | None) -> Any:

@@ -9,16 +9,50 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+from keras import ops
 
+import utils.training  # noqa: F401  (a compiled model is saved with the registered name of its loss)
 from utils.checks import positive_integer
 from utils.layers.blocks import DecoderLayer, EncoderLayer
 from utils.layers.cache import AttentionCache, MemoryCache
 from utils.transformer.config import TransformerConfig
 from utils.transformer.embedding import TokenEmbedding
-from utils.transformer.inputs import check_start, key_mask, not_padding
-from utils.transformer.parts import ConfiguredModel, TokenModel, build_output_layer, build_stack, mean_of_tokens
+from utils.transformer.inputs import check_start, key_mask, not_padding, token_mask
 
 Config = TransformerConfig | Mapping[str, Any]
+
+
+class ConfiguredModel(keras.Model):
+    """A model whose weights all exist once it is made, since its configuration gives every size.
+
+    Args:
+        config: the configuration, or its fields as a mapping, as a saved model holds them.
+        **kwargs: name, dtype, trainable of `keras.Model`.
+    """
+
+    def __init__(self, config: Config, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.config = config if isinstance(config, TransformerConfig) else TransformerConfig(**config)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Mark the model as built: lengths and batch sizes decide nothing about its weights."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this model again."""
+        return super().get_config() | {"config": dataclasses.asdict(self.config)}
+
+
+class TokenModel(ConfiguredModel):
+    """A model that returns one vector for each token, in functional models too."""
+
+    def compute_output_spec(self, *inputs: Any, return_hidden_states: bool = False, **options: Any) -> Any:
+        """Return placeholders for what a call returns, of which the tokens' shape and the width decide.
+
+        Keras would run the call on a length that it makes up, and learned positions refuse a long one.
+        """
+        token_ids = inputs[0] if inputs else options["token_ids"]
+        vectors = keras.KerasTensor((*token_ids.shape, self.config.d_model), dtype=self.compute_dtype)
+        return [vectors] * (self.config.num_layers + 1) if return_hidden_states else vectors
 
 
 @keras.saving.register_keras_serializable(package="executable-transformer")
@@ -49,7 +83,7 @@ class Encoder(TokenModel):
         super().__init__(config, **kwargs)
         self.embedding = TokenEmbedding(self.config, name="embedding", dtype=self.dtype_policy)
         self.embedding.build()
-        self.blocks, self.final_norm = build_stack(self, EncoderLayer, num_inputs=1)
+        self.blocks, self.final_norm = _build_stack(self, EncoderLayer, num_inputs=1)
         self.build()
 
     def call(
@@ -105,7 +139,7 @@ class Decoder(TokenModel):
         self.embedding = embedding or TokenEmbedding(self.config, name="embedding", dtype=self.dtype_policy)
         if not self.embedding.built:
             self.embedding.build()
-        self.blocks, self.final_norm = build_stack(self, DecoderLayer, num_inputs=2)
+        self.blocks, self.final_norm = _build_stack(self, DecoderLayer, num_inputs=2)
         self.build()
 
     def call(
@@ -167,7 +201,7 @@ class Transformer(ConfiguredModel):
         size = target_vocabulary_size or self.config.vocabulary_size
         target = dataclasses.replace(self.config, vocabulary_size=size)
         self.decoder = Decoder(target, shared, name="decoder", dtype=dtype)
-        self.output_layer = build_output_layer(target, dtype)
+        self.output_layer = _build_output_layer(target, dtype)
         self.build()
 
     def call(self, inputs: tuple[Any, Any], training: bool | None = None) -> Any:
@@ -217,7 +251,7 @@ class CausalLanguageModel(ConfiguredModel):
     def __init__(self, config: Config, **kwargs: Any):
         super().__init__(config, **kwargs)
         self.encoder = Encoder(self.config, name="encoder", dtype=self.dtype_policy)
-        self.output_layer = build_output_layer(self.config, self.dtype_policy)
+        self.output_layer = _build_output_layer(self.config, self.dtype_policy)
         self.build()
 
     def call(self, token_ids: Any, training: bool | None = None) -> Any:
@@ -263,11 +297,45 @@ class TextClassifier(ConfiguredModel):
     def call(self, token_ids: Any, attention_mask: Any = None, training: bool | None = None) -> Any:
         """Return scores (B, C), before any softmax, for token_ids (B, T) and a mask (B, T) of where a token stands."""
         if attention_mask is None:
-            attention_mask = not_padding(token_ids, self.config.pad_id)
-        hidden = self.encoder(token_ids, attention_mask=attention_mask, training=training)  # (B, T, d_model)
-        pooled = hidden[:, 0] if self.pooling == "first" else mean_of_tokens(hidden, attention_mask)
+            mask = not_padding(token_ids, self.config.pad_id)
+        else:
+            mask = token_mask(attention_mask, token_ids)
+        hidden = self.encoder(token_ids, attention_mask=mask, training=training)  # (B, T, d_model)
+        pooled = hidden[:, 0] if self.pooling == "first" else _mean_of_tokens(hidden, mask)
         return self.head(self.dropout_layer(self.pooler(pooled), training=training))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this model again."""
         return super().get_config() | {"num_classes": self.num_classes, "pooling": self.pooling}
+
+
+def _build_stack(model: ConfiguredModel, kind: type, num_inputs: int) -> tuple[list, Any]:
+    """Build the layers of an encoder or decoder, and the normalisation after them or None."""
+    config, dtype = model.config, model.dtype_policy
+    shapes = [(None, None, config.d_model)] * num_inputs
+    blocks = [kind(**config.layer_options(), name=f"layer_{at}", dtype=dtype) for at in range(config.num_layers)]
+    for block in blocks:
+        block.build(*shapes)
+    if not config.ends_with_norm:
+        return blocks, None
+    norm = keras.layers.LayerNormalization(epsilon=config.epsilon, name="final_norm", dtype=dtype)
+    norm.build(shapes[0])
+    return blocks, norm
+
+
+def _build_output_layer(config: TransformerConfig, dtype: Any) -> keras.layers.Dense | None:
+    """Build the matrix that scores the next token; None where the table of embeddings does (weight tying)."""
+    if config.tie_output:
+        return None
+    dense = keras.layers.Dense(config.vocabulary_size, use_bias=False, name="output", dtype=dtype)
+    dense.build((None, None, config.d_model))
+    return dense
+
+
+def _mean_of_tokens(hidden: Any, mask: Any) -> Any:
+    """Return the mean (B, d_model) of vectors (B, T, d_model) over tokens; zeros for a row of nothing but padding."""
+    if mask is None:
+        return ops.mean(hidden, axis=1)
+    share = ops.cast(mask, hidden.dtype)  # (B, T)
+    share = share / ops.maximum(ops.sum(share, axis=1, keepdims=True), 1)
+    return ops.einsum("bt,btd->bd", share, hidden)

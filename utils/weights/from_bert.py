@@ -31,20 +31,31 @@ ACTIVATIONS = {
 class BertFamily(NamedTuple):
     """How one family of models names its settings and its weights."""
 
-    settings: dict[str, str]  # ours to theirs
+    settings: dict[str, tuple[str, Any]]  # ours to theirs, with the value that a configuration need not state
     layer: str  # what stands before the names of one layer
     parts: dict[str, str]  # of one layer, ours to theirs
     fixed: dict[str, Any]  # what this family does not leave to its settings
 
 
-_COMMON = {"vocabulary_size": "vocab_size", "max_length": "max_position_embeddings", "pad_id": "pad_token_id"}
+_COMMON = {
+    "vocabulary_size": ("vocab_size", 30_522),
+    "max_length": ("max_position_embeddings", 512),
+    "pad_id": ("pad_token_id", 0),
+}
 FAMILIES = {
     "bert": BertFamily(
-        _COMMON
-        | {"d_model": "hidden_size", "num_layers": "num_hidden_layers", "num_heads": "num_attention_heads"}
-        | {"intermediate_dim": "intermediate_size", "activation": "hidden_act", "epsilon": "layer_norm_eps"}
-        | {"dropout": "hidden_dropout_prob", "attention_dropout": "attention_probs_dropout_prob"}
-        | {"num_token_types": "type_vocab_size"},
+        {
+            **_COMMON,
+            "d_model": ("hidden_size", 768),
+            "num_layers": ("num_hidden_layers", 12),
+            "num_heads": ("num_attention_heads", 12),
+            "intermediate_dim": ("intermediate_size", 3072),
+            "activation": ("hidden_act", "gelu"),
+            "epsilon": ("layer_norm_eps", 1e-12),
+            "dropout": ("hidden_dropout_prob", 0.1),
+            "attention_dropout": ("attention_probs_dropout_prob", 0.1),
+            "num_token_types": ("type_vocab_size", 2),
+        },
         "encoder.layer.",
         {"query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value"}
         | {"output": "attention.output.dense", "attention_norm": "attention.output.LayerNorm"}
@@ -52,9 +63,16 @@ FAMILIES = {
         {},
     ),
     "distilbert": BertFamily(
-        _COMMON
-        | {"d_model": "dim", "num_layers": "n_layers", "num_heads": "n_heads", "intermediate_dim": "hidden_dim"}
-        | {"activation": "activation", "dropout": "dropout", "attention_dropout": "attention_dropout"},
+        {
+            **_COMMON,
+            "d_model": ("dim", 768),
+            "num_layers": ("n_layers", 6),
+            "num_heads": ("n_heads", 12),
+            "intermediate_dim": ("hidden_dim", 3072),
+            "activation": ("activation", "gelu"),
+            "dropout": ("dropout", 0.1),
+            "attention_dropout": ("attention_dropout", 0.1),
+        },
         "transformer.layer.",
         {"query": "attention.q_lin", "key": "attention.k_lin", "value": "attention.v_lin"}
         | {"output": "attention.out_lin", "attention_norm": "sa_layer_norm"}
@@ -62,6 +80,7 @@ FAMILIES = {
         {"epsilon": 1e-12, "num_token_types": 0},
     ),
 }
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def load_bert(folder: str | Path, **kwargs: Any) -> tuple[Encoder, Tokenizer]:
@@ -69,10 +88,12 @@ def load_bert(folder: str | Path, **kwargs: Any) -> tuple[Encoder, Tokenizer]:
 
     Its hidden states are those of the model to 1e-5 of their size in float32, padding included. They differ in rows of
     nothing but padding, where Hugging Face's attention mixes all values evenly and ours gives nothing (see `Encoder`).
-    The pooler and the heads of the model are left behind.
+    The pooler and the heads of the model are left behind. The tokeniser gives the ids of `transformers.AutoTokenizer`
+    (see `utils.wordpiece.load_tokenizer`). No code of the folder is run.
 
     Args:
-        folder: holds `config.json`, `model.safetensors`, and `tokenizer.json` or `vocab.txt`.
+        folder: holds `config.json`, `model.safetensors`, and `tokenizer.json` or `vocab.txt`. What a configuration
+            does not state has the value that the library gives it.
         **kwargs: name, dtype, trainable of the encoder.
 
     Returns:
@@ -81,19 +102,24 @@ def load_bert(folder: str | Path, **kwargs: Any) -> tuple[Encoder, Tokenizer]:
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: the model is of another family or does what `Encoder` does not, or a weight is missing or has
-            another shape than its configuration says.
+        ValueError: the model is of another family or does what `Encoder` does not; a weight is missing, has another
+            shape than the configuration says, is no floating-point array or is not finite; the file has more layers
+            than the configuration; the tokeniser has ids beyond the model's table, or files that contradict each
+            other.
     """
     folder = Path(folder)
     settings = _read_settings(folder)
     family = _family(settings)
-    encoder = Encoder(_configuration(settings, family), **kwargs)
+    config, tokenizer = _configuration(settings, family), wordpiece.load_tokenizer(folder)
+    _check_ids_have_rows(tokenizer, config.vocabulary_size)
     arrays = BertArrays(folder / "model.safetensors")
+    _check_no_layer_is_left_out(arrays, config.num_layers, family)
+    encoder = Encoder(config, **kwargs)
     planned = [(encoder.embedding, _embedding_arrays(arrays, encoder.config.num_token_types > 0))]
     for at, block in enumerate(encoder.blocks):
         planned += _planned_layer(block, arrays, f"{family.layer}{at}.", family.parts)
     set_all_weights(planned, str(arrays.path.name))
-    return encoder, _tokenizer_of(folder)
+    return encoder, tokenizer
 
 
 def write_bert_files(case: Mapping[str, np.ndarray], folder: str | Path) -> None:
@@ -145,9 +171,13 @@ class BertArrays:
                 "save it with save_pretrained(folder, safe_serialization=True)."
             )
         try:
-            found = dict(pytorch_name(*item) for item in load_file(path).items())
-        except SafetensorError as error:
+            pairs = [pytorch_name(*item) for item in load_file(path).items()]
+        except (SafetensorError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"expected weights in safetensors format in {path}: {error}") from error
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
+            raise ValueError(f"expected each weight once in {path.name}; found {twice} under two names")
         first = "embeddings.word_embeddings.weight"
         prefixes = [name.removesuffix(first) for name in found if name.endswith(first)]
         if len(prefixes) != 1:
@@ -158,7 +188,27 @@ class BertArrays:
         full = f"{self._prefix}{name}"
         if full not in self._found:
             raise ValueError(f"expected an array named {full!r} in {self.path.name}; found none")
-        return np.asarray(self._found[full], "float32")
+        array = self._found[full]
+        if array.dtype.name not in FLOATS:
+            raise ValueError(
+                f"expected {full} in {self.path.name} as {', '.join(FLOATS)}; received {array.dtype.name}. "
+                "Quantised weights mean nothing without their scales: save the model as it was before."
+            )
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is refused
+            array = np.asarray(array, "float32")
+        if not np.isfinite(array).all():
+            count = int((~np.isfinite(array)).sum())
+            raise ValueError(
+                f"expected finite numbers in {self.path.name}; {full} has {count} of {array.size} that are NaN or "
+                "infinite in float32. Fetch the file again, or train anew."
+            )
+        return array
+
+    def layers(self, prefix: str) -> set[int]:
+        """Return the numbers of the layers whose names begin with prefix."""
+        start = f"{self._prefix}{prefix}"
+        names = (name.removeprefix(start) for name in self._found if name.startswith(start))
+        return {int(number) for name in names if (number := name.partition(".")[0]).isdecimal()}
 
 
 def pytorch_name(name: str, array: np.ndarray) -> tuple[str, np.ndarray]:
@@ -205,10 +255,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"expected config.json, the model's settings, in {folder}; found none")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"expected JSON in {path}: {error}") from error
+    return wordpiece.read_json_object(path)
 
 
 def _family(settings: Mapping[str, Any]) -> BertFamily:
@@ -227,26 +274,30 @@ def _family(settings: Mapping[str, Any]) -> BertFamily:
 
 def _configuration(settings: Mapping[str, Any], family: BertFamily) -> TransformerConfig:
     """Return our configuration of the model."""
-    missing = [theirs for theirs in family.settings.values() if theirs not in settings and theirs != "pad_token_id"]
-    if missing:
-        raise ValueError(f"expected config.json to have {', '.join(missing)}; found none of that name")
-    chosen = {ours: settings.get(theirs, 0) for ours, theirs in family.settings.items()}
-    if chosen["activation"] not in ACTIVATIONS:
-        raise ValueError(
-            f"expected the activation to be one of {', '.join(ACTIVATIONS)}; received {chosen['activation']!r}"
-        )
-    chosen["activation"] = ACTIVATIONS[chosen["activation"]]
+    chosen = {ours: settings.get(theirs, usual) for ours, (theirs, usual) in family.settings.items()}
+    activation = chosen["activation"]
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise ValueError(f"expected the activation to be one of {', '.join(ACTIVATIONS)}; received {activation!r}")
+    chosen["activation"] = ACTIVATIONS[activation]
     always = {"positions": "learned", "scale_embedding": False, "embedding_norm": True}
     return TransformerConfig(**always, **family.fixed, **chosen)
 
 
-def _tokenizer_of(folder: Path) -> Tokenizer:
-    """Return the model's tokeniser, refusing a bare vocabulary that would be read in the wrong case."""
-    path = folder / "tokenizer_config.json"
-    details = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if not (folder / "tokenizer.json").is_file() and details.get("do_lower_case") is False:
+def _check_ids_have_rows(tokenizer: Tokenizer, rows: int) -> None:
+    """Raise ValueError where the tokeniser gives ids for which the model has no vector."""
+    piece, largest = max(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1])
+    if largest >= rows:
         raise ValueError(
-            f"expected tokenizer.json in {folder}: vocab.txt alone is read in lower case, and this model is cased. "
-            "Save its fast tokeniser there with save_pretrained."
+            f"expected token ids below {rows}, the vocab_size of config.json; the tokeniser gives {piece!r} the id "
+            f"{largest}. Use the tokeniser that was saved with the model."
         )
-    return wordpiece.load_tokenizer(folder)
+
+
+def _check_no_layer_is_left_out(arrays: BertArrays, num_layers: int, family: BertFamily) -> None:
+    """Raise ValueError where the file has layers that the configuration does not count."""
+    beyond = {number for number in arrays.layers(family.layer) if number >= num_layers}
+    if beyond:
+        raise ValueError(
+            f"expected {num_layers} layers in {arrays.path.name}, as {family.settings['num_layers'][0]} of config.json "
+            f"says; found one of number {max(beyond)}, counted from 0. Use the config.json that was saved with it."
+        )

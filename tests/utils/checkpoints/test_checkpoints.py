@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import save, save_file
 
 from utils import checkpoints
 from utils.checkpoints import CheckpointError, fingerprint, load_checkpoint, save_checkpoint, verify_checkpoint
@@ -227,11 +227,15 @@ def test_pickle_in_a_file_of_an_innocent_name_is_never_unpickled(kept, name, mon
 @pytest.mark.parametrize(
     ("details", "told"),
     [
-        ([], r"expected a JSON object in classifier\.json; received list"),
-        ({"max_length": 3}, "expected at least two classes in classifier.json; received None"),
+        ([], r"expected a JSON object in .*classifier\.json; received list"),
+        ({"max_length": 3}, r"expected at least two classes in .*classifier\.json, all different; received None"),
         ({"classes": ["one"], "max_length": 3}, "expected at least two classes"),
         ({"classes": [{}, {}], "max_length": 3}, "expected at least two classes"),
-        ({"classes": ["a", "b"]}, "expected max_length of at least 1 in classifier.json; received None"),
+        ({"classes": ["a", "b", "a"], "max_length": 3}, "expected at least two classes .*, all different"),
+        ({"classes": {"a": 1, "b": 2}, "max_length": 3}, "expected at least two classes"),
+        ({"classes": ["a", "b"]}, r"expected max_length of at least 1 in .*classifier\.json; received None"),
+        ({"classes": ["a", "b"], "max_length": True}, "expected max_length of at least 1"),
+        ({"classes": ["a", "b"], "max_length": 2.5}, "expected max_length of at least 1"),
         ({"classes": ["a", "b"], "max_length": 0}, "expected max_length of at least 1"),
         ({"classes": ["a", "b"], "max_length": "7"}, "expected max_length of at least 1"),
     ],
@@ -263,14 +267,14 @@ def test_failure_while_saving_leaves_nothing_and_keeps_what_was_there(kept):
 
 
 def test_what_is_replaced_comes_back_if_the_new_one_cannot_be_put_in_place(kept, monkeypatch):
-    before, move = fingerprint(kept), os.replace
+    before, move = fingerprint(kept), os.rename
 
-    def replace(source, target):
-        if Path(source).name == "draft":
+    def rename(source, target):
+        if ".draft-" in Path(source).name and not Path(target).exists() and Path(target).name in ("kept", "new"):
             raise KeyboardInterrupt
         move(source, target)
 
-    monkeypatch.setattr("utils.checkpoints.os.replace", replace)
+    monkeypatch.setattr(os, "rename", rename)
     with pytest.raises(KeyboardInterrupt):
         save_checkpoint(kept, Model(), Tokenizer(), {**DETAILS, "max_length": 9}, overwrite=True)
     with pytest.raises(KeyboardInterrupt):
@@ -309,6 +313,100 @@ def test_model_that_writes_a_pickle_is_not_kept(tmp_path):
     with pytest.raises(CheckpointError, match=r"cannot carry code .*optimizer\.pt"):
         save_checkpoint(tmp_path / "kept", model, Tokenizer(), DETAILS)
     assert not list(tmp_path.iterdir())
+
+
+def forge(folder, name, content):
+    """Change a file and its entry in the manifest, as somebody would who can write to the folder."""
+    (folder / name).write_bytes(content)
+    rewrite_manifest(folder, lambda files: files.update({name: entry(content)}))
+
+
+def weights_with(value):
+    return save({"kernel": np.array([[1.0, value]], "float32"), "bias": np.zeros(2, "float32")})
+
+
+HUGE = '{"num_hidden_layers": 1000000000}'
+FORGED = {
+    "NaN among the weights": ("model.safetensors", weights_with(np.nan), "finite numbers in .*; kernel holds NaN"),
+    "infinity among the weights": ("model.safetensors", weights_with(np.inf), "finite numbers in .*; kernel holds NaN"),
+    "a header beyond the file": ("model.safetensors", b"\xff" * 7 + b"\x7f{}", "weights in safetensors format"),
+    "no header": ("model.safetensors", b"", "weights in safetensors format"),
+    "sizes that are no object": ("config.json", b"[1]", "a JSON object in .*; received list"),
+    "sizes nested without end": ("config.json", b"[" * 100_000, "expected JSON in"),
+    "sizes that are no text": ("config.json", b"\xff\xfe\xfa", "expected JSON in"),
+    "a size with a point": ("config.json", b'{"hidden_size": 3.0}', "hidden_size in .* an integer from 1 to 3, .* 3.0"),
+    "a size of another type": (
+        "config.json",
+        b'{"vocab_size": "3"}',
+        "vocab_size in .* an integer from 1 to 3, .* '3'",
+    ),
+    "a size below 1": ("config.json", b'{"hidden_size": -3}', "hidden_size in .* an integer from 1 to 3, .* -3"),
+    "a size beyond the weights": ("config.json", b'{"vocab_size": 4}', "vocab_size in .* an integer from 1 to 3"),
+    "more layers than weights": ("config.json", HUGE.encode(), "num_hidden_layers in .* an integer from 1 to 2, .* 10"),
+    "a size that is NaN": ("config.json", b'{"hidden_size": NaN}', "expected JSON in .*NaN is no number of JSON"),
+    "a kind that is no name": ("config.json", b'{"model_type": ["bert"]}', "model_type to be a name in"),
+    "details with infinity": ("classifier.json", b'{"loss": -Infinity}', "expected JSON in .*-Infinity is no number"),
+    "details of too many digits": ("classifier.json", b'{"max_length": 1' + b"0" * 5000 + b"}", "expected JSON in"),
+    "details nested without end": ("classifier.json", b'{"a":' * 100_000, "expected JSON in"),
+    "more tokens than positions": (
+        *("config.json", b'{"max_position_embeddings": 3}'),
+        "max_length of at least 1, and at most 3, the positions of the network, in .*classifier.json; received 7",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "told"), FORGED.values(), ids=FORGED)
+def test_what_a_forged_file_says_is_refused_by_its_name(kept, name, content, told):
+    forge(kept, name, content)
+    with pytest.raises(CheckpointError, match=told) as refusal:
+        load_checkpoint(kept)
+    assert name in str(refusal.value) or "classifier.json" in str(refusal.value)
+
+
+def test_a_json_file_of_the_tokenizer_that_holds_none_is_refused_by_its_name(kept):
+    forge(kept, "tokenizer.json", b"{")
+    with pytest.raises(CheckpointError, match=r"expected JSON in .*tokenizer\.json"):
+        load_checkpoint(kept)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize("name", ["vocab.txt", "model.safetensors", "manifest.json"])
+def test_a_named_pipe_is_refused_and_nobody_waits_for_its_writer(kept, name):
+    size = (kept / name).stat().st_size
+    (kept / name).unlink()
+    os.mkfifo(kept / name)
+    with pytest.raises(CheckpointError, match=rf"{name}"):
+        load_checkpoint(kept)
+    if name != "manifest.json":
+        rewrite_manifest(kept, lambda files: files[name].update(bytes=0))
+        with pytest.raises(CheckpointError, match=rf"expected plain files in a checkpoint; .*{name} is"):
+            load_checkpoint(kept)
+    assert size
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_named_pipe_that_takes_a_files_place_after_the_check_is_refused_too(kept, monkeypatch):
+    (kept / "vocab.txt").unlink()
+    os.mkfifo(kept / "vocab.txt")
+    monkeypatch.setattr("utils.checkpoints.manifest._check_kind", lambda path: None)
+    with pytest.raises(CheckpointError, match=r"expected plain files in a checkpoint; .*vocab\.txt is something else"):
+        load_checkpoint(kept)
+
+
+@pytest.mark.parametrize("size", [10**30, 2**63, 10**9])
+def test_an_oversized_length_in_the_manifest_is_refused_by_the_files_name(kept, size):
+    rewrite_manifest(kept, lambda files: files["vocab.txt"].update(bytes=size))
+    with pytest.raises(CheckpointError, match=rf"vocab\.txt to have {size:,} bytes; it has 10"):
+        load_checkpoint(kept)
+
+
+def test_a_file_instead_of_a_folder_is_no_checkpoint(tmp_path):
+    (tmp_path / "file").write_text("{}")
+    for look in (load_checkpoint, fingerprint, verify_checkpoint):
+        with pytest.raises(
+            CheckpointError, match=r"expected a checkpoint with manifest\.json in .*file; there is none"
+        ):
+            look(tmp_path / "file")
 
 
 def test_bert_loader_is_found_here_and_only_when_asked_for():

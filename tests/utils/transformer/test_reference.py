@@ -11,7 +11,7 @@ from tools.reference import write as reference
 from utils.reference import reference_cases
 from utils.transformer import Transformer
 from utils.transformer.config import TransformerConfig
-from utils.weights.from_torch_models import gap_to_torch_transformer, load_torch_transformer
+from utils.weights.from_torch import gap_to_torch_transformer, load_torch_transformer
 
 STORED = reference_cases(reference.FOLDER / "encoder-decoder.npz")
 CASES = ["transformer_post_norm", "transformer_pre_norm"]
