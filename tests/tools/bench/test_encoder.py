@@ -16,6 +16,7 @@ from tools.measure import results
 TINY = Sizes(length=5, batch=3, vocabulary=17, width=6, heads=2, intermediate=7, layers=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["ours", "Keras layers", "torch.nn.TransformerEncoder"])
 def test_contestants_have_equal_parameters_and_learn(require, model):
     if model.startswith("torch"):
@@ -26,6 +27,7 @@ def test_contestants_have_equal_parameters_and_learn(require, model):
     assert min(seconds) > 0
 
 
+@pytest.mark.slow
 def test_ours_and_keras_layers_compute_the_same_loss():
     built = [bench_encoder_rows.BUILDERS[name](TINY, False) for name in ("ours", "Keras layers")]
     models = [step.__closure__[0].cell_contents for step, _ in built]

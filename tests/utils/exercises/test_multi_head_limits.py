@@ -27,6 +27,7 @@ def searched(minimize, coefficients, scale=None):
     return min(minimize(error, start, method="L-BFGS-B").fun for start in starts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trial", TRIALS)
 def test_optimiser_finds_no_head_that_does_better_and_one_that_does_as_well(trial, require):
     require("scipy")
@@ -66,6 +67,7 @@ def test_difference_of_two_inputs_is_beyond_one_head():
     assert EXERCISE.reference(np.array([1.0, 1.0])) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trial", TRIALS)
 @pytest.mark.parametrize("name", ["c fixed to 1", "c fixed to the sum"])
 def test_mistake_with_a_fixed_c_is_the_best_head_with_that_c(name, trial, require):

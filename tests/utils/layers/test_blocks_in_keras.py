@@ -54,6 +54,7 @@ def test_the_mask_of_an_embedding_hides_its_padding():
     assert np.abs(found[real] - numbers(layer(vectors))[real]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_layers_learn_to_copy_what_the_source_holds():
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)

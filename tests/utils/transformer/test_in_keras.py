@@ -58,6 +58,7 @@ def test_an_encoder_serves_in_a_functional_model():
     np.testing.assert_allclose(numbers(model([IDS, IDS > 0])), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_classifier_learns_which_of_two_tokens_came_first():
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
@@ -70,6 +71,7 @@ def test_a_classifier_learns_which_of_two_tokens_came_first():
     assert model.evaluate(ids, labels.astype("int32"), verbose=0)[1] > 0.95
 
 
+@pytest.mark.slow
 def test_a_language_model_learns_a_text_that_repeats_itself():
     keras.utils.set_random_seed(0)
     text = np.tile(np.arange(1, 5), 3)[None].repeat(32, 0)  # 1 2 3 4 1 2 3 4 ...
@@ -79,6 +81,7 @@ def test_a_language_model_learns_a_text_that_repeats_itself():
     np.testing.assert_array_equal(numbers(model(text[:1, :-1])).argmax(-1), text[:1, 1:])
 
 
+@pytest.mark.slow
 def test_a_transformer_learns_to_turn_a_text_round():
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)

@@ -31,6 +31,7 @@ def test_the_models_are_of_nearly_equal_size():
     assert max(sizes) < 1.05 * min(sizes)
 
 
+@pytest.mark.slow
 def test_a_transformer_learns_a_distance_that_an_untrained_one_does_not_know():
     rng = np.random.default_rng(0)
     model = recall_model("Transformer")
@@ -45,6 +46,7 @@ def test_another_kind_and_a_distance_of_zero_are_refused():
         recall_sequences(np.random.default_rng(0), 2, distance=0)
 
 
+@pytest.mark.slow
 def test_every_model_distance_and_seed_has_a_row(monkeypatch):
     monkeypatch.setattr(measure_recurrence, "recall_accuracy", lambda model, rng, distance, steps: distance / steps)
     rows = measure_recurrence.measure([2, 5], 10, [1, 2])

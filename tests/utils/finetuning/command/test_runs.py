@@ -79,6 +79,7 @@ def trained(place):
     return "from-csv", checked_result(place, "from-csv", status, out, err), err
 
 
+@pytest.mark.slow
 def test_a_csv_file_becomes_a_classifier_with_a_bar_and_a_line_of_json(trained):
     _, result, err = trained
     assert (result["training_texts"], result["validation_texts"], result["max_length"]) == (144, 16, 16)
