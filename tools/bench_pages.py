@@ -47,6 +47,9 @@ SHIFT = """() => new Promise((done) => {
 class CompressingHandler(QuietHandler):
     """Serve files as the hosts of static pages do: text compressed with gzip, everything to be cached for a while."""
 
+    def log_error(self, *_: object) -> None:
+        """Say nothing of the files that Lighthouse looks for and a site need not have."""
+
     def do_GET(self) -> None:
         """Answer with the file, compressed unless its kind is compressed already."""
         path = Path(self.translate_path(self.path))
@@ -60,7 +63,7 @@ class CompressingHandler(QuietHandler):
             body = gzip.compress(body)
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
-        super(QuietHandler, self).send_header("Cache-Control", "max-age=600")
+        self.send_header("Cache-Control", "max-age=600")
         super(QuietHandler, self).end_headers()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.wfile.write(body)
@@ -191,7 +194,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", nargs="*", help="pages to measure, such as chapters/01-attention; results only if all")
-    parser.add_argument("--repeats", type=int, default=5, help="runs of Lighthouse for each page and device; 0 for none")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="runs of Lighthouse for each page and device; 0 for none"
+    )
     parser.add_argument("--site", type=Path, default=SITE, help="folder of the built site")
     options = parser.parse_args(arguments)
     if unknown := set(options.pages) - {*page_names(), "search"}:

