@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools.chapter_counts import ChapterCounts, count_chapter
 from tools.chapters import ROOT, find_chapters
-from tools.check_page_records import backends_section, chapter_link, gate_section, gpu_section, table
+from tools.check_page_records import backends_section, chapter_link, gate_section, gpu_section, pages_section, table
 from tools.mutants import MUTANTS, Mutant
 from utils.exercises.checker import EXERCISES
 from utils.exercises.exercise import Exercise
@@ -26,7 +26,7 @@ from utils.exercises.exercise import Exercise
 PAGE = ROOT / "pages" / "generated" / "checks.md"
 RESULTS = ROOT / "data" / "results"
 REFERENCE = ROOT / "data" / "reference"
-SHOWN_APART = ("gate", "backends", "gpu")  # recorded runs of the chapters, with tables of their own
+SHOWN_APART = ("gate", "backends", "gpu", "pages")  # what was recorded of chapters and pages, with tables of its own
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ def render(sources: Sources) -> str:
         gate_section(sources.results.get("gate"), chapters),
         backends_section(sources.results.get("backends"), chapters),
         gpu_section(sources.results.get("gpu"), chapters),
+        pages_section(sources.results.get("pages")),
     ]
     return "\n\n".join(sections) + "\n"
 
