@@ -63,8 +63,10 @@ require("readline").createInterface({ input: process.stdin }).on("line", (line) 
   process.stdout.write(`${JSON.stringify(answer)}\\n`);
 });
 """
-COMMAND = re.compile(r"\\([A-Za-z]+) ?")
-READ_AS = {
+FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
+COMMAND = re.compile(r"\\([A-Za-z]+)")
+FUNCTIONS = {name: name for name in ("cos", "exp", "ln", "log", "max", "min", "sin", "tanh")}
+READ_AS = FUNCTIONS | {
     "sqrt": "√",
     "cdot": "·",
     "times": "×",
@@ -206,6 +208,7 @@ def readable(formula: str) -> str:
         except KeyError:
             return READ_AS.get(name, "")
 
+    formula = FRACTION.sub(r"\1/\2", formula)
     spaced = re.sub(r"\\(?:begin|end)\{[a-z]*\}|\\\\|\\[,;:! ]|&|~", " ", formula)
     return " ".join(re.sub(r"[{}\\]", "", COMMAND.sub(word, spaced)).split())
 
