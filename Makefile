@@ -22,7 +22,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export KERAS_BACKEND ?= tensorflow
 export BOOK_REQUIRE
 
-.PHONY: help book serve read test test-slow test-full execute lint format bench bench-build reference results \
+.PHONY: help book serve read test test-slow test-full execute lint format bench bench-build bench-pages reference results \
 	editions repository validate validate-all gpu-environment validate-gpu reviews pretrain real \
 	real-full publish record lock clean
 
@@ -61,6 +61,9 @@ bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a trainin
 
 bench-build: ## Time `make book` from a fresh clone and again with the environment in place
 	@$(PYTHON) tools/bench/build.py
+
+bench-pages: book ## Measure every page: weight, layout shift, axe, Lighthouse (npm packages go to _build)
+	@$(PY) tools/bench/pages.py
 
 reference: .venv/torch.stamp .venv/all.stamp ## Write reference values of PyTorch and transformers to data/reference
 	@$(PY) tools/reference/write.py

@@ -27,7 +27,7 @@
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || element.closest("script, style, noscript, .headerlink, mjx-container")) continue;
+    if (!walker.currentNode.data.trim() || element.closest("script, style, noscript, .headerlink, .katex")) continue;
     if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
     const style = getComputedStyle(element);
     const size = parseFloat(style.fontSize);
@@ -37,15 +37,24 @@
       faint.add(`${walker.currentNode.data.trim().slice(0, 30)} (${element.tagName} ${element.className}): ${ratio.toFixed(2)}`);
     }
   }
+  const formulas = [...document.querySelectorAll(".math")];
+  // Typeset is what has glyphs to see and, hidden, MathML to be read aloud; without its styles both would show.
+  const isSet = (formula) => {
+    const [glyphs, spoken] = [formula.querySelector(".katex-html"), formula.querySelector(".katex-mathml")];
+    return glyphs?.textContent && spoken?.querySelector("math") && getComputedStyle(spoken).position === "absolute";
+  };
   const root = document.documentElement;
   const spill = [...document.body.querySelectorAll("*")].filter((e) => {
     const box = e.getBoundingClientRect();
     return box.width && box.right > root.clientWidth + 1 && e.checkVisibility();
   });
   return {
-    formulas: document.querySelectorAll(".math.notranslate").length,
-    typeset: [...document.querySelectorAll(".math.notranslate")].filter((e) => e.querySelector("mjx-container")).length,
-    errors: [...document.querySelectorAll("mjx-merror, merror, [data-mjx-error]")].map((e) => e.textContent || e.dataset.mjxError),
+    formulas: formulas.length,
+    displayed: document.querySelectorAll("article div.math").length,
+    typeset: formulas.filter(isSet).length,
+    errors: [...document.querySelectorAll(".katex-error, merror")].map((e) => e.title || e.textContent),
+    fonts: [...document.fonts].filter((f) => f.status === "error").map((f) => `${f.family} ${f.weight} ${f.style}`),
+    mathScripts: [...document.scripts].map((s) => s.src).filter((src) => /mathjax|katex/i.test(src)),
     overflow: root.scrollWidth - root.clientWidth,
     spill: root.scrollWidth > root.clientWidth ? spill.slice(0, 3).map((e) => `${e.tagName} ${e.className}`) : [],
     broken: [...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src),

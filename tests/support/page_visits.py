@@ -23,7 +23,7 @@ SWITCHES = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 OWN = re.compile(r"(http://127\.0\.0\.1:\d+/|data:|blob:|about:)")
-READY = "() => !window.MathJax?.startup || window.MathJax.startup.promise.then(() => true)"
+READY = "() => document.fonts.ready.then(() => true)"
 
 
 @dataclass
@@ -54,12 +54,20 @@ class Visit:
         page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
         page.on("console", lambda line: line.type == "error" and self.problems.append(f"console error: {line.text}"))
 
-    def judge(self) -> list[str]:
-        """Return every problem of the visit, those of the page's look included."""
+    def judge(self, displayed: int = 0) -> list[str]:
+        """Return every problem of the visit, those of the page's look included.
+
+        Args:
+            displayed: how many formulas the page's source sets on lines of their own.
+        """
         state, problems = self.state, list(self.problems)
+        if state["displayed"] != displayed:
+            problems.append(f"{state['displayed']} formulas stand on lines of their own; the source has {displayed}")
         if state["typeset"] != state["formulas"]:
             problems.append(f"{state['formulas'] - state['typeset']} of {state['formulas']} formulas are not typeset")
-        problems += [f"MathJax could not read a formula: {text}" for text in state["errors"]]
+        problems += [f"KaTeX could not read a formula: {text}" for text in state["errors"]]
+        problems += [f"the font {font} did not load" for font in state["fonts"]]
+        problems += [f"formulas are typeset in the browser, by {script}" for script in state["mathScripts"]]
         problems += [f"image shows nothing: {source}" for source in state["broken"]]
         problems += [f"text too faint (contrast below WCAG AA): {text}" for text in state["faint"]]
         if state["overflow"] > 0:
@@ -92,7 +100,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def look(page: Page, visit: Visit) -> Visit:
-    """Wait for the formulas, then record what the page looks like."""
+    """Wait for the fonts, then record what the page looks like."""
     page.evaluate(READY)
     visit.state = page.evaluate(PROBE)
     return visit

@@ -197,9 +197,44 @@ def head_of_page(page: Page) -> list[str]:
         "no <title>": soup.title and soup.title.get_text(strip=True),
         "no meta viewport: the page cannot fit a phone": soup.select_one('meta[name=viewport][content*="width"]'),
         "no icon: set html.favicon in _config.yml": soup.select_one('link[rel~="icon"][href]'),
+        "no description for search engines: see web/book_pages.py": soup.select_one(
+            'meta[name=description][content*=" "]'
+        ),
         "loads fontawesome.js (1.5 MB): see web/book_pages.py": not soup.select_one('script[src*="fontawesome"]'),
     }
     return [problem for problem, present in checks.items() if not present]
+
+
+def names_for_screen_readers(page: Page) -> list[str]:
+    """A name that hides what a reader sees is none: what unfolds is named by its line, the search by its words."""
+    hidden = [tag for tag in page.soup.find_all("summary") if tag.get("aria-label")]
+    problems = [f"the line {tag.get_text(' ', strip=True)!r} is read as {tag['aria-label']!r}" for tag in hidden]
+    for button in page.soup.select("button.search-button-field[aria-label]"):
+        problems.append(f"the search button is read as {button['aria-label']!r}: let its words name it")
+    if page.soup.select_one("a.navbar-brand") and not page.soup.select_one("header a.navbar-brand"):
+        problems.append("the book's title stands in no landmark: put it into a <header>")
+    return problems
+
+
+def room_for_images(page: Page) -> list[str]:
+    """A plot's room is kept before it is loaded, or the text would move when it comes."""
+    plots = [image for image in page.soup.select("article img") if image.get("src", "").endswith(".png")]
+    return [f"{image['src']} has no width and height" for image in plots if not image.get("width", "").isdigit()]
+
+
+def numbers_of_files(page: Page) -> list[str]:
+    """A chapter's number on the page is that of its file."""
+    number = re.match(r"(\d+)-", page.path.name)
+    found = page.soup.select(".section-number, .eqno, .caption-number") if number else []
+    wrong = [
+        text for tag in found if page.article in tag.parents and not _begins_with(number[1], text := tag.get_text())
+    ]
+    return [f"{text.strip()!r} on a page whose file is {page.path.name}: see web/book_pages.py" for text in wrong]
+
+
+def _begins_with(number: str, text: str) -> bool:
+    first = re.search(r"\d+", text)
+    return first is not None and int(first[0]) == int(number)
 
 
 def repeated_ids(page: Page) -> list[str]:
@@ -216,7 +251,10 @@ PAGE_CHECKS = (
     head_of_page,
     headings,
     image_texts,
+    names_for_screen_readers,
+    numbers_of_files,
     raw_markup,
     repeated_ids,
+    room_for_images,
     unresolved_references,
 )

@@ -5,11 +5,12 @@ import textwrap
 from collections.abc import Callable
 
 from sphinx.config import Config
-from sphinx.directives.code import LiteralInclude, LiteralIncludeReader
+from sphinx.directives.code import LiteralInclude
 
 from tools.editions.convert import Converter
 from tools.editions.syntax import ADMONITIONS, Directive, EditionError
 from tools.notebooks.chapters import ROOT
+from web.included_code import CodeReader
 
 # Between these the text of a solution is folded; tools/editions/notebook.py does it, for a solution spans cells.
 SOLUTION_START, SOLUTION_END = "\x02solution", "\x02end of solution"
@@ -75,7 +76,7 @@ def _literalinclude(converter: Converter, directive: Directive) -> str:
     name = posixpath.normpath(posixpath.join(posixpath.dirname(converter.inline.page), directive.argument))
     try:
         options = {key: LiteralInclude.option_spec[key](value or None) for key, value in directive.options.items()}
-        text, _ = LiteralIncludeReader(str(ROOT / name), options, Config()).read()
+        text, _ = CodeReader(str(ROOT / name), options, Config()).read()
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise EditionError(f"{{literalinclude}} of {name} cannot be read: {error}; correct its options") from error
     shown = _listing(converter, directive, textwrap.dedent(text).strip("\n"), options.get("language", "python"))

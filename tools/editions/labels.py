@@ -71,15 +71,15 @@ class Labels:
 
 
 def chapter_number(path: Path) -> int:
-    """Return the number that the site gives a chapter: its place in the reading order, whatever its file is called.
+    """Return the number that the site gives a chapter: that of its file.
 
     Raises:
-        EditionError: the file's name begins with no number, by which chapters are put in order.
+        EditionError: the file's name begins with no number, by which chapters are counted.
     """
-    if not path.stem.partition("-")[0].isdigit():
+    number = path.stem.partition("-")[0]
+    if not number.isdigit():
         raise EditionError(f"{path.name} has no number; name it like 01-attention.ipynb")
-    order = sorted(other.name for other in path.parent.glob("[0-9]*.ipynb"))
-    return 1 + order.index(path.name)
+    return int(number)
 
 
 def read_labels(chapters: Iterable[Chapter], root: Path = ROOT) -> Labels:

@@ -19,14 +19,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tools.mutants.mutants import MUTANTS, Mutant
 from tools.notebooks.chapters import ROOT, find_chapters
 from tools.notebooks.counts import ChapterCounts, count_chapter
-from tools.site.check_page_records import backends_section, chapter_link, gate_section, gpu_section, table
+from tools.site.check_page_records import (
+    backends_section,
+    chapter_link,
+    gate_section,
+    gpu_section,
+    pages_section,
+    table,
+)
 from utils.exercises.engine.checker import EXERCISES
 from utils.exercises.engine.exercise import Exercise
 
 PAGE = ROOT / "pages" / "generated" / "checks.md"
 RESULTS = ROOT / "data" / "results"
 REFERENCE = ROOT / "data" / "reference"
-SHOWN_APART = ("gate", "backends", "gpu")  # recorded runs of the chapters, with tables of their own
+SHOWN_APART = ("gate", "backends", "gpu", "pages")  # what was recorded of chapters and pages, with tables of its own
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,7 @@ def render(sources: Sources) -> str:
         gate_section(sources.results.get("gate"), chapters),
         backends_section(sources.results.get("backends"), chapters),
         gpu_section(sources.results.get("gpu"), chapters),
+        pages_section(sources.results.get("pages")),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -71,6 +71,29 @@ def gpu_section(record: Mapping[str, Any] | None, chapters: Sequence[ChapterCoun
     return f"{title}\n\nOn {record['date']}, {where}.\n\n{_runs(record, chapters)}{rest}"
 
 
+def pages_section(record: Mapping[str, Any] | None) -> str:
+    """Return what the built pages weigh and how audits judge them, or the sentence that nobody has measured."""
+    title = "## The pages, measured"
+    if record is None:
+        return f"{title}\n\nNot yet measured."
+    scores = ("performance", "accessibility", "best-practices", "seo")
+    rows = [
+        (
+            row["page"].rpartition("/")[2],
+            *(row[key] for key in ("kilobytes", "layout_shift", "axe_nodes")),
+            *(" / ".join(f"{row[device][score]:g}" for score in scores) for device in ("desktop", "mobile")),
+        )
+        for row in record["rows"]
+    ]
+    header = ["page", "kB, compressed", "layout shift", "axe's findings", "Lighthouse, desktop", "Lighthouse, phone"]
+    tools = _listed(record["tools"])
+    said = (
+        f"On {record['date']}, {tools}. Lighthouse scores performance, accessibility, best practices and what search "
+        f"engines ask for; each number is the median of {record['lighthouse_runs']} runs."
+    )
+    return f"{title}\n\n{said}\n\n{table(header, rows)}"
+
+
 def _runs(record: Mapping[str, Any], chapters: Sequence[ChapterCounts]) -> str:
     """Return the table of chapters and backends, and the versions of what ran them."""
     rows = [

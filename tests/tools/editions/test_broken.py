@@ -102,8 +102,10 @@ def test_shown_source_has_exactly_the_selected_lines(tmp_path):
         ":::{literalinclude} ../utils/attention.py\n:pyobject: causal_mask\n:start-at: return\n:end-at: return\n:::"
     )
     block = converted(tmp_path, written)
-    assert block.startswith("```python\nreturn ")
-    assert block.count("\n") == 4
+    signature, gap, line = block.splitlines()[1:4]
+    assert signature.startswith("def causal_mask(num_queries")
+    assert (gap, line[:11]) == ("    ...", "    return ")
+    assert block.count("\n") == 6
     assert block.endswith(f"*From `causal_mask` in [`utils/attention.py`]({ADDRESSES.file('utils/attention.py')}).*")
 
 

@@ -1,5 +1,6 @@
 """`make book`, `make serve`, `make bench-build` and the search for a browser: they work, or say what to do."""
 
+import os
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.support.broken import take_interrupts
 from tools.bench import build as bench_build
@@ -36,9 +38,11 @@ def small_book(tmp_path):
     (tmp_path / "intro.md").write_text(INTRO + "\n```{bibliography}\n```\n")
     (tmp_path / "second.md").write_text(FRONT)
 
-    def build():
-        command = [sys.executable, "tools/site/build.py"]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    def build(**variables):
+        command, environment = [sys.executable, "tools/site/build.py"], {**os.environ, **variables}
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False, env=environment
+        )
 
     return tmp_path, build
 
@@ -72,6 +76,19 @@ def test_build_fails_on_each_warning_and_shows_nothing_else(small_book):
         assert "writing output" not in result.stderr
         assert "_build/reports/site.log" in result.stderr
     assert "eq-gone" in (folder / "_build/reports/site.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_formula_that_katex_cannot_read_fails_the_build_and_sound_ones_need_no_node_on_the_path(small_book):
+    folder, build = small_book
+    (folder / "second.md").write_text(FRONT + "\nSee $\\sqrt{x$ and\n\n$$\n\\frac{1}{\n$$\n")
+    result = build(PATH="")
+    assert result.returncode == 1
+    assert result.stderr.count("KaTeX parse error") == 2, result.stderr
+    assert result.stderr.count("second.md:") == 2, result.stderr
+    sound = BeautifulSoup((folder / "_build/html/intro.html").read_text(), "html.parser")
+    assert sound.select_one("#equation-eq-one .katex-html").get_text().replace("\u200b", "") == "y=x"
+    assert sound.select_one("#equation-eq-one math")
 
 
 def test_build_fails_on_a_page_without_text(monkeypatch, capsys):

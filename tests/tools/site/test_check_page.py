@@ -210,6 +210,18 @@ def test_page_shows_a_run_on_a_gpu_and_what_has_not_been_run_there(chapter):
     assert f"Not yet run on a GPU: {link}." in render(chapter, results={"gpu": record})
 
 
+def test_page_shows_what_the_pages_weigh_and_how_audits_judge_them(chapter):
+    assert "## The pages, measured\n\nNot yet measured." in render(chapter)
+    scores = {"performance": 99, "accessibility": 100, "best-practices": 96.5, "seo": 92}
+    row = {"page": "chapters/07-things", "kilobytes": 303, "layout_shift": 0.001, "axe_nodes": 2}
+    row |= {"desktop": scores, "mobile": {**scores, "performance": 91}}
+    record = {"date": "2026-03-05", "command": "python x.py", "tools": {"axe-core": "4"}, "lighthouse_runs": 5}
+    page = render(chapter, results={"pages": {**record, "rows": [row]}})
+    assert "| 07-things | 303 | 0.001 | 2 | 99 / 100 / 96.5 / 92 | 91 / 100 / 96.5 / 92 |" in page
+    assert "On 2026-03-05, axe-core 4." in page
+    assert "the median of 5 runs" in page
+
+
 def test_record_counts_cells_that_differ_or_fail(chapter):
     failures = {1: "<failure message='differs'/>", 3: "<error message='raised'/>"}
     (entry,) = record(chapter, results=failures)["chapters"]
