@@ -44,29 +44,29 @@ def named_weights(layer):
     return {"/".join(weight.path.split("/")[-2:]): array.astype("float64") for weight, array in pairs}
 
 
-def head_contributions(layer, query, value, key=None, allowed=True):
+def head_contributions(layer, query, value, key=None, allowed=True, bias=0.0):
     """Return what each head adds to the output, bias aside, (H, B, T, *row), and the weights (B, H, T, S)."""
     found = named_weights(layer)
     key = value if key is None else key
     kernel = found["attention_output/kernel"]
     num_heads, stored = kernel.shape[0], found["key/kernel"].shape[1]
     scores_shape = (query.shape[0], num_heads, query.shape[1], value.shape[1])
-    allowed = np.broadcast_to(allowed, scores_shape)
+    allowed, bias = np.broadcast_to(allowed, scores_shape), np.broadcast_to(bias, scores_shape)
     contributions, weights = [], np.zeros(scores_shape)
     for head in range(num_heads):
         shared = head * stored // num_heads
         rows = []
         for name, array, at in (("query", query, head), ("key", key, shared), ("value", value, shared)):
-            bias = found[f"{name}/bias"][at] if f"{name}/bias" in found else 0
-            rows.append(np.asarray(array, "float64") @ found[f"{name}/kernel"][:, at] + bias)
-        mixed, weights[:, head] = attend_by_loops(*rows, allowed[:, head])
+            shift = found[f"{name}/bias"][at] if f"{name}/bias" in found else 0
+            rows.append(np.asarray(array, "float64") @ found[f"{name}/kernel"][:, at] + shift)
+        mixed, weights[:, head] = attend_by_loops(*rows, allowed[:, head], bias[:, head])
         contributions.append(np.tensordot(mixed, kernel[head], axes=1))
     return np.array(contributions), weights
 
 
-def attend_head_by_head(layer, query, value, key=None, allowed=True):
+def attend_head_by_head(layer, query, value, key=None, allowed=True, bias=0.0):
     """Return output (B, T, *row) and weights (B, H, T, S)."""
-    contributions, weights = head_contributions(layer, query, value, key, allowed)
+    contributions, weights = head_contributions(layer, query, value, key, allowed, bias)
     return contributions.sum(0) + named_weights(layer).get("attention_output/bias", 0), weights
 
 

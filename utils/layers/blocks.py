@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras import ops
 
 from utils.checks import head_size, positive_integer, positive_number, rate
 from utils.layers.cache import AttentionCache, MemoryCache
@@ -259,8 +260,8 @@ class DecoderLayer(ResidualLayer):
             memory: float tensor (B, S, width), what the encoder made of the source.
             attention_mask: broadcastable to (B, T, T), or with four axes to (B, H, T, T); where a token may attend to
                 another.
-            memory_mask: broadcastable to (B, T, S), or with four axes to (B, H, T, S); where a token may attend to the
-                source. When omitted, the mask that Keras carries with `memory`, if any.
+            memory_mask: (B, S), broadcastable to (B, T, S), or with four axes to (B, H, T, S); where a token may attend
+                to the source. When omitted, the mask (B, S) that Keras carries with `memory`, if any.
             use_causal_mask: also hide from each token those after it.
             training: whether to drop.
             attention_bias: float tensor broadcastable to (B, H, T, T), added to the scores; -inf forbids.
@@ -272,8 +273,8 @@ class DecoderLayer(ResidualLayer):
         Raises:
             ValueError: shapes disagree, or a mask or bias does not fit.
         """
-        if memory_mask is not None and memory_mask is getattr(memory, "_keras_mask", None):
-            memory_mask = None  # filled in by Keras, (B, S): attention reads it off `memory` itself
+        if memory_mask is not None and len(memory_mask.shape) == 2:
+            memory_mask = ops.expand_dims(memory_mask, 1)  # (B, S) -> (B, 1, S)
         options = {"attention_mask": attention_mask, "attention_bias": attention_bias, "training": training}
         of_memory = {"attention_mask": memory_mask, "attention_bias": memory_bias, "training": training}
         return self._attend_twice_then_feed_forward(

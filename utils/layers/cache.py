@@ -57,7 +57,7 @@ class MemoryCache:
 
     Args:
         memory: float tensor (B, S, width).
-        memory_mask: broadcastable to (B, T, S), True or 1 where a token of the source may be attended to.
+        memory_mask: (B, S) or broadcastable to (B, T, S), True or 1 where a token of the source may be attended to.
 
     Raises:
         ValueError: memory_mask holds other numbers than 0 and 1.
@@ -65,7 +65,10 @@ class MemoryCache:
 
     def __init__(self, memory: Any, memory_mask: Any = None):
         self.memory, self.key = memory, None
-        self.mask = None if memory_mask is None else boolean_mask("memory_mask", memory_mask)[:, None]  # (B, 1, T, S)
+        self.mask = None
+        if memory_mask is not None:
+            mask = boolean_mask("memory_mask", memory_mask)
+            self.mask = ops.expand_dims(mask, 1 if len(mask.shape) == 3 else (1, 2))  # (B, 1, T or 1, S)
 
     def attend(self, attention: MultiHeadAttention, tokens: Any) -> Any:
         """Return what tokens (B, T, d_model) find in the memory, (B, T, d_model), with the built layer `attention`."""

@@ -116,7 +116,7 @@ def test_inputs_that_are_no_vectors_of_tokens_are_named():
     with pytest.raises(ValueError, match="expected value to have a batch of 2, as query has"):
         layer(x, memory[:1])
     with pytest.raises(ValueError, match="expected attention_mask to broadcast to shape"):
-        layer(x, memory, memory_mask=np.ones((B, S), bool))
+        layer(x, memory, memory_mask=np.ones((B, T), bool))
 
 
 def test_an_empty_batch_gives_an_empty_batch():

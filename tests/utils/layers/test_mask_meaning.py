@@ -31,7 +31,8 @@ TAKERS = {
     "key_mask of attention": (lambda mask: attention(X, X, key_mask=mask), TOKENS),
     "encoder layer": (lambda mask: encoder_layer(X, attention_mask=mask), PAIRS),
     "attention_mask of decoder layer": (lambda mask: decoder_layer(X, X, attention_mask=mask), np.eye(T, dtype=bool)),
-    "memory_mask of decoder layer": (lambda mask: decoder_layer(X, X, memory_mask=mask), PAIRS),
+    "memory_mask of decoder layer": (lambda mask: decoder_layer(X, X, memory_mask=mask), PAIRS[None]),
+    "tokens of decoder layer": (lambda mask: decoder_layer(X, X, memory_mask=mask), TOKENS),
     "encoder": (lambda mask: encoder(IDS, mask), TOKENS),
     "attention_mask of decoder": (lambda mask: decoder(IDS, X, mask), TOKENS),
     "memory_mask of decoder": (lambda mask: decoder(IDS, X, None, mask), TOKENS),
@@ -79,6 +80,13 @@ def test_other_numbers_are_refused_with_the_remedy(call, allowed, make, shown):
 def test_a_cache_of_memory_refuses_them_too():
     with pytest.raises(ValueError, match=r"memory_mask to hold True or 1 .* received 0\.5"):
         MemoryCache(ops.convert_to_tensor(X), np.full((B, 1, T), 0.5, "float32"))
+
+
+@pytest.mark.parametrize("mask", [TOKENS, TOKENS[:, None], TOKENS.astype("float32")], ids=["tokens", "pairs", "floats"])
+def test_a_cache_of_memory_reads_a_mask_as_the_layer_does(mask):
+    found = MemoryCache(ops.convert_to_tensor(X), mask).attend(decoder_layer.memory_attention, ops.convert_to_tensor(X))
+    expected = decoder_layer.memory_attention(X, X, key_mask=TOKENS)
+    np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=1e-6)
 
 
 def traced(call, mask):
@@ -138,7 +146,7 @@ def test_a_functional_model_takes_boolean_and_integer_masks_and_refuses_floats()
 
 
 def test_the_mask_that_keras_carries_with_memory_hides_its_padding():
-    # As many tokens written as rows in the batch: the mask (B, S) would pass for one of pairs (T, S).
+    # As many tokens written as rows in the batch: the mask (B, S) could pass for one of pairs (T, S).
     ids = np.array([[3, 4, 0], [5, 0, 0], [6, 7, 8]])
     memory = keras.layers.Embedding(9, WIDTH, mask_zero=True)(ids)
     written = np.random.default_rng(1).normal(size=(3, 3, WIDTH)).astype("float32")

@@ -26,7 +26,8 @@ from tests.support.naive_heads import (
     run,
     slopes,
 )
-from utils.layers import MultiHeadAttention
+from utils.layers import DecoderLayer, EncoderLayer, MultiHeadAttention
+from utils.positions import alibi_bias
 
 SHAPES = [(B, T, S), (T, S), (B, 1, S), (B, T, 1), (1, T, S), (B, H, T, S), (1, H, 1, S), (B, 1, T, S), (S,)]
 
@@ -186,3 +187,73 @@ def test_masks_equal_keras_layer():
         {"attention_mask": np.repeat(mask[:, None], H, axis=1)},
     ):
         assert_same(run(ours, *inputs, **options), run(theirs, *inputs, **options))
+
+
+BIASES = [(B, H, T, S), (H, T, S), (T, S), (B, 1, T, S), (H, 1, S), ()]
+
+
+@pytest.mark.parametrize("stored", [H, G])
+@pytest.mark.parametrize("shape", BIASES, ids=str)
+def test_a_bias_is_added_to_the_scores_of_each_head(shape, stored):
+    rng, inputs = np.random.default_rng(4), draw()
+    bias = np.asarray(3 * rng.normal(size=shape), "float32")
+    if len(shape) > 2:
+        bias[..., 1] = -np.inf
+    layer, allowed = build(inputs, num_kv_heads=stored), rng.random((B, T, S)) > 0.3
+    expected = attend_head_by_head(layer, *inputs, allowed=allowed[:, None], bias=bias)
+    assert_same(run(layer, *inputs, attention_mask=allowed, attention_bias=bias), expected)
+    if shape:
+        assert np.abs(run(layer, *inputs, attention_mask=allowed)[1] - expected[1]).max() > 0.1
+
+
+def test_a_bias_of_the_shape_of_a_mask_for_all_heads_is_refused_with_the_remedy():
+    inputs, layer = draw(), build()
+    with pytest.raises(ValueError, match=r"attention_bias to broadcast .*needs an axis for them: array\[:, None\]"):
+        layer(*inputs, attention_bias=np.zeros((B, T, S), "float32"))
+
+
+@pytest.mark.parametrize("kind", [EncoderLayer, DecoderLayer])
+def test_layers_hand_their_biases_on(kind):
+    x, bias = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32"), alibi_bias(2, 3)
+    layer, memory = kind(2, 5), (x,) if kind is DecoderLayer else ()
+    names = ("attention_bias", "memory_bias") if memory else ("attention_bias",)
+    plain = numbers(layer(x, *memory))
+    for name in names:
+        hidden = np.where(np.eye(3, dtype=bool), 0, -np.inf).astype("float32")
+        assert np.abs(numbers(layer(x, *memory, **{name: bias})) - plain).max() > 1e-4
+        by_mask = {name.replace("bias", "mask"): np.eye(3, dtype=bool)[None]}
+        np.testing.assert_allclose(
+            numbers(layer(x, *memory, **{name: hidden})), numbers(layer(x, *memory, **by_mask)), atol=1e-6
+        )
+
+
+def test_dropout_drops_weights_of_biased_scores():
+    inputs, bias = draw(), np.where(np.arange(S) == 1, 0, -np.inf).astype("float32")
+    layer = build(inputs, dropout=0.5)
+    output, weights = run(layer, *inputs, attention_bias=bias, training=True)
+    np.testing.assert_array_equal(weights[..., 1], 1)
+    assert np.abs(output - run(layer, *inputs, attention_bias=bias)[0]).max() > 0.01
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["attention_mask", "key_mask", "value_mask", "query_mask"])
+def test_what_is_hidden_moves_neither_output_nor_gradients_whatever_stands_in_it(name, number):
+    inputs = draw()
+    mask = np.arange(T if name == "query_mask" else S) != 2
+    mask = mask[None] if name == "attention_mask" else np.tile(mask, (B, 1))
+    layer, cotangent = build(inputs), np.random.default_rng(3).normal(size=(B, T, QUERY_WIDTH)).astype("float32")
+    expected = [*run(layer, *inputs, **{name: mask}), *slopes(layer, inputs, cotangent, **{name: mask})]
+    for array in inputs[:1] if name == "query_mask" else inputs[1:]:
+        array[:, 2] = number
+    found = [*run(layer, *inputs, **{name: mask}), *slopes(layer, inputs, cotangent, **{name: mask})]
+    for got, want in zip(found, expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_value_that_a_bias_hides_contributes_nothing_whatever_stands_in_it(dropout):
+    inputs, bias = draw(), np.where(np.arange(S) == 2, -np.inf, 0).astype("float32")
+    layer = build(inputs, dropout=dropout)
+    for array in inputs[1:]:
+        array[:, 2] = np.nan
+    assert all(np.isfinite(part).all() for part in run(layer, *inputs, training=True, attention_bias=bias))
