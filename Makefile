@@ -57,7 +57,7 @@ format: .venv/all.stamp ## Put code and notebooks into the house style
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a training step against other libraries', in one run
-	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/encoder.py
+	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/logits.py && $(PY) tools/bench/encoder.py
 
 bench-build: ## Time `make book` from a fresh clone and again with the environment in place
 	@$(PYTHON) tools/bench/build.py

@@ -90,12 +90,12 @@ def masked_accuracy(labels: Any, logits: Any, pad_id: int = 0) -> Any:
 def _split_labels(labels: Any, logits: Any, pad_id: int) -> tuple[Any, Any, Any]:
     """Return labels, scores in at least float32, and where a label is a token."""
     labels, logits = ops.convert_to_tensor(labels), ops.convert_to_tensor(logits)
-    given, expected = tuple(labels.shape), tuple(logits.shape[:-1])
-    pairs = zip(given, expected, strict=False)
-    if len(given) != len(expected) or not all(None in pair or pair[0] == pair[1] for pair in pairs):
-        raise ValueError(f"expected labels of shape {expected}, one for each row of logits; received shape {given}")
-    exact = keras.backend.result_type(logits.dtype, "float32")
-    return labels, ops.cast(logits, exact), ops.not_equal(labels, pad_id)
+    received, expected = tuple(labels.shape), tuple(logits.shape[:-1])
+    pairs = zip(received, expected, strict=False)
+    if len(received) != len(expected) or not all(None in pair or pair[0] == pair[1] for pair in pairs):
+        raise ValueError(f"expected labels of shape {expected}, one for each row of logits; received shape {received}")
+    dtype = keras.backend.result_type(logits.dtype, "float32")
+    return labels, ops.cast(logits, dtype), ops.not_equal(labels, pad_id)
 
 
 def _mean_over(values: Any, counted: Any) -> Any:

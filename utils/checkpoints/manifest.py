@@ -71,8 +71,11 @@ def read_verified(folder: Path, expected_fingerprint: str | None, needed: Sequen
     except OSError as error:
         raise CheckpointError(f"expected a readable folder {folder}: {error}") from error
     if present != entries.keys():
-        told = {"missing": sorted(entries.keys() - present), "not in the manifest": sorted(present - entries.keys())}
-        raise CheckpointError(f"expected exactly the files of {folder / MANIFEST}; {told}")
+        differences = {
+            "missing": sorted(entries.keys() - present),
+            "not in the manifest": sorted(present - entries.keys()),
+        }
+        raise CheckpointError(f"expected exactly the files of {folder / MANIFEST}; {differences}")
     return {name: _read_file(folder / name, entry) for name, entry in entries.items()}
 
 

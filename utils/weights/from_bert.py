@@ -174,21 +174,21 @@ class BertArrays:
             pairs = [pytorch_name(*item) for item in load_file(path).items()]
         except (SafetensorError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"expected weights in safetensors format in {path}: {error}") from error
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        arrays = dict(pairs)
+        if len(arrays) < len(pairs):
             twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
             raise ValueError(f"expected each weight once in {path.name}; found {twice} under two names")
         first = "embeddings.word_embeddings.weight"
-        prefixes = [name.removesuffix(first) for name in found if name.endswith(first)]
+        prefixes = [name.removesuffix(first) for name in arrays if name.endswith(first)]
         if len(prefixes) != 1:
             raise ValueError(f"expected one array named [...]{first} in {path.name}; found {len(prefixes)}")
-        self.path, self._found, self._prefix = path, found, prefixes[0]
+        self.path, self._arrays, self._prefix = path, arrays, prefixes[0]
 
     def __getitem__(self, name: str) -> np.ndarray:
         full = f"{self._prefix}{name}"
-        if full not in self._found:
+        if full not in self._arrays:
             raise ValueError(f"expected an array named {full!r} in {self.path.name}; found none")
-        array = self._found[full]
+        array = self._arrays[full]
         if array.dtype.name not in FLOATS:
             raise ValueError(
                 f"expected {full} in {self.path.name} as {', '.join(FLOATS)}; received {array.dtype.name}. "
@@ -207,7 +207,7 @@ class BertArrays:
     def layers(self, prefix: str) -> set[int]:
         """Return the numbers of the layers whose names begin with prefix."""
         start = f"{self._prefix}{prefix}"
-        names = (name.removeprefix(start) for name in self._found if name.startswith(start))
+        names = (name.removeprefix(start) for name in self._arrays if name.startswith(start))
         return {int(number) for name in names if (number := name.partition(".")[0]).isdecimal()}
 
 

@@ -87,14 +87,14 @@ def gap_to_torch(layer: EncoderLayer | DecoderLayer, case: Mapping[str, np.ndarr
     layer.build(*(array.shape for array in inputs))
     load_torch_layer(layer, arrays_under(case, "parameter."))
 
-    def loss(call: Any, *given: Any) -> Any:
-        return ops.sum(ops.multiply(call(*given, **masks), case["cotangent"]))
+    def loss(call: Any, *vectors: Any) -> Any:
+        return ops.sum(ops.multiply(call(*vectors, **masks), case["cotangent"]))
 
-    found = [layer(*inputs, **masks), *weight_gradients(layer, loss, *inputs)]
-    slopes = arrays_under(case, "grad.")
-    load_torch_layer(layer, slopes)  # as if they were weights, into our order
-    wanted = [case["output"], *(slopes[name] for name in names)]
-    return largest_gap(found, [*wanted, *layer.trainable_variables])
+    ours = [layer(*inputs, **masks), *weight_gradients(layer, loss, *inputs)]
+    gradients = arrays_under(case, "grad.")
+    load_torch_layer(layer, gradients)  # as if they were weights, into our order
+    theirs = [case["output"], *(gradients[name] for name in names)]
+    return largest_gap(ours, [*theirs, *layer.trainable_variables])
 
 
 def load_torch_transformer(model: Transformer, arrays: Mapping[str, np.ndarray]) -> None:
@@ -147,10 +147,10 @@ def gap_to_torch_transformer(case: Mapping[str, np.ndarray], num_heads: int, **c
     def loss(call: Any) -> Any:
         return ops.sum(ops.multiply(call(*ids), case["cotangent"]))
 
-    found = [stacks(*ids), *weight_gradients(stacks, loss)]
-    slopes = arrays_under(case, "grad.")
-    stacks.load(slopes, slopes)  # as if they were weights: so they come into our order
-    return largest_gap(found, [case["output"], *stacks.trainable_variables])
+    ours = [stacks(*ids), *weight_gradients(stacks, loss)]
+    gradients = arrays_under(case, "grad.")
+    stacks.load(gradients, gradients)  # as if they were weights, into our order
+    return largest_gap(ours, [case["output"], *stacks.trainable_variables])
 
 
 def largest_gap(found: Iterable[Any], expected: Iterable[Any]) -> float:
@@ -224,7 +224,7 @@ def _array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
 
 
 class _Stacks(keras.Model):
-    """Encoder and decoder of the sizes of PyTorch's; its masks, which say who may not attend, turned round."""
+    """Encoder and decoder of the sizes of PyTorch's, whose masks, which say who may not attend, are negated."""
 
     def __init__(self, case: Mapping[str, np.ndarray], num_heads: int, choices: Mapping[str, Any]):
         super().__init__()

@@ -97,9 +97,9 @@ def test_greedy_text_is_what_the_model_scores_highest_at_each_place():
     translator = randomised(Transformer(CONFIG))
     target = translate(translator, SOURCE, 5)
     assert (target[:, 0] == 1).all()
-    scores = keras.ops.convert_to_numpy(translator((SOURCE, np.where(target == 0, 4, target)[:, :-1])))
-    if (target[:, :-1] != 0).all():
-        np.testing.assert_array_equal(scores.argmax(-1), target[:, 1:])
+    scores = keras.ops.convert_to_numpy(translator((SOURCE, target[:, :-1])))
+    scores[..., 0] = -np.inf  # padding is not written
+    np.testing.assert_array_equal(scores.argmax(-1), target[:, 1:])
 
 
 def test_padding_of_a_source_does_not_change_its_translation():
@@ -250,3 +250,98 @@ def test_a_target_without_start_token_is_named():
     with pytest.raises(ValueError, match="expected start_id, the token that every target begins with"):
         translate(model, SOURCE, 3)
     assert (translate(model, SOURCE, 3, start_id=6)[:, 0] == 6).all()
+
+
+@pytest.mark.parametrize(("row", "place"), [(0, 0), (1, 1), (1, 2)])
+def test_a_padded_prompt_is_refused_with_its_row_and_the_remedy(row, place):
+    prompt = PROMPT.copy()
+    prompt[row, place] = 0
+    with pytest.raises(ValueError, match=rf"row {row} has pad_id=0 at place {place}\. Continue prompts of one length"):
+        generate_tokens(randomised(CausalLanguageModel(CONFIG)), prompt, 2)
+    without_pad = randomised(CausalLanguageModel(dataclasses.replace(CONFIG, pad_id=None)))
+    assert generate_tokens(without_pad, prompt, 2).shape == (2, 5)
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_padding_is_never_written_into_a_target_where_it_would_be_hidden(use_cache):
+    model = randomised(Transformer(dataclasses.replace(CONFIG, tie_output=False)))
+    kernel = model.output_layer.get_weights()[0]
+    kernel[:, 0] = 50 * kernel[:, 1]  # padding has the best score or the worst
+    model.output_layer.set_weights([kernel])
+    kept = Recorder()
+    target = translate(model, SOURCE, 6, choose=kept, use_cache=use_cache)
+    assert (target != 0).all()
+    scores = keras.ops.convert_to_numpy(model((SOURCE, target[:, :-1])))
+    assert (scores.argmax(-1) == 0).any()  # so padding would have been written
+    seen = np.stack(kept.seen, axis=1)
+    assert (seen[..., 0] == -np.inf).all()
+    np.testing.assert_allclose(seen[..., 1:], scores[..., 1:], rtol=1e-4, atol=1e-4)
+    with pytest.raises(
+        ValueError, match=r"expected `choose` to return tokens; received pad_id=0, which the decoder hid"
+    ):
+        translate(model, SOURCE, 6, choose=lambda logits: np.array([4, 0]), use_cache=use_cache)
+
+
+def test_rows_of_a_target_that_ended_are_filled_up_with_padding():
+    model = randomised(Transformer(CONFIG))
+    script = iter([[4, 3], [5, 6], [3, 0]])
+    target = translate(model, SOURCE, 5, choose=lambda logits: np.array(next(script)), end_id=3)
+    np.testing.assert_array_equal(target, [[1, 4, 5, 3], [1, 3, 0, 0]])
+
+
+@pytest.mark.parametrize("wrong", [1.5, "x", True, -1, V, [1], np.float32(2)])
+@pytest.mark.parametrize("name", ["start_id", "end_id"])
+def test_what_is_no_token_id_is_refused_by_name(name, wrong):
+    model = randomised(Transformer(CONFIG))
+    with pytest.raises(ValueError, match=f"expected {name} to be a token id from 0 to 22, or None; received"):
+        translate(model, SOURCE, 3, **{name: wrong})
+    if name == "end_id":
+        with pytest.raises(ValueError, match="expected end_id to be a token id from 0 to 22, or None; received"):
+            generate_tokens(randomised(CausalLanguageModel(CONFIG)), PROMPT, 2, end_id=wrong)
+    assert translate(model, SOURCE, 3, **{name: np.int64(4)}).shape[0] == 2
+
+
+def test_a_target_may_begin_with_a_token_of_its_own_vocabulary_and_not_with_padding():
+    model = randomised(Transformer(CONFIG, target_vocabulary_size=V + 5))
+    assert (translate(model, SOURCE, 2, start_id=V + 4)[:, 0] == V + 4).all()
+    with pytest.raises(
+        ValueError, match="expected start_id to be another token than pad_id=0, which the decoder hides"
+    ):
+        translate(model, SOURCE, 2, start_id=0)
+
+
+@pytest.mark.parametrize("temperature", [1e-308, 5e-324, 1e-300])
+def test_temperatures_next_to_zero_give_the_best_token_and_not_nan(temperature):
+    logits = np.array([[1.0, 3.0, 2.0], [5.0, -4.0, 5.0]])
+    np.testing.assert_array_equal(token_probabilities(logits, temperature), [[0, 1, 0], [0.5, 0, 0.5]])
+    np.testing.assert_array_equal(token_probabilities(logits, temperature, 1), [[0, 1, 0], [1, 0, 0]])
+
+
+@pytest.mark.parametrize("temperature", ["1", None, True, 1j, [1.0]])
+def test_a_temperature_that_is_no_number_is_refused_by_name(temperature):
+    with pytest.raises(ValueError, match="expected temperature to be positive and finite; received"):
+        sampler(np.random.default_rng(0), temperature)
+
+
+@pytest.mark.parametrize(("row", "told"), [([1, np.nan], "nan"), ([np.inf, 1], "inf"), ([-np.inf, -np.inf], "-inf")])
+def test_scores_among_which_there_is_nothing_to_choose_are_refused(row, told):
+    logits = np.array([[0.0, 1.0], row])
+    for choose in (greedy, token_probabilities, sampler(np.random.default_rng(0))):
+        with pytest.raises(ValueError, match=f"expected scores that are finite numbers, .* of a row is {told}"):
+            choose(logits)
+    np.testing.assert_array_equal(token_probabilities([[-np.inf, 2.0]]), [[0, 1]])
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_a_model_whose_weights_are_nan_writes_nothing(use_cache):
+    model = randomised(CausalLanguageModel(CONFIG))
+    model.encoder.blocks[0].set_weights([np.nan * array for array in model.encoder.blocks[0].get_weights()])
+    with pytest.raises(ValueError, match=r"Look for NaN or infinity in the model's weights"):
+        generate_tokens(model, PROMPT, 2, use_cache=use_cache, choose=lambda logits: np.array([3, 4]))
+
+
+@pytest.mark.parametrize("chosen", [[1.0, 2.0], [[1], [2]], [1], [1, V], [-1, 1], ["a", "b"], None])
+def test_a_choice_that_is_no_token_for_each_row_is_refused(chosen):
+    model = randomised(CausalLanguageModel(CONFIG))
+    with pytest.raises(ValueError, match="expected `choose` to return a token id from 0 to 22 for each of 2 rows; rec"):
+        generate_tokens(model, PROMPT, 2, choose=lambda logits: chosen)

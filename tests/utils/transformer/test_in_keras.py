@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from tests.support.naive_blocks import numbers
-from utils.training import masked_loss, shift_right
+from utils.training import masked_accuracy, masked_loss, shift_right
 from utils.transformer import CausalLanguageModel, Decoder, Encoder, TextClassifier, Transformer
 from utils.transformer.config import TransformerConfig, paper_config
 from utils.transformer.inputs import known_values
@@ -152,6 +155,51 @@ def test_ids_and_masks_of_another_form_are_named():
         encoder(IDS, token_type_ids=np.full((2, 4), 2))
 
 
+WRONG_MASKS = {
+    "halves": 0.5 * (IDS > 0),
+    "to be added": np.where(IDS > 0, 0, -1e9),
+    "minus infinity": np.where(IDS > 0, 0, -np.inf),
+    "NaN": np.where(IDS > 0, 1, np.nan),
+    "twos": 2 * (IDS > 0),
+    "minus ones": -1 * (IDS > 0).astype("int8"),
+}
+
+
+@pytest.mark.parametrize("mask", WRONG_MASKS.values(), ids=WRONG_MASKS)
+def test_a_mask_of_other_numbers_than_0_and_1_is_refused(mask):
+    memory = np.ones((2, 4, 8), "float32")
+    for call in (
+        lambda: Encoder(CONFIG)(IDS, attention_mask=mask),
+        lambda: TextClassifier(CONFIG, 2)(IDS, attention_mask=mask),
+        lambda: TextClassifier(CONFIG, 2, "first")(IDS, attention_mask=mask),
+        lambda: Decoder(CONFIG)(IDS, memory, attention_mask=mask),
+        lambda: Decoder(CONFIG)(IDS, memory, memory_mask=mask),
+    ):
+        with pytest.raises(ValueError, match=r"expected attention_mask .* received"):
+            call()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "uint8", "float32", "float64"])
+def test_zeros_and_ones_of_every_type_mean_what_booleans_mean(dtype):
+    model = TextClassifier(CONFIG, 2)
+    expected = numbers(model(IDS, attention_mask=IDS > 0))
+    np.testing.assert_array_equal(numbers(model(IDS, attention_mask=(IDS > 0).astype(dtype))), expected)
+    np.testing.assert_array_equal(numbers(model(IDS, attention_mask=(IDS > 0).astype(dtype).tolist())), expected)
+    assert np.abs(numbers(model(IDS, attention_mask=IDS > -1)) - expected).max() > 1e-4
+
+
+def test_while_tracing_a_mask_of_floats_is_refused_by_its_type_and_one_of_integers_is_not():
+    ids = keras.Input((None,), dtype="int32")
+    for kind in (lambda: Encoder(CONFIG), lambda: TextClassifier(CONFIG, 2)):
+        with pytest.raises(ValueError, match=r"expected attention_mask .* received float32"):
+            kind()(ids, attention_mask=keras.Input((None,), dtype="float32"))
+        mask = keras.Input((None,), dtype="int32")
+        model = kind()
+        traced = keras.Model([ids, mask], model(ids, attention_mask=mask))
+        whole = numbers(model(IDS, attention_mask=IDS > 0))
+        np.testing.assert_allclose(numbers(traced([IDS, (IDS > 0).astype("int32")])), whole, atol=1e-6)
+
+
 def test_a_target_that_does_not_begin_with_the_start_token_is_named():
     model = Transformer(dataclasses.replace(CONFIG, start_id=1))
     assert tuple(model((IDS, np.array([[1, 4], [1, 3]]))).shape) == (2, 2, V)
@@ -179,6 +227,8 @@ REFUSED = {
     ),
     "pad_id": ({"pad_id": V}, "expected pad_id to be a token id from 0 to 10, or None; received 11"),
     "start_id": ({"start_id": -1}, "expected start_id to be a token id from 0 to 10, or None; received -1"),
+    "half a start_id": ({"start_id": 1.5}, r"expected start_id to be a token id from 0 to 10, or None; received 1\.5"),
+    "pad_id as text": ({"pad_id": "0"}, "expected pad_id to be a token id from 0 to 10, or None; received '0'"),
 }
 
 
@@ -204,3 +254,26 @@ def test_a_decoder_alone_is_saved_with_an_embedding_of_its_own(tmp_path):
     decoder.save(tmp_path / "decoder.keras")
     loaded = keras.saving.load_model(tmp_path / "decoder.keras")
     np.testing.assert_array_equal(numbers(loaded(IDS, memory)), numbers(decoder(IDS, memory)))
+
+
+def test_a_compiled_model_is_saved_and_loaded_with_its_loss(tmp_path):
+    model = CausalLanguageModel(CONFIG)
+    model.compile(keras.optimizers.Adam(0.02), masked_loss, metrics=[masked_accuracy])
+    model.fit(IDS[:, :-1], IDS[:, 1:], verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.evaluate(IDS[:, :-1], IDS[:, 1:], verbose=0) == model.evaluate(IDS[:, :-1], IDS[:, 1:], verbose=0)
+    loaded.fit(IDS[:, :-1], IDS[:, 1:], verbose=0)
+
+
+@pytest.mark.slow
+def test_a_compiled_model_is_loaded_where_the_models_alone_are_imported(tmp_path):
+    model = CausalLanguageModel(CONFIG)
+    model.compile("adam", masked_loss)
+    model.fit(IDS[:, :-1], IDS[:, 1:], verbose=0)
+    model.save(tmp_path / "model.keras")
+    code = "import sys, keras\nfrom utils.transformer import Encoder\nprint(keras.saving.load_model(sys.argv[1]).loss)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "model.keras"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "masked_loss" in done.stdout, done.stderr[-2000:]

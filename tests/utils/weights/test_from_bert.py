@@ -162,35 +162,148 @@ def test_models_that_cannot_be_loaded_are_refused_with_the_reason(tmp_path, chan
 
 def test_files_that_are_missing_or_broken_are_named(tmp_path):
     folder = write(tmp_path / "model", "bert")
-    for name, error, message in (
-        ("tokenizer_config.json", ValueError, "vocab.txt alone is read in lower case, and this model is cased"),
-        ("vocab.txt", FileNotFoundError, "expected tokenizer.json or vocab.txt"),
-        ("model.safetensors", FileNotFoundError, "expected weights in model.safetensors .* safe_serialization=True"),
-        ("config.json", FileNotFoundError, "expected config.json, the model's settings"),
+    (folder / "tokenizer.json").unlink()
+    for name, message in (
+        ("vocab.txt", "expected tokenizer.json or vocab.txt"),
+        ("model.safetensors", "expected weights in model.safetensors .* safe_serialization=True"),
+        ("config.json", "expected config.json, the model's settings"),
     ):
-        if name == "tokenizer_config.json":
-            (folder / "tokenizer.json").unlink()
-            (folder / name).write_text('{"do_lower_case": false}')
-        else:
-            (folder / "tokenizer_config.json").unlink(missing_ok=True)
-            (folder / name).unlink()
-        with pytest.raises(error, match=message):
+        content = (folder / name).read_bytes()
+        (folder / name).unlink()
+        with pytest.raises(FileNotFoundError, match=message):
             load_bert(folder)
-    folder = write(tmp_path / "model", "bert")
-    (folder / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="expected JSON in "):
-        load_bert(folder)
-    (folder / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(
-        ValueError, match=r"expected config.json to have vocab_size, max_position_embeddings, hidden_size"
+        (folder / name).write_bytes(content)
+    for text, message in (
+        ("{", "expected JSON in .*config.json"),
+        ("[]", "JSON object in .*config.json; received list"),
     ):
-        load_bert(folder)
+        (folder / "config.json").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            load_bert(folder)
     write(folder, "bert")
     (folder / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(ValueError, match="expected weights in safetensors format in "):
         load_bert(folder)
     with pytest.raises(ValueError, match=r"one array named \[...\]embeddings.word_embeddings.weight .* found 0"):
         load_bert(write(folder, "bert", {"encoder.weight": np.ones(3, "float32")}))
+
+
+USUAL = {
+    "bert": ("hidden_act", "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob", "type_vocab_size"),
+    "distilbert": ("activation", "dropout", "attention_dropout"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_configuration_does_not_state_has_the_librarys_value(tmp_path, case):
+    folder = write(tmp_path / "model", case)
+    stated = json.loads((folder / "config.json").read_text())
+    left = {name: value for name, value in stated.items() if name not in (*USUAL[case], "pad_token_id")}
+    (folder / "config.json").write_text(json.dumps(left))
+    encoder, _ = load_bert(folder)
+    for got, want in zip(hidden_states(encoder, case), STORED[case]["hidden_states"], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+    assert (encoder.config.dropout, encoder.config.attention_dropout, encoder.config.pad_id) == (0.1, 0.1, 0)
+
+
+def test_every_value_that_need_not_be_stated_is_that_of_the_library():
+    transformers = pytest.importorskip("transformers")
+    for kind, config in (("bert", transformers.BertConfig()), ("distilbert", transformers.DistilBertConfig())):
+        for theirs, usual in FAMILIES[kind].settings.values():
+            assert getattr(config, theirs) == usual, theirs
+
+
+def layer_twice(arrays):
+    """Return weights with a third layer, a copy of the second."""
+    more = {name.replace(".layer.1.", ".layer.2."): array for name, array in arrays.items() if ".layer.1." in name}
+    return arrays | more
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_file_with_more_layers_than_its_configuration_is_refused(tmp_path, case, naming):
+    with pytest.raises(
+        ValueError, match=r"expected 2 layers in model.safetensors, as n.*_layers .* found one of number 2"
+    ):
+        load_bert(write(tmp_path / "model", case, NAMINGS[naming](layer_twice(weights(case)))))
+
+
+WRONG_ARRAYS = {
+    "int8": (lambda array: array.astype("int8"), "as float16, bfloat16, float32, float64; received int8"),
+    "uint8": (lambda array: array.astype("uint8"), "as float16, .*; received uint8"),
+    "booleans": (lambda array: array > 0, "as float16, .*; received bool"),
+    "NaN": (lambda array: np.where(array == array.max(), np.nan, array), "finite numbers .* has 1 of .* NaN or infin"),
+    "infinity": (lambda array: np.where(array == array.max(), -np.inf, array), "finite numbers .* has 1 of"),
+    "float64 beyond float32": (lambda array: array.astype("float64") * 1e300, "finite numbers in model.safetensors"),
+}
+
+
+@pytest.mark.parametrize("name", ["embeddings.word_embeddings.weight", "encoder.layer.1.output.LayerNorm.bias"])
+@pytest.mark.parametrize(("change", "told"), WRONG_ARRAYS.values(), ids=WRONG_ARRAYS)
+def test_weights_that_are_no_finite_floats_are_refused_by_name(tmp_path, change, told, name):
+    arrays = weights("bert")
+    with pytest.raises(ValueError, match=told) as refusal:
+        load_bert(write(tmp_path / "model", "bert", arrays | {name: change(arrays[name])}))
+    assert name in str(refusal.value)
+
+
+@pytest.mark.parametrize(("dtype", "gap"), [("float16", 0.01), ("float64", 1e-5)])
+def test_weights_of_other_floats_are_read(tmp_path, dtype, gap):
+    arrays = {name: array.astype(dtype) for name, array in weights("bert").items()}
+    encoder, _ = load_bert(write(tmp_path / "model", "bert", arrays))
+    np.testing.assert_allclose(hidden_states(encoder, "bert")[-1], STORED["bert"]["hidden_states"][-1], atol=gap)
+
+
+def test_a_weight_under_two_names_is_refused(tmp_path):
+    arrays = weights("bert")
+    old = {"embeddings.LayerNorm.gamma": np.ones(6, "float32")}
+    with pytest.raises(ValueError, match=r"each weight once .* embeddings.LayerNorm.weight under two names"):
+        load_bert(write(tmp_path / "model", "bert", arrays | old))
+
+
+def test_pruned_heads_are_refused(tmp_path):
+    arrays = weights("bert")
+    for part in ("query", "key", "value"):
+        for kind in ("weight", "bias"):
+            name = f"encoder.layer.0.attention.self.{part}.{kind}"
+            arrays[name] = arrays[name][:-1]
+    with pytest.raises(ValueError, match="expected a multiple of 2 rows, as many for each head; received 5"):
+        load_bert(write(tmp_path / "model", "bert", arrays))
+
+
+def test_ids_beyond_the_table_are_refused(tmp_path):
+    folder = write(tmp_path / "model", "bert")
+    wordpiece.save(wordpiece.build([*wordpiece.SPECIAL_TOKENS, *"abcdefghijklm"]), folder)
+    with pytest.raises(ValueError, match=r"expected token ids below 17, .* the tokeniser gives 'm' the id 17"):
+        load_bert(folder)
+    wordpiece.save(wordpiece.build([*wordpiece.SPECIAL_TOKENS, *"abcdefghijkl"]), folder)
+    (folder / "tokenizer_config.json").write_text('{"additional_special_tokens": ["[NEW]"]}')
+    with pytest.raises(ValueError, match=r"the tokeniser gives '\[NEW\]' the id 17"):
+        load_bert(folder)
+    wordpiece.save(wordpiece.build([*wordpiece.SPECIAL_TOKENS, *"abcdefghijk"]), folder)  # one row has no piece
+    assert load_bert(folder)[1].get_vocab_size() == 16
+
+
+def test_settings_beside_the_weights_are_honoured(tmp_path):
+    folder = write(tmp_path / "model", "bert")
+    details = json.loads((folder / "tokenizer_config.json").read_text())
+    assert load_bert(folder)[1].encode("A á").ids == [2, 5, 5, 3]
+    (folder / "tokenizer_config.json").write_text(json.dumps(details | {"do_lower_case": False}))
+    for _ in ("tokenizer.json", "vocab.txt"):
+        assert load_bert(folder)[1].encode("A a").ids == [2, 1, 5, 3]
+        (folder / "tokenizer.json").unlink(missing_ok=True)
+
+
+def test_no_code_of_the_folder_is_run(tmp_path, monkeypatch):
+    folder = write(tmp_path / "model", "bert", auto_map={"AutoConfig": "own.Config", "AutoModel": "own.Model"})
+    details = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(details | {"auto_map": {"AutoTokenizer": ["own.T", None]}})
+    )
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'was here')!r}, 'w')\n")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("nobody is asked"))
+    load_bert(folder)
+    assert not (tmp_path / "was here").exists()
 
 
 def test_a_stored_model_is_written_as_the_library_writes_it(tmp_path):
