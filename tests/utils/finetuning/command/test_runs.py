@@ -5,10 +5,12 @@ import gzip
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -156,6 +158,12 @@ def test_an_interrupted_training_goes_on_where_it_was(place):
     assert len(history["loss"]) == 40
 
 
+def cpu_seconds(number):
+    """Return what a running process has computed, in seconds, from the kernel's books."""
+    fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @pytest.mark.slow
 def test_an_interruption_in_the_first_epoch_keeps_its_batches_and_ends_in_seconds(place):
     with (place / "long.csv").open("w", newline="", encoding="utf-8") as file:
@@ -164,17 +172,17 @@ def test_an_interruption_in_the_first_epoch_keeps_its_batches_and_ends_in_second
     process, seen, end = start(place, *command), "", time.monotonic() + LIMIT
     while not re.search(r" [1-9]\d*/1440 .*loss=", seen) and time.monotonic() < end:
         seen += process.stderr.read(20)
+    before = cpu_seconds(process.pid)
     process.send_signal(signal.SIGINT)
-    interrupted = time.monotonic()
+    others = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
     _, err = process.communicate(timeout=LIMIT)
-    seconds = time.monotonic() - interrupted
+    seconds = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - others - before
     record = json.loads((place / "long.unfinished" / "progress.json").read_text())
     assert process.returncode == 130, err
     assert record["finished"] == 0
     assert 0 < record["batches"] < 1440
     assert f"0 of 1 epochs and {record['batches']:,} batches finished and kept in" in err
-    assert seconds < 30
-    print(f"ended {seconds:.1f} s after Ctrl-C")
+    assert seconds < 8, "of computing between Ctrl-C and the end: on a busy machine the clock says little"
     status, out, err = run(place, *command)
     assert checked_result(place, "long", status, out, err)["accuracy"] > 0.9
     assert f"going on after 0 of 1 epochs and {record['batches']:,} batches" in err
