@@ -60,10 +60,12 @@ def load(
     if columns is not None:
         _check_columns(columns)
     if name_or_path in KNOWN:
-        given = [name for name, value in {**options, "quotes": None if quotes else quotes}.items() if value is not None]
-        if given:
+        not_for_known = [
+            name for name, value in {**options, "quotes": None if quotes else quotes}.items() if value is not None
+        ]
+        if not_for_known:
             known = f"{name_or_path!r} has columns and an encoding of its own"
-            raise CorpusError(f"expected {', '.join(given)} for a file of your own only; {known}")
+            raise CorpusError(f"expected {', '.join(not_for_known)} for a file of your own only; {known}")
         corpus = read_known(name_or_path, split)
     else:
         corpus = _load_own(Path(os.path.expanduser(name_or_path)), split, quotes=quotes, **options)

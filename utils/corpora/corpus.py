@@ -74,8 +74,8 @@ class Corpus:
             >>> Corpus(["a", "b", "c"], [1, 1, 0], ("no", "yes")).counts()
             {'no': 1, 'yes': 2}
         """
-        found = np.bincount(self.labels, minlength=len(self.classes)).tolist()
-        return dict(zip(self.classes, found, strict=True))
+        counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
+        return dict(zip(self.classes, counts, strict=True))
 
     def take(self, positions: Sequence[int] | np.ndarray, split: str | None = None) -> "Corpus":
         """Return the corpus of some of the texts, in the order of `positions`, with the same classes.

@@ -53,14 +53,14 @@ def read_corpus(
     if text_name == label_name:
         raise CorpusError(f"{path}: expected two columns, of texts and of labels; received {text_name!r} for both")
     doubts = () if columns is not None else _doubts_about_header(table, text_name, label_name)
-    kept, warnings = _with_text(table, text_name)
-    labelling = number_labels(path, kept.column(label_name), kept.lines, classes)
+    rows, warnings = _with_text(table, text_name)
+    labelling = number_labels(path, rows.column(label_name), rows.lines, classes)
     others = [name for name in table.columns if name not in (text_name, label_name)]
     return Corpus(
-        kept.column(text_name),
+        rows.column(text_name),
         labelling.labels,
         labelling.classes,
-        {name: as_array(kept.column(name)) for name in others},
+        {name: as_array(rows.column(name)) for name in others},
         name=path.name,
         split=split,
         source=str(path),
@@ -85,28 +85,29 @@ def find_file(folder: Path, split: str) -> Path:
     )
 
 
-def find_column(table: Table, asked: str | None, usual: Sequence[str], argument: str) -> str:
-    """Return the name of a column, as the file spells it: the one asked for, or the first of the usual ones.
+def find_column(table: Table, name: str | None, defaults: Sequence[str], argument: str) -> str:
+    """Return the name of a column, as the file spells it: the one named, or the first of the defaults.
 
     Raises:
         CorpusError: there is no such column; the message lists those that there are.
     """
-    spelled = {name.casefold(): name for name in reversed(table.columns)}
-    if asked in table.columns:
-        return asked
-    for name in (asked,) if asked is not None else usual:
-        if name.casefold() in spelled:
-            return spelled[name.casefold()]
-    expected = repr(asked) if asked is not None else " or ".join(repr(name) for name in usual)
+    if name in table.columns:
+        return name
+    candidates = defaults if name is None else (name,)
+    spelled = {column.casefold(): column for column in reversed(table.columns)}
+    for candidate in candidates:
+        if candidate.casefold() in spelled:
+            return spelled[candidate.casefold()]
+    expected = " or ".join(map(repr, candidates))
     columns = ", ".join(map(_quoted, table.columns))
-    found = f"found {columns}; pass {argument}='...' with one of these names"
+    remedy = f"found {columns}; pass {argument}='...' with one of these names"
     if table_suffix(table.path) == ".jsonl" or len(table.columns) == 1:
-        raise CorpusError(f"{table.path}: no column {expected}; {found}")
-    if asked is None and _looks_like_row(table):
+        raise CorpusError(f"{table.path}: no column {expected}; {remedy}")
+    if name is None and _looks_like_row(table):
         problem = f"line 1 looks like a row, not like names of columns: {columns}"
         raise CorpusError(f"{table.path}: {problem}; if the file has no header, pass {_own_names(table)}")
     raise CorpusError(
-        f"{table.path}: no column {expected}; {found}, or, if the file has no header, pass {_own_names(table)}"
+        f"{table.path}: no column {expected}; {remedy}, or, if the file has no header, pass {_own_names(table)}"
     )
 
 
@@ -187,14 +188,14 @@ def _is_whole(value: Any) -> bool:
 
 def _with_text(table: Table, name: str) -> tuple[Table, tuple[str, ...]]:
     """Return the rows that have a text, and a sentence that counts the others."""
-    texts, kept, dropped = table.column(name), [], []
+    texts, with_text, without = table.column(name), [], []
     for at, (line, text) in enumerate(zip(table.lines, texts, strict=True)):
         if text is not None and not isinstance(text, str):
             kind = type(text).__name__
             raise CorpusError(f"{table.path}, line {line}: expected {name!r} to be a string; found a {kind}")
-        (kept if text and text.strip() else dropped).append(at)
-    if not kept:
+        (with_text if text and text.strip() else without).append(at)
+    if not with_text:
         raise CorpusError(f"{table.path}: the column {name!r} is empty in all {len(texts):,} rows; name another one")
-    rows, lines = [table.rows[at] for at in kept], [table.lines[at] for at in kept]
-    warnings = dropped_rows(table.path, [table.lines[at] for at in dropped])
+    rows, lines = [table.rows[at] for at in with_text], [table.lines[at] for at in with_text]
+    warnings = dropped_rows(table.path, [table.lines[at] for at in without])
     return table._replace(rows=rows, lines=lines), warnings

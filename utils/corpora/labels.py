@@ -114,7 +114,7 @@ def _differ_in_case(path: Path, words: Sequence[str]) -> tuple[str, ...]:
         spellings[word.casefold()][word] += 1
     return tuple(
         f"{path}: labels that differ only in case count as different classes: "
-        + ", ".join(f"{word!r} ({count:,} rows)" for word, count in sorted(counts.items()))
+        + ", ".join(f"{word!r} ({count:,} row{'s' * (count != 1)})" for word, count in sorted(counts.items()))
         for counts in spellings.values()
         if len(counts) > 1
     )

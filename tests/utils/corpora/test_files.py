@@ -225,7 +225,7 @@ def test_many_dropped_rows_are_counted_not_listed(tmp_path):
 
 
 def test_labels_that_differ_in_case_are_counted(tmp_path):
-    with pytest.warns(CorpusWarning, match=r"differ only in case .*: 'Good' \(1 rows\), 'good' \(2 rows\)$"):
+    with pytest.warns(CorpusWarning, match=r"differ only in case .*: 'Good' \(1 row\), 'good' \(2 rows\)$"):
         corpus = load(tmp_path, "text,label\na,good\nb,bad\nc,Good\nd,good\n")
     assert corpus.classes == ("Good", "bad", "good")
 
