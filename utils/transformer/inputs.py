@@ -69,6 +69,7 @@ def token_mask(attention_mask: Any, token_ids: Any) -> Any:
 
 def check_mask_values(mask: Any) -> None:
     """Raise ValueError unless a mask holds booleans, or 0 and 1, as far as its numbers are known."""
+    mask = mask if isinstance(mask, keras.KerasTensor) else ops.convert_to_tensor(mask)
     dtype = backend.standardize_dtype(mask.dtype)
     if dtype == "bool":
         return

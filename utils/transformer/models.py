@@ -5,6 +5,7 @@ T tokens, S tokens of the source, V vocabulary. A mask says *may attend* where i
 """
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from utils.layers.blocks import DecoderLayer, EncoderLayer
 from utils.layers.cache import AttentionCache, MemoryCache
 from utils.transformer.config import TransformerConfig
 from utils.transformer.embedding import TokenEmbedding
-from utils.transformer.inputs import check_start, key_mask, not_padding, token_mask
+from utils.transformer.inputs import check_mask_values, check_start, key_mask, not_padding, token_mask
 
 Config = TransformerConfig | Mapping[str, Any]
 
@@ -50,7 +51,11 @@ class TokenModel(ConfiguredModel):
 
         Keras would run the call on a length that it makes up, and learned positions refuse a long one.
         """
-        token_ids = inputs[0] if inputs else options["token_ids"]
+        arguments = inspect.signature(self.call).bind(*inputs, **options).arguments
+        for name in ("attention_mask", "memory_mask"):
+            if arguments.get(name) is not None:
+                check_mask_values(arguments[name])
+        token_ids = arguments["token_ids"]
         vectors = keras.KerasTensor((*token_ids.shape, self.config.d_model), dtype=self.compute_dtype)
         return [vectors] * (self.config.num_layers + 1) if return_hidden_states else vectors
 
