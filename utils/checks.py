@@ -81,7 +81,7 @@ def boolean_mask(name: str, mask: Any) -> Any:
         ValueError: a number is neither 0 nor 1, or the type is floating-point and the numbers are not known yet.
     """
     values = known_values(mask)
-    mask = ops.convert_to_tensor(mask)
+    mask = mask if isinstance(mask, keras.KerasTensor) else ops.convert_to_tensor(mask)
     dtype = backend.standardize_dtype(mask.dtype)
     if dtype == "bool":
         return mask

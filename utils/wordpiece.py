@@ -83,13 +83,19 @@ def build(pieces: Sequence[str], **switches: bool | None) -> Tokenizer:
         >>> build([*SPECIAL_TOKENS, "play", "##ing"]).encode("Playing").ids
         [2, 5, 6, 3]
     """
+    tokenizer = _tokenizer_of(pieces, **switches)
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    return tokenizer
+
+
+def _tokenizer_of(pieces: Sequence[str], **switches: bool | None) -> Tokenizer:
+    """Return the tokenizer of `build` before its special tokens are told from the words of a text."""
     if missing := [token for token in SPECIAL_TOKENS if token not in set(pieces)]:
         raise ValueError(f"expected the special tokens of BERT in the vocabulary; missing: {', '.join(missing)}")
     if twice := [piece for piece, count in Counter(pieces).items() if count > 1]:
         raise ValueError(f"expected each piece once; received twice: {', '.join(twice[:5])}")
     ids = {piece: at for at, piece in enumerate(pieces)}
     tokenizer = _tokenizer(models.WordPiece(ids, unk_token="[UNK]"), **switches)
-    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
@@ -127,7 +133,7 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         tokenizer = _read_tokenizer(folder / "tokenizer.json")
     elif (folder / "vocab.txt").is_file():
         _check_vocabulary_suffices(settings, folder)
-        tokenizer = build(
+        tokenizer = _tokenizer_of(
             _read_pieces(folder / "vocab.txt"),
             **{theirs: settings.get(ours, usual) for ours, (theirs, usual) in SWITCHES.items()},
         )

@@ -95,7 +95,7 @@ def set_up_is_one_text(book: Book) -> Iterator[Finding]:
 
 
 def defined_once(book: Book) -> Iterator[Finding]:
-    """Ask that each function and class has one home; deliberately naive versions are called `naive_...`.
+    """Ask that each public function and class has one home; deliberately naive versions are called `naive_...`.
 
     Cells tagged `solution` do not count: a reader's answer may be called what it is. For the same reason the modules
     of `utils/exercises/`, whose references and known mistakes carry the names of what they check, are compared with
@@ -103,7 +103,7 @@ def defined_once(book: Book) -> Iterator[Finding]:
     """
     told, exercises = _homes_of_the_book(book), _homes_of_exercises(book)
     for name, places in itertools.chain(sorted(told.items()), sorted(exercises.items())):
-        if len(places) > 1 and not name.startswith(NAIVE):
+        if len(places) > 1 and not name.startswith((NAIVE, "_")):
             yield _defined_twice(name, places)
 
 

@@ -25,7 +25,7 @@ _MODULE_OF = {
     "count_truncated": "tokens",
     "fine_tune": "tuning",
     "load_ktrain": "ktrain_mends",
-    "load_tokenizer": "encoders",
+    "load_encoder_tokenizer": "encoders",
     "load_transformers": "ktrain_mends",
     "occlusion": "evaluation",
     "tensorflow_folder": "encoders",

@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.checkpoints import DETAILS, CheckpointError, load_checkpoint, save_checkpoint
 from utils.checkpoints.manifest import MANIFEST
-from utils.finetuning.encoders import WEIGHTS, load_config, load_tokenizer
+from utils.finetuning.encoders import WEIGHTS, load_config, load_encoder_tokenizer
 from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.ktrain_mends import load_transformers
 from utils.finetuning.labels import check_pairs, check_texts, number_classes
@@ -124,7 +124,7 @@ class Classifier:
         with tempfile.TemporaryDirectory() as checked:  # the very bytes that were checked, whatever the folder becomes
             for name, content in checkpoint.files.items():
                 (Path(checked) / name).write_bytes(content)
-            config, tokenizer = load_config(checked), load_tokenizer(checked)
+            config, tokenizer = load_config(checked), load_encoder_tokenizer(checked)
         details = dict(checkpoint.details)
         classes, max_length = details.pop("classes"), details.pop("max_length")
         if len(classes) != config.num_labels:

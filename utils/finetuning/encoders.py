@@ -117,7 +117,7 @@ def load_config(folder: str | Path) -> Any:
         return load_transformers().AutoConfig.from_pretrained(str(folder), **UNTRUSTED)
 
 
-def load_tokenizer(folder: str | Path) -> Any:
+def load_encoder_tokenizer(folder: str | Path) -> Any:
     """Return the tokenizer of an encoder; it pads at the end, as the encoder is trained here.
 
     Args:

@@ -15,7 +15,7 @@ from utils.finetuning.classifier import Classifier
 from utils.finetuning.encoders import (
     folder_digest,
     load_config,
-    load_tokenizer,
+    load_encoder_tokenizer,
     read_config,
     tensorflow_folder,
     usable_positions,
@@ -120,7 +120,7 @@ class FineTuning:
 
         load_config(self.folder)  # ktrain loads it too, but would say less where it cannot
         transformer = text.Transformer(str(self.folder), maxlen=self.max_length, class_names=list(self.classes))
-        transformer.set_tokenizer(load_tokenizer(self.folder))
+        transformer.set_tokenizer(load_encoder_tokenizer(self.folder))
         transformer.lang = "en"  # else ktrain guesses it, at random, for what it prints
         return transformer
 

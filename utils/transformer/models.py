@@ -5,6 +5,7 @@ T tokens, S tokens of the source, V vocabulary. A mask says *may attend* where i
 """
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import keras
 from keras import ops
 
 import utils.training  # noqa: F401  (a compiled model is saved with the registered name of its loss)
-from utils.checks import positive_integer
+from utils.checks import boolean_mask, positive_integer
 from utils.layers.blocks import DecoderLayer, EncoderLayer
 from utils.layers.cache import AttentionCache, MemoryCache
 from utils.transformer.config import TransformerConfig
@@ -50,7 +51,11 @@ class TokenModel(ConfiguredModel):
 
         Keras would run the call on a length that it makes up, and learned positions refuse a long one.
         """
-        token_ids = inputs[0] if inputs else options["token_ids"]
+        arguments = inspect.signature(self.call).bind(*inputs, **options).arguments
+        for name in ("attention_mask", "memory_mask"):
+            if arguments.get(name) is not None:
+                boolean_mask(name, arguments[name])
+        token_ids = arguments["token_ids"]
         vectors = keras.KerasTensor((*token_ids.shape, self.config.d_model), dtype=self.compute_dtype)
         return [vectors] * (self.config.num_layers + 1) if return_hidden_states else vectors
 

@@ -14,7 +14,14 @@ from tests.support.finetuning_toys import texts_and_labels, write_bert
 from tools.notebooks.chapters import ROOT
 from utils.checkpoints import load_bert
 from utils.checkpoints.manifest import write_manifest
-from utils.finetuning import Classifier, FineTuning, fine_tune, load_tokenizer, load_transformers, tensorflow_folder
+from utils.finetuning import (
+    Classifier,
+    FineTuning,
+    fine_tune,
+    load_encoder_tokenizer,
+    load_transformers,
+    tensorflow_folder,
+)
 from utils.finetuning.encoders import load_config
 
 TEXTS, LABELS = texts_and_labels(40)
@@ -99,7 +106,7 @@ def test_no_way_of_opening_a_folder_runs_its_code(marker, tmp_path, kind):
     options = {"max_length": 16, "learning_rate": 1e-3, "cache": tmp_path / "cache", "progress": False}
     for act in (
         lambda: load_config(folder),
-        lambda: load_tokenizer(folder),
+        lambda: load_encoder_tokenizer(folder),
         lambda: tensorflow_folder(folder, tmp_path / "cache"),
         lambda: load_bert(folder),
         lambda: fine_tune(TEXTS, LABELS, folder, **options) if "unknown" in kind else None,

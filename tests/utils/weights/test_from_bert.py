@@ -267,7 +267,7 @@ def test_pruned_heads_are_refused(tmp_path):
         for kind in ("weight", "bias"):
             name = f"encoder.layer.0.attention.self.{part}.{kind}"
             arrays[name] = arrays[name][:-1]
-    with pytest.raises(ValueError, match="expected a multiple of 2 rows, as many for each head; received 5"):
+    with pytest.raises(ValueError, match="expected a multiple of 3 rows, as many for each head; received 5"):
         load_bert(write(tmp_path / "model", "bert", arrays))
 
 

@@ -57,7 +57,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--max-length", type=integer(3), metavar="N", help=text)
     add("--batch-size", type=integer(1), default=32, metavar="N", help="texts in a step (default: %(default)s)")
     text = "highest of the cycle (default: %(default)s; small encoders want more, 1e-4 to 5e-4)"
-    add("--learning-rate", type=rate, default=5e-5, metavar="RATE", help=text)
+    add("--learning-rate", type=learning_rate, default=5e-5, metavar="RATE", help=text)
     add("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="of random numbers (default: %(default)s)")
     add("--text-column", metavar="NAME", help="column of texts (default: text, review or sentence)")
     add("--label-column", metavar="NAME", help="column of labels, words or numbers (default: label)")
@@ -104,7 +104,7 @@ def names(word: str) -> tuple[str, ...]:
     return found
 
 
-def rate(word: str) -> float:
+def learning_rate(word: str) -> float:
     """Convert a learning rate, which is above 0 and below 1."""
     try:
         number = float(word)

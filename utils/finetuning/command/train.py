@@ -37,7 +37,7 @@ from utils.finetuning.command.state import Unfinished, digest_corpus, digest_enc
 from utils.finetuning.encoders import (
     CacheError,
     find_encoder,
-    load_tokenizer,
+    load_encoder_tokenizer,
     read_config,
     tensorflow_folder,
     usable_positions,
@@ -231,7 +231,7 @@ def _fit_length(options: argparse.Namespace, encoder: Path, positions: int, text
     The length is the one asked for, or one that holds 99 of 100 texts whole.
     """
     with using(f"--model {options.model}"):
-        tokenizer = load_tokenizer(encoder)
+        tokenizer = load_encoder_tokenizer(encoder)
         length = options.max_length or min(choose_max_length(tokenizer, texts), positions)
         cut = count_truncated(tokenizer, texts, length)
         warnings = token_warnings(tokenizer, texts, options.model, length, positions)

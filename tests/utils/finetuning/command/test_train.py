@@ -23,7 +23,7 @@ def place(tmp_path, monkeypatch):
     """The current folder, with own.csv, the encoder bert, and stand-ins for all that needs TensorFlow."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(finetuning_command_train, "FineTuning", type("Fake", (FakeFineTuning,), {}))
-    monkeypatch.setattr(finetuning_command_train, "load_tokenizer", fake_tokenizer)
+    monkeypatch.setattr(finetuning_command_train, "load_encoder_tokenizer", fake_tokenizer)
     (tmp_path / "own.csv").write_text(GOOD)
     write_bert(tmp_path / "bert")
     return tmp_path
