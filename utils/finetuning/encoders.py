@@ -156,7 +156,7 @@ def usable_positions(config: dict[str, Any]) -> int:
     """
     positions = int(config.get("max_position_embeddings", DEFAULT_POSITIONS))
     if config.get("model_type") in _POSITIONS_AFTER_PAD:
-        positions -= int(config.get("pad_token_id", 1)) + 1
+        positions -= max(1, int(config.get("pad_token_id", 1))) + 1  # 1 is fixed in TensorFlow's networks
     return positions
 
 

@@ -278,6 +278,7 @@ def test_positions_that_texts_can_have_are_fewer_in_roberta():
     assert usable_positions({"model_type": "bert", "max_position_embeddings": 40, "pad_token_id": 0}) == 40
     assert usable_positions({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}) == 512
     assert usable_positions({"model_type": "xlm-roberta", "max_position_embeddings": 514}) == 512
+    assert usable_positions({"model_type": "roberta", "max_position_embeddings": 20, "pad_token_id": 0}) == 18
     assert usable_positions({"model_type": "distilbert"}) == 512
 
 
@@ -289,9 +290,9 @@ def test_roberta_takes_as_many_tokens_as_it_has_usable_positions_and_no_more(tmp
     network = transformers.TFRobertaModel(config)
     network.build_in_name_scope()
     network.save_pretrained(folder, safe_serialization=True)
-    with pytest.raises(ValueError, match="expected max_length of at most 19, the positions of roberta"):
-        FineTuning(TEXTS[:9], LABELS[:9], folder, max_length=20)
-    tuning = FineTuning(["good " * 50, *TEXTS[:9]], ["up", *LABELS[:9]], folder, max_length=19)
+    with pytest.raises(ValueError, match="expected max_length of at most 18, the positions of roberta"):
+        FineTuning(TEXTS[:9], LABELS[:9], folder, max_length=19)
+    tuning = FineTuning(["good " * 50, *TEXTS[:9]], ["up", *LABELS[:9]], folder, max_length=18)
     assert tuning.classifier().predict_probability(["bad " * 50]).shape == (1, 3)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.finetuning_toys import write_bert
@@ -51,6 +51,7 @@ def test_length_cannot_be_chosen_from_nothing(tokenizer):
             choose_max_length(tokenizer, TEXTS, quantile)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(1, 60), max_size=400), st.integers(1, 9), st.integers(0, 99))
 def test_batches_hold_every_row_once_and_are_full_but_for_one(lengths, size, seed):
     batches = batches_by_length(lengths, size, seed)
