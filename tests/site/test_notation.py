@@ -11,7 +11,7 @@ from utils.attention import scaled_dot_product_attention
 
 PAGE = (Path(__file__).resolve().parents[2] / "pages" / "notation.md").read_text(encoding="utf-8")
 MASKS = re.findall(r"^\| (\w[\w, ]+) \| `(\w+)` \| (.+?) \|$", PAGE.split("(masks-elsewhere)=")[1], re.M)
-EMPTY_ROWS = dict(re.findall(r"^\| (\w[\w, ]+) \| ([^|]+?) \|$", PAGE.split("(masks-elsewhere)=")[1], re.M))
+EMPTY_ROWS = dict(re.findall(r"^\| (\w[\w, ]+) \| ([^|]+?) \|$(?!\n\|-)", PAGE.split("(masks-elsewhere)=")[1], re.M))
 SIZE = 4  # queries, keys and head size: values are the identity, so that outputs are weights
 
 TOKENS = np.random.default_rng(11).normal(size=(SIZE, SIZE)).astype("float32")
