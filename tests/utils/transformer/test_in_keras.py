@@ -245,7 +245,7 @@ def test_other_choices_than_those_there_are_are_named():
         TextClassifier(CONFIG, 2, "max")
     with pytest.raises(ValueError, match="argument `num_classes` must be a positive integer"):
         TextClassifier(CONFIG, 0)
-    with pytest.raises(ValueError, match="expected argument `num_token_types`"):
+    with pytest.raises(ValueError, match="argument `num_token_types` must be a positive integer"):
         dataclasses.replace(CONFIG, num_token_types=-1)
 
 
