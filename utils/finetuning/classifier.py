@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from utils.checkpoints import DETAILS, CheckpointError, load_checkpoint, save_checkpoint
+from utils.checkpoints import DETAILS, Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from utils.checkpoints.manifest import MANIFEST
+from utils.checkpoints.places import settled
 from utils.finetuning.encoders import WEIGHTS, load_config, load_encoder_tokenizer
 from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.ktrain_mends import load_transformers
@@ -120,6 +121,17 @@ class Classifier:
         """
         check_is_classifier(Path(folder))
         checkpoint = load_checkpoint(folder, fingerprint)
+        try:
+            return cls._build(checkpoint)
+        except CheckpointError:
+            raise
+        except Exception as error:  # each file is what the manifest says, and together they make no classifier
+            told = f"{type(error).__name__}: {error}"
+            raise CheckpointError(f"expected the files of a classifier in {folder}; they do not fit: {told}") from error
+
+    @classmethod
+    def _build(cls, checkpoint: Checkpoint) -> "Classifier":
+        """Put a classifier together from files and weights that have been checked one by one."""
         transformers = load_transformers()
         with tempfile.TemporaryDirectory() as checked:  # the very bytes that were checked, whatever the folder becomes
             for name, content in checkpoint.files.items():
@@ -137,6 +149,7 @@ class Classifier:
 
 def check_is_classifier(folder: Path) -> None:
     """Raise CheckpointError, with what to do, where a path is not the folder of a classifier but something near it."""
+    folder = settled(folder.absolute())  # a version that was set aside when a save was killed is brought back
     if (folder / MANIFEST).exists() or (folder / DETAILS).exists():
         return
     expected = "expected a folder that a classifier was saved to"

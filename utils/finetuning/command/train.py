@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from utils import corpora
 from utils.checkpoints import DETAILS, fingerprint
+from utils.checkpoints.places import settled
 from utils.corpora import Corpus, CorpusError
 from utils.corpora.known import KNOWN
 from utils.corpora.tables import table_suffix
@@ -137,7 +138,7 @@ def check_output(name: str, overwrite: bool) -> Path:
     Raises:
         InputError: something is there that may not be replaced, or nothing can be written there.
     """
-    output = Path(os.path.abspath(os.path.expanduser(name)))
+    output = settled(Path(os.path.abspath(os.path.expanduser(name))))
     if output.exists() and not is_empty_folder(output):
         if not (output / DETAILS).is_file():
             raise InputError(f"--output {output}: there is something else there; choose another folder")
