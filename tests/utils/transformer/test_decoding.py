@@ -82,7 +82,7 @@ def test_tokens_read_are_counted_and_the_model_is_left_as_it_was(prompt_length, 
         text, counted = count_reads(model, prompt, num_tokens, use_cache=use_cache)
         np.testing.assert_array_equal(text, expected)
         assert counted == reads
-    with pytest.raises(ValueError, match="expected argument `num_tokens`"):
+    with pytest.raises(ValueError, match="argument `num_tokens` must be a positive integer"):
         count_reads(model, prompt, 0, use_cache=True)
     assert "call" not in vars(model.encoder.embedding)
 
