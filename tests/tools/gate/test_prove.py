@@ -176,10 +176,12 @@ def test_unknown_step_is_refused_by_the_command(capsys):
 
 def test_missing_backend_skips_its_step_unless_required(monkeypatch):
     monkeypatch.delenv("BOOK_REQUIRE", raising=False)
-    assert prove.backend_step("nobackend").skip.startswith("nobackend is not installed (BOOK_REQUIRE=nobackend")
+    assert prove.backend_step("nobackend", prove.SENSITIVE_TESTS).skip.startswith(
+        "nobackend is not installed (BOOK_REQUIRE=nobackend"
+    )
     monkeypatch.setenv("BOOK_REQUIRE", "chromium, nobackend")
-    assert prove.backend_step("nobackend").skip == ""
-    assert prove.backend_step("jax").commands[0].environment["KERAS_BACKEND"] == "jax"
+    assert prove.backend_step("nobackend", prove.SENSITIVE_TESTS).skip == ""
+    assert prove.backend_step("jax", prove.SENSITIVE_TESTS).commands[0].environment["KERAS_BACKEND"] == "jax"
 
 
 def test_every_cell_is_compared_on_each_other_backend(monkeypatch):

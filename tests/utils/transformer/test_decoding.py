@@ -130,6 +130,8 @@ class Multiplications:
         for module in {inner, keras.ops}:
             for name in ("matmul", "einsum"):
                 self._watch(monkeypatch, module, name)
+        tensor = type(keras.ops.convert_to_tensor(0.0))
+        self._watch(monkeypatch, next(kind for kind in tensor.__mro__ if "__matmul__" in vars(kind)), "__matmul__")
 
     def _watch(self, monkeypatch, module, name):
         original = getattr(module, name)
