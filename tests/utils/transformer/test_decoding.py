@@ -1,5 +1,6 @@
 """Writing token by token: caches change the work alone, choices follow their probabilities, bad input is named."""
 
+import contextlib
 import dataclasses
 import math
 
@@ -130,8 +131,10 @@ class Multiplications:
         for module in {inner, keras.ops}:
             for name in ("matmul", "einsum"):
                 self._watch(monkeypatch, module, name)
-        tensor = type(keras.ops.convert_to_tensor(0.0))
-        self._watch(monkeypatch, next(kind for kind in tensor.__mro__ if "__matmul__" in vars(kind)), "__matmul__")
+        for kind in type(keras.ops.convert_to_tensor(0.0)).__mro__:
+            with contextlib.suppress(TypeError):  # a class of C, which cannot be watched: the one below it can
+                self._watch(monkeypatch, kind, "__matmul__")
+                break
 
     def _watch(self, monkeypatch, module, name):
         original = getattr(module, name)

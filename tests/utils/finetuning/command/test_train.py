@@ -566,7 +566,7 @@ def test_half_of_a_surrogate_pair_blames_the_data_and_not_the_model(place, tunin
     (place / "own.jsonl").write_text("\n".join([*rows, row, row]))
     told = refusal(capsys, data="own.jsonl")
     assert told.startswith("own.jsonl")
-    assert "holds '\\ud83d', half of a character" in told
+    assert "half of a character" in told
     assert "--model" not in told
     assert tuning.made == ()
 
