@@ -30,6 +30,7 @@ AN = re.compile(r"\b([Aa])n? (?=[\[\"(<«⟨]*([\w-]+))")
 SPOKEN_CONSONANT = re.compile(r"(one|once|us(e|u)|uni[^nm]|eu)", re.IGNORECASE)
 SPOKEN_VOWEL = re.compile(r"(hour|honest|heir)", re.IGNORECASE)
 SENTENCE = re.compile(r"(^|[.!?]\"?\)? )([\[\"(<«⟨]*)([a-z])")
+PLAIN_START = re.compile(r"[{<\[]|the ")  # what may follow "For the record:"
 CONTRACTED = 0.65  # share of reviews that write "wasn't", not "was not"
 ALONE = 0.75  # share that say "I", not "we"
 GENERAL = 0.25  # share of adjectives that suit everything, such as "good"
@@ -186,7 +187,9 @@ class Setting:
         extra = next(fact for fact in facts if fact != facts[0])
         chat = [f"{side.strip()}." for side in extra.replace("«", "").replace("»", "").split("|")]
         openings, closings = (shuffled(rng, neutral[name]) for name in ("openings", "closings"))
-        openings = [each for each in openings if ":" not in each or ":" not in frame]
+        openings = [each for each in openings if "{this}" not in each or "{this}" not in frame]
+        if ":" in frame or not PLAIN_START.match(frame):
+            openings = [each for each in openings if ":" not in each]
         if not group.fact:  # one neutral clause is enough
             place = pick(rng, (openings, closings))
             place[0] = pick(rng, (place[0], *chat))
