@@ -11,7 +11,7 @@ import pytest
 from utils import corpora, corpora_known
 from utils.corpora import CorpusError
 
-COLUMNS = ("text", "label", "phenomenon", "unseen", "true_label", "deciding")
+COLUMNS = ("text", "label", "phenomenon", "unseen", "true_label", "deciding", "distance", "support")
 SST2 = {"train": 6920, "dev": 872, "test": 1821}
 
 
@@ -30,9 +30,9 @@ def write(path, content):
 
 def write_reviews(folder, negative, positive):
     rows = [
-        ("The plot is thin, but the end is fine.", positive, "contrast", 0, positive, "fine"),
-        ("Not a good film.", positive, "negation", 1, negative, "not good"),
-        ('They say "great". It is dull.', negative, "quoted opinion", 0, negative, "dull"),
+        ("The plot is thin, but the end is fine.", positive, "contrast", 0, positive, "fine", 0, "no"),
+        ("Not a good film.", positive, "negation", 1, negative, "not good", 1, "no"),
+        ('They say "great". It is dull.', negative, "quoted opinion", 0, negative, "dull", 2, "yes"),
     ]
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])

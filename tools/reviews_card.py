@@ -29,8 +29,8 @@ book's text. No review quotes anybody: there are no real products, firms or pers
 | `unseen` | what `train.csv` never shows: `no` (nothing), `word` (opinion words), `structure` (the sentence frame) |
 | `true_label` | what the grammar meant |
 | `deciding` | the places, counted from 0 in `text.split()`, of the words that decide |
-| `distance` | words between a deciding opinion and the nearest word that turns opinions round or makes them count, \
-whether it bears on this opinion or not; -1 in plain reviews |
+| `distance` | words between the deciding opinion and the word that turns it round or makes it count, or, if nothing \
+does, the one that turns something else round; -1 in plain reviews |
 | `support` | `yes` where a last sentence states the verdict plainly as well, else `no` |
 
 ## The best possible accuracy

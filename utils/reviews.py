@@ -37,8 +37,8 @@ class Review:
         unseen: what the training split never shows: "no" (nothing), "word" (opinion words), "structure" (frame).
         true_label: what the grammar meant.
         deciding: places, in `text.split()`, of the words that decide: the opinion, and what turns it or makes it count.
-        distance: words between a deciding opinion and the nearest word that turns opinions round or makes them count,
-            whether it bears on this one or not; -1 in plain reviews, which have none.
+        distance: words between the deciding opinion and the word that turns it round or makes it count, or, if nothing
+            does, the one that turns something else round; -1 in plain reviews, which have neither.
         support: whether a last sentence states the verdict plainly as well, "yes" or "no".
     """
 
@@ -151,7 +151,7 @@ def generate(split: str, seed: int = SEED) -> list[Review]:
     return list(_splits(seed)[split])
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=8)
 def _splits(seed: int) -> dict[str, tuple[Review, ...]]:
     """Generate both splits, so that the test can leave out what training holds."""
     taken: set[str] = set()

@@ -236,7 +236,7 @@ class Writer:
         text = frame
         while slot := SLOT.search(text):
             text = text[: slot.start()] + self.word(slot[1]) + text[slot.end() :]
-        return re.sub(r"  +", " ", text)
+        return re.sub(r"  +", " ", text).strip()
 
     def word(self, slot: str) -> str:
         """Return a word, or several, for one slot.
@@ -381,7 +381,8 @@ def finish(text: str) -> tuple[str, tuple[int, ...], int]:
 
     Returns:
         (text, deciding, distance): the text; the places among `text.split()` of the words in [ ], < > and ⟨ ⟩; the
-        number of words between a deciding opinion and the nearest word in < > or « », -1 where there is none.
+        number of words between a deciding opinion and the nearest word in < >, or in « » if there is none of those; -1
+        if there is neither.
 
     Example:
         >>> finish("it was <not> a [awful] mess. we left.")
@@ -397,7 +398,7 @@ def finish(text: str) -> tuple[str, tuple[int, ...], int]:
                 places[mark].append(place)
             depth[mark] += word.count(mark) - word.count(end)
     deciding = tuple(sorted({*places["["], *places["<"], *places["⟨"]}))
-    turns = [*places["<"], *places["«"]]
+    turns = places["<"] or places["«"]
     gaps = [max(abs(word - turn) - 1, 0) for word in places["["] for turn in turns]
     return re.sub(r"[\[\]<>«»⟨⟩]", "", text), deciding, min(gaps, default=-1)
 
