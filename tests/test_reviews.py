@@ -282,3 +282,15 @@ def test_check_names_a_file_that_was_changed_or_is_missing(tmp_path, capsys):
 def test_random_method_that_everything_rests_on_gives_the_numbers_that_it_always_gave():
     rng = random.Random(5000)
     assert [round(rng.random(), 6) for _ in range(3)] == [0.233065, 0.783014, 0.455305]
+
+
+def test_a_negation_has_one_negator_and_a_double_negation_two_wherever_they_stand():
+    negator = re.compile(r"\b(?:not|no|never|nobody|none|neither|nothing|cannot|hardly|anything but|far from|\w+n't)\b")
+    emphatic = re.compile(r"\b(no doubt|no joke|no two ways|nothing if not)\b")
+    for row in ROWS:
+        if row.phenomenon in ("negation", "double-negation"):
+            found = len(negator.findall(row.text.lower()))
+            if row.phenomenon == "double-negation":
+                assert found == 2, row.text
+            else:
+                assert found == 1 or (found == 2 and emphatic.search(row.text)), row.text
