@@ -95,7 +95,13 @@ def test_words_are_marked_from_a_negator_to_the_next_mark():
 
 
 def test_listed_words_are_counted_whole_and_as_many_of_both_count_as_negative():
-    texts = ["Good, great, bad.", "The badge was good.", "More gripping than that.", "Good and bad.", "A killjoy ate there."]
+    texts = [
+        "Good, great, bad.",
+        "The badge was good.",
+        "More gripping than that.",
+        "Good and bad.",
+        "A killjoy ate there.",
+    ]
     answers = measure_reviews.count_listed_words(texts)
     assert answers == ["positive", "positive", "positive", "negative", "negative"]
 

@@ -13,39 +13,12 @@ from test_reviews import NAMES, SPLITS, opinion_tokens, tokens
 
 from utils import reviews
 from utils.reviews_grammar import groups
-from utils.reviews_words import others
 
 OPINIONS = opinion_tokens()
 POSITIVE = {split: np.array([row.true_label == "positive" for row in rows]) for split, rows in SPLITS.items()}
 # Chance on 5,000 rows has a standard deviation of 0.007; three of them and a little.
 CHANCE = pytest.approx(0.5, abs=0.025)
 HARD = [name for name in NAMES if name != "plain"]
-# Verbs follow their nouns and pronouns, which frames order in other ways; the rest of the list is said to trail off.
-FOLLOWING = {
-    "is",
-    "are",
-    "was",
-    "were",
-    "isn't",
-    "aren't",
-    "wasn't",
-    "weren't",
-    "am",
-    "not",
-    "it",
-    "they",
-    "them",
-    "the",
-}
-
-
-TENSES = {
-    form
-    for label in reviews.LABELS
-    for new in (True, False)
-    for verb in others(label, "liking", new)
-    for form in verb.split("/")
-}
 
 
 def own_rows(split, name):
@@ -115,7 +88,7 @@ def test_pairs_learned_from_everything_are_at_chance_on_negation(bag_of_words):
 def test_words_learned_from_everything_tell_plain_reviews_and_those_with_support(bag_of_words):
     plain = np.array([row.phenomenon == "plain" and row.unseen == "no" for row in SPLITS["test"]])
     support = np.array([row.support == "yes" for row in SPLITS["test"]])
-    assert bag_of_words[1][plain].mean() > 0.95
+    assert bag_of_words[1][plain].mean() > 0.9
     assert bag_of_words[1][support].mean() > 0.9
 
 
@@ -130,43 +103,47 @@ def label_counts(rows):
 
 @pytest.mark.parametrize("split", reviews.SPLITS)
 @pytest.mark.parametrize("name", HARD)
-def test_every_opinion_word_stands_as_often_with_either_label(split, name):
-    rows, known = own_rows(split, name), OPINIONS - {"more"}  # of comparatives in two words
-    counts = {word: count for word, count in label_counts(rows).items() if word in known}
-    assert len(counts) >= 15
-    for word, (negative, positive) in counts.items():
-        # "like" and "liked" are one word: whether a review speaks in the past belongs to the setting.
-        allowed = 6 if word in TENSES else 0
-        assert abs(negative - positive) <= allowed, (word, negative, positive)
+def test_every_word_stands_about_as_often_with_either_label(split, name):
+    for word, (negative, positive) in label_counts(own_rows(split, name)).items():
+        assert abs(negative - positive) <= 4.5 * (negative + positive) ** 0.5, (word, negative, positive)
 
 
 @pytest.mark.parametrize("split", reviews.SPLITS)
+@pytest.mark.parametrize("opinion", [True, False])
 @pytest.mark.parametrize("name", HARD)
-def test_every_other_word_stands_as_often_with_either_label(split, name):
-    for word, (negative, positive) in label_counts(own_rows(split, name)).items():
-        if word not in OPINIONS:
-            most = 3.5 * (negative + positive) ** 0.5 if word in FOLLOWING else 8
-            assert abs(negative - positive) <= most, (word, negative, positive)
-
-
-def test_nearly_all_words_that_are_no_opinion_are_balanced_to_the_last_one():
-    differences = [
-        abs(negative - positive)
-        for split in reviews.SPLITS
-        for name in HARD
-        for word, (negative, positive) in label_counts(own_rows(split, name)).items()
-        if word not in OPINIONS | FOLLOWING
+def test_words_together_lean_to_either_label_no_more_than_chance_would_have_it(split, opinion, name):
+    counts = label_counts(own_rows(split, name))
+    leaning = [
+        (n - p) ** 2 / (n + p) for word, (n, p) in counts.items() if (word in OPINIONS) == opinion and n + p >= 5
     ]
-    assert np.mean([difference == 0 for difference in differences]) > 0.95
+    assert len(leaning) >= 10
+    assert np.mean(leaning) < 1 + 5 * (2 / len(leaning)) ** 0.5  # chi-squared, one degree of freedom each
+
+
+def test_a_held_out_part_of_training_is_at_chance_and_not_below():
+    rows = np.array(SPLITS["train"], dtype=object)
+    scores = []
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(rows))
+        held_out, known = rows[order[:500]], rows[order[500:]]
+        vectorizer = TfidfVectorizer(token_pattern=r"\S+")
+        features = vectorizer.fit_transform([" ".join(tokens(row.text)) for row in known])
+        model = LogisticRegression(C=4, max_iter=2000).fit(features, [row.true_label for row in known])
+        hard = [row for row in held_out if row.phenomenon != "plain" and row.support == "no"]
+        answers = model.predict(vectorizer.transform([" ".join(tokens(row.text)) for row in hard]))
+        scores += list(answers == [row.true_label for row in hard])
+    assert np.mean(scores) == pytest.approx(0.5, abs=4 * 0.5 / len(scores) ** 0.5)
 
 
 @pytest.mark.parametrize("split", reviews.SPLITS)
 def test_lengths_are_the_same_for_either_label(split):
     for name in HARD:
-        lengths = {label: [] for label in reviews.LABELS}
-        for row in own_rows(split, name):
-            lengths[row.true_label].append(len(row.text.split()))
-        assert abs(np.mean(lengths["positive"]) - np.mean(lengths["negative"])) < 0.25, name
+        positive, negative = (
+            np.array([len(row.text.split()) for row in own_rows(split, name) if row.true_label == label])
+            for label in ("positive", "negative")
+        )
+        error = np.sqrt(positive.var() / len(positive) + negative.var() / len(negative))
+        assert abs(positive.mean() - negative.mean()) < 4.5 * error, name
 
 
 def test_all_frames_of_a_group_use_the_same_opinions_so_that_words_balance():

@@ -54,12 +54,16 @@ for a phenomenon leaves them out.
 
 ## What is balanced
 
-In all phenomena but plain, the construction alone tells the verdict. Reviews are made in fours from the same opinion
-words, two for each label: where "It was my first visit. The room wasn't clean." stands on one side, the other has a
-review of the kind "It wasn't a work trip, and the room was clean." So within a phenomenon, `support` rows apart, every
-opinion word, every part of a thing, every neutral clause, every negator, connective and marker stands as often with
-either label, save for "is" and "are", which follow their nouns. Whether a negator bears on the opinion, what stands
-after "but", which clause is the main one: only that decides.
+In all phenomena but plain, the construction alone tells the verdict. One half of each phenomenon's reviews turns the
+opinion round and the other does not (or the first of two opinions decides in one half, the second in the other), with
+both labels in each half: "It was my first visit. The room wasn't clean." has counterparts such as "It wasn't a work
+trip, and the bed was soft." All else is drawn without regard to the label. So within a phenomenon, `support` rows
+apart, every opinion word, part of a thing, neutral clause, negator, connective, marker and length is as likely with
+either label. Whether a negator bears on the opinion, what stands after "but", which clause is the main one: only that
+decides.
+
+Counts differ by chance alone. Were they made exactly equal, a part of the rows held out for validation would leave the
+rest tilted against it, and counting words would score far below chance there.
 
 What "decides" means is a convention where people would call a review mixed: the clause after "but", the main clause
 beside "although", and the more emphatic of two opinions have the last word. "I had expected the room to be cleaner" is
@@ -69,8 +73,9 @@ In negation, `distance` is 0 ("wasn't clean") to 6 where the negator bears on th
 belongs to another clause; the two are told apart by whether `deciding` holds the negator.
 
 The counts, the shares, the noise and the seed were fixed before any classifier was trained on these reviews, and were
-not changed after. Words and frames were mended afterwards: where a reader found a sentence odd, and where counting
-pairs of words on the test split showed that what stands next to an opinion gave its verdict away.
+not changed after. Words, frames and the way of drawing them were mended afterwards: where a reader found a sentence
+odd, where counting pairs of words on the test split showed that what stands next to an opinion gave its verdict away,
+and where words balanced to the last one made held-out rows of the training split misleading.
 
 The texts hold {types} different words; {opinions} words and phrases carry an opinion, of which {kept} are kept for the
 test. No such word begins with the same five letters as one of training. {distinct} of the texts are distinct, and no

@@ -2,17 +2,18 @@
 
 A grammar (`reviews_grammar`) fills sentence frames with words (`reviews_words`). Each review shows one phenomenon. In
 all but plain ones, the construction alone tells the verdict: every opinion word, every part of a thing, every frame and
-every neutral clause stands equally often with either label. A stated share of labels is then turned over, which bounds
+every neutral clause is as likely with either label. A stated share of labels is then turned over, which bounds
 the accuracy that any classifier can reach.
 """
 
 import dataclasses
 import functools
+import itertools
 import random
 import string
 from collections.abc import Iterator
 
-from utils.reviews_grammar import Core, Group, Setting, Writer, finish, groups, shuffled
+from utils.reviews_grammar import Core, Group, Setting, Writer, finish, groups, pick, shuffled
 from utils.reviews_words import LABELS, table
 
 SPLITS = ("train", "test")
@@ -207,35 +208,24 @@ def _balanced(
 ) -> Iterator[Review]:
     """Yield four reviews a quad: two labels, each with the opinion turned round (or its two parts exchanged) and not.
 
-    The four share their opinion words. A setting is used once for each label, with two quads of one domain, so that no
-    two reviews differ by the verdict alone.
+    All else is drawn anew for each review, without regard to the label. Were words dealt out so that each stood exactly
+    as often with either label, whoever held out some reviews would leave the others tilted against them, and a
+    classifier that counts words would score far below chance on what was held out.
     """
-    names = shuffled(rng, table("domains"))
-    quad_names = [names[quad % len(names)] for quad in range(quads)]
-    cores = [Core(rng, name, group, unseen == "word") for name in quad_names]
-    decks = [shuffled(rng, (frames[quad % len(frames)] for quad in range(quads))) for _ in range(2)]
-
-    def setting(quad: int, variant: int) -> Setting:
-        extras = (rng.random() < OPENING, rng.random() < CLOSING)
-        return Setting(rng, quad_names[quad], group, decks[variant][quad], *extras, support)
-
-    settings = {(quad, variant): setting(quad, variant) for quad in range(quads) for variant in range(2)}
-    for quad, core in enumerate(cores):
-        after = quad + len(names) if quad + len(names) < quads else quad % len(names)
-        for variant in range(2):
-            for label, at in zip(LABELS, (after, quad), strict=True):
-                drawn = settings[at, variant]
-                while True:
-                    writer = Writer(
-                        core, drawn, label, turned=variant == 0, swapped=variant == 1 and "|" not in drawn.frame
-                    )
-                    text, deciding, distance = finish(writer.write(group))
-                    if SHORTEST <= len(text.split()) <= LONGEST and text.lower() not in taken:
-                        break
-                    drawn = setting(at, variant)
-                taken.add(text.lower())
-                supported = "yes" if support else "no"
-                yield Review(text, label, phenomenon, unseen, label, deciding, distance, supported)
+    names = tuple(table("domains"))
+    for label, turned in itertools.product(LABELS, (True, False)):
+        for _ in range(quads):
+            while True:
+                name, frame = pick(rng, names), pick(rng, frames)
+                core = Core(rng, name, group, unseen == "word")
+                setting = Setting(rng, name, group, frame, rng.random() < OPENING, rng.random() < CLOSING, support)
+                writer = Writer(core, setting, label, turned, swapped=not turned and "|" not in frame)
+                text, deciding, distance = finish(writer.write(group))
+                if SHORTEST <= len(text.split()) <= LONGEST and text.lower() not in taken:
+                    break
+            taken.add(text.lower())
+            supported = "yes" if support else "no"
+            yield Review(text, label, phenomenon, unseen, label, deciding, distance, supported)
 
 
 def _turned(review: Review) -> Review:

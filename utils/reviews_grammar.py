@@ -1,8 +1,8 @@
 """The grammar of the generated reviews: fills the frames of data/reviews/frames.toml with words that fit.
 
 A `Core` holds what an opinion is made of: parts of the thing and, for each, one positive and one negative word. A
-`Setting` holds all the rest: the frame, who speaks, what happened. `write` joins one of each for a label. Cores and
-settings are combined by `reviews` so that each stands as often with either label.
+`Setting` holds all the rest: the frame, who speaks, what happened. A `Writer` joins one of each for a label; neither
+knows the label, so that nothing in them can tell it.
 
 Only `random.Random.random` is used of Python's generator. It is the one method whose numbers Python promises to keep
 from version to version, and with it the reviews stay the same byte for byte.
@@ -151,7 +151,8 @@ class Core:
             [word for word in words if word not in used and not (group.bare and NEGATED.search(word))]
             for words in (own, general)
         )
-        word = pick(rng, general if general and not group.own and (not own or rng.random() < GENERAL) else own)
+        from_general = general and (not own or (not group.own and rng.random() < GENERAL))
+        word = pick(rng, general if from_general else own)
         used.add(word)
         return word
 
