@@ -78,13 +78,14 @@ def test_each_lever_of_each_checkpoint_gets_a_row_with_every_seed(tmp_path, monk
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.safetensors").write_text(name)
-    monkeypatch.setattr(measure_levers, "train", lambda *arguments: run([each["true_label"] for each in rows]))
+    answers = {"one": [each["true_label"] for each in rows], "two": ["positive"] * len(rows)}
+    monkeypatch.setattr(measure_levers, "train", lambda _, checkpoint, *rest: run(answers[checkpoint.name]))
     options = ["--data", str(data), "--work", str(tmp_path / "work"), "--results", str(tmp_path)]
     options += ["--checkpoint", f"one={tmp_path / 'one'}", f"two={tmp_path / 'two'}", "--seeds", "0", "1"]
     assert measure_levers.main([*options, "--only", "4 epochs", "8 epochs"]) == 0
     written = json.loads((tmp_path / "mini-bert-levers.json").read_text())
     found = [(each["checkpoint"], each["epochs"], each["negation"]["accuracies"]) for each in written["rows"]]
-    assert found == [(name, epochs, [1.0, 1.0]) for name in ("one", "two") for epochs in (4, 8)]
+    assert found == [(name, epochs, [right] * 2) for name, right in (("one", 1.0), ("two", 0.5)) for epochs in (4, 8)]
     assert len(set(written["weights_sha256"].values())) == 2
 
 
