@@ -15,14 +15,14 @@ BACKEND ?= tensorflow
 BOOK_REQUIRE ?=
 TORCH := torch==2.13.0
 
-# The profile keeps native log lines out of the notebooks; see tools/ipython.
-export IPYTHONDIR := $(CURDIR)/tools/ipython
+# The profile keeps native log lines out of the notebooks; see tools/notebooks/ipython.
+export IPYTHONDIR := $(CURDIR)/tools/notebooks/ipython
 export PYTHONPATH := $(CURDIR)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export KERAS_BACKEND ?= tensorflow
 export BOOK_REQUIRE
 
-.PHONY: help book serve test test-slow execute lint format bench bench-build reference results \
+.PHONY: help book serve read test test-slow test-full execute lint format bench bench-build bench-pages reference results \
 	editions repository validate validate-all gpu-environment validate-gpu reviews pretrain real \
 	real-full publish record lock clean
 
@@ -30,74 +30,83 @@ help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 book: .venv/book.stamp ## Build the site into _build/html, warnings as errors, and check that every page is there
-	@$(PY) tools/build_site.py
+	@$(PY) tools/site/build.py
 
 serve: book ## Build the site and serve it on localhost (PORT=8000)
-	@$(PY) tools/serve.py --port $(PORT)
+	@$(PY) tools/site/serve.py --port $(PORT)
+
+read: .venv/read.stamp ## Open the chapters in JupyterLab, as notebooks to run and to change, in the folder reading/
+	@$(PY) tools/editions/offer.py && exec $(BIN)/jupyter lab --notebook-dir=reading
 
 test: .venv/all.stamp ## Prove everything that takes minutes: style, spelling, utils, every cell, the built pages
-	@$(PY) tools/prove.py
+	@$(PY) tools/gate/prove.py
 
 test-slow: .venv/all.stamp ## Prove what takes longer: mutants, every cell on JAX and PyTorch, editions in fresh environments
-	@$(PY) tools/prove.py --slow
+	@$(PY) tools/gate/prove.py --slow
+
+test-full: .venv/all.stamp ## Prove everything, whole where the other two are thinned: what the nightly run does
+	@$(PY) tools/gate/prove.py --full --times
 
 execute: .venv/all.stamp ## Re-run chapters from a fresh kernel and store their outputs (CH=01 for one)
-	@$(PY) tools/execute.py $(CH)
+	@$(PY) tools/notebooks/execute.py $(CH)
 
 lint: .venv/all.stamp ## Style, spelling and the chapter lint, in seconds
-	@$(PY) tools/prove.py --only lint
+	@$(PY) tools/gate/prove.py --only lint
 
 format: .venv/all.stamp ## Put code and notebooks into the house style
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a training step against other libraries', in one run
-	@$(PY) tools/bench.py && $(PY) tools/bench_layers.py && $(PY) tools/bench_encoder.py
+	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/logits.py && $(PY) tools/bench/encoder.py
 
 bench-build: ## Time `make book` from a fresh clone and again with the environment in place
-	@$(PYTHON) tools/bench_build.py
+	@$(PYTHON) tools/bench/build.py
+
+bench-pages: book ## Measure every page: weight, layout shift, axe, Lighthouse (npm packages go to _build)
+	@$(PY) tools/bench/pages.py
 
 reference: .venv/torch.stamp .venv/all.stamp ## Write reference values of PyTorch and transformers to data/reference
-	@$(PY) tools/reference.py
+	@$(PY) tools/reference/write.py
 
 results: .venv/all.stamp ## Measure what the chapters show from data/results
-	@$(PY) tools/measure_attention_cost.py && $(PY) tools/measure_recurrence.py && \
-		$(PY) tools/measure_reviews.py && $(PY) tools/make_reviews.py && $(PY) tools/measure_learning_curve.py
+	@$(PY) tools/measure/attention_cost.py && $(PY) tools/measure/recurrence.py && \
+		$(PY) tools/measure/reviews.py && $(PY) tools/reviews/write.py && $(PY) tools/measure/learning_curve.py
 
 editions: .venv/book.stamp ## Write the Colab edition of each chapter to _build/editions/colab
-	@$(PY) tools/editions.py
+	@$(PY) tools/editions/write.py
 
 repository: .venv/book.stamp ## Set the repository's address everywhere (URL=https://github.com/OWNER/NAME)
-	@$(PY) tools/repository.py "$(URL)"
+	@$(PY) tools/site/repository.py "$(URL)"
 
 validate: $(if $(filter torch,$(BACKEND)),.venv/torch.stamp) .venv/all.stamp ## Compare every cell on one Keras backend (BACKEND=tensorflow, jax or torch)
-	@$(PY) tools/validate.py --backend $(BACKEND)
+	@$(PY) tools/validate/validate.py --backend $(BACKEND)
 
 validate-all: .venv/torch.stamp .venv/all.stamp ## Compare every cell on all three backends, and print one table
-	@$(PY) tools/validate.py --all
+	@$(PY) tools/validate/validate.py --all
 
 gpu-environment: .venv/all.stamp ## Add the three backends with CUDA to .venv (Linux, NVIDIA)
 	@$(PIP) "tensorflow[and-cuda]==2.21.0" "jax[cuda13]==0.10.2" $(TORCH)
 
 validate-gpu: ## Compare every cell on a GPU, with the packages that PYTHON has; record it in data/results
-	@$(PYTHON) tools/validate.py --gpu
+	@$(PYTHON) tools/validate/validate.py --gpu
 
 reviews: .venv/all.stamp ## Write the generated reviews to data/reviews, byte for byte the same
-	@$(PY) tools/make_reviews.py
+	@$(PY) tools/reviews/write.py
 
 pretrain: .venv/torch.stamp .venv/all.stamp ## Train mini-bert, an hour or more; goes on where it was interrupted (BOOK_DATA_DIR, BOOK_MODEL_DIR)
-	@$(PY) tools/pretrain.py
+	@$(PY) tools/pretraining/pretrain.py
 
 real: .venv/all.stamp ## Fine-tune on SST-2 with mini-bert and a real encoder, ten minutes (BOOK_DATA_DIR, BOOK_MODEL_DIR)
-	@$(PY) tools/measure_real.py
+	@$(PY) tools/measure/real.py
 
 real-full: .venv/all.stamp ## Time two recipes to one accuracy on SST-2; goes on where it was interrupted
-	@$(PY) tools/measure_time_to_accuracy.py
+	@$(PY) tools/measure/time_to_accuracy.py
 
 publish: book editions ## Commit site and editions to the branch gh-pages, and push it to origin
-	@$(PY) tools/publish.py
+	@$(PY) tools/site/publish.py
 
 record: .venv/all.stamp ## Record the last `make test` for the page "How this book is checked"
-	@$(PY) tools/record_gate.py && $(PY) tools/check_page.py
+	@$(PY) tools/gate/record.py && $(PY) tools/site/check_page.py
 
 lock: .venv/all.stamp ## Compile requirements/*.in to hash-locked *.txt
 	@bash tools/lock.sh
@@ -112,6 +121,9 @@ clean: ## Remove what was built (the environment stays; remove .venv by hand)
 
 .venv/book.stamp: requirements/book.txt | .venv/python.stamp
 	@echo "Installing what the build needs"; $(PIP) --require-hashes --no-deps --no-compile -r $< && touch $@
+
+.venv/read.stamp: requirements.txt requirements-fine-tuning.txt | .venv/all.stamp
+	@echo "Installing JupyterLab"; $(PIP) -r requirements.txt -r requirements-fine-tuning.txt && touch $@
 
 .venv/torch.stamp: | .venv/python.stamp
 	@echo "Installing PyTorch"; $(PIP) $(TORCH) && touch $@

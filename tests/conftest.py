@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tools.browser import find_chromium
+from tools.site.browser import find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # `make` exports these; a bare `pytest` gets the same, in this process and in the kernels that it starts.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("IPYTHONDIR", str(ROOT / "tools" / "ipython"))
+os.environ.setdefault("IPYTHONDIR", str(ROOT / "tools" / "notebooks" / "ipython"))
 os.environ.setdefault("PYTHONPATH", str(ROOT))
 
 

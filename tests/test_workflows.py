@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from tools.chapters import ROOT
+from tools.notebooks.chapters import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

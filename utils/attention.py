@@ -7,9 +7,10 @@ Letters in shapes: B batch, H heads, T queries, S keys. A mask says *may attend*
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 from keras import backend, ops
 
-from utils.attention_checks import as_floats, as_type, check_mask, check_sizes
+from utils.checks import boolean_mask, broadcasts
 
 
 def causal_mask(num_queries: int, num_keys: int | None = None, *, offset: int = 0) -> Any:
@@ -66,6 +67,7 @@ def scaled_dot_product_attention(
     value: Any,
     attention_mask: Any = None,
     *,
+    attention_bias: Any = None,
     use_causal_mask: bool = False,
     scale: float | None = None,
     softcap: float | None = None,
@@ -79,13 +81,15 @@ def scaled_dot_product_attention(
     Args:
         query: float array (..., T, key_dim).
         key: float array (..., S, key_dim).
-        value: float array (..., S, value_dim). A row of weight 0 is multiplied all the same, so keep padding finite.
-        attention_mask: broadcastable to (..., T, S). Boolean: True means "may attend". Float: added to the
-            scores, so -inf forbids and a large negative number only discourages. Integers are refused, as they could
-            mean either.
+        value: float array (..., S, value_dim).
+        attention_mask: broadcastable to (..., T, S); True, or 1 of any type, where a query may attend to a key. Any
+            other number is refused; floating-point types are refused while a function is traced. A key that no query
+            may attend to contributes nothing, whatever stands in it.
+        attention_bias: float array broadcastable to (..., T, S), added to the scores (ALiBi, relative positions).
+            -inf forbids; a large negative number only discourages.
         use_causal_mask: also forbid key s to query t wherever s > t.
         scale: factor on the scores; 1/√key_dim when omitted.
-        softcap: bound c on the scores, c·tanh(score / c), applied before the mask (arXiv:2408.00118).
+        softcap: bound c on the scores, c·tanh(score / c), applied before bias and mask (arXiv:2408.00118).
 
     Returns:
         (output, weights): (..., T, value_dim) and (..., T, S), in the type of the inputs (Keras narrows float64 to
@@ -94,8 +98,8 @@ def scaled_dot_product_attention(
 
     Raises:
         ValueError: sizes or head counts disagree, key has no rows, an input is not floating-point, softcap is not
-            positive and finite, key_dim is 0 or unknown with no scale given, or the mask is of integers or does not
-            broadcast.
+            positive and finite, key_dim is 0 or unknown with no scale given, mask or bias does not broadcast, or a
+            mask holds other numbers than 0 and 1.
 
     Example:
         >>> import numpy as np
@@ -104,23 +108,126 @@ def scaled_dot_product_attention(
         >>> float(output[0, 0])
         3.0
     """
-    query, key, value = as_floats(query=query, key=key, value=value)
-    check_sizes(tuple(query.shape), tuple(key.shape), tuple(value.shape))
+    query, key, value = _as_floats(query=query, key=key, value=value)
+    _check_sizes(tuple(query.shape), tuple(key.shape), tuple(value.shape))
+    key, value = repeat_heads(key, query), repeat_heads(value, query)
+    allowed = allowed_pairs(query, key, attention_mask, attention_bias, use_causal_mask)  # None: all
+    weights = attention_weights(query, key, allowed, attention_bias=attention_bias, scale=scale, softcap=softcap)
+    output = weights @ zero_hidden(value, allowed, axis=-2)
+    return output, weights
+
+
+def attention_weights(
+    query: Any,
+    key: Any,
+    attention_mask: Any = None,
+    *,
+    attention_bias: Any = None,
+    use_causal_mask: bool = False,
+    scale: float | None = None,
+    softcap: float | None = None,
+) -> Any:
+    """Return how much each query takes of each key's value: softmax(query keyᵀ / √key_dim).
+
+    Args:
+        query: float array (..., T, key_dim).
+        key: float array (..., S, key_dim).
+        attention_mask: broadcastable to (..., T, S); True, or 1 of any type, where a query may attend to a key.
+        attention_bias: float array broadcastable to (..., T, S), added to the scores; -inf forbids.
+        use_causal_mask: also forbid key s to query t wherever s > t.
+        scale: factor on the scores; 1/√key_dim when omitted.
+        softcap: bound on the scores, as in `scaled_dot_product_attention`.
+
+    Returns:
+        Tensor (..., T, S) in the type of the inputs. Rows sum to 1, or are 0 where nothing may be attended to.
+
+    Raises:
+        ValueError: as `scaled_dot_product_attention`.
+
+    Example:
+        >>> import numpy as np
+        >>> attention_weights(np.zeros((1, 2)), np.eye(2)).shape[-1]
+        2
+    """
+    query, key = _as_floats(query=query, key=key)
+    _check_sizes(tuple(query.shape), tuple(key.shape))
+    key = repeat_heads(key, query)
+    allowed = allowed_pairs(query, key, attention_mask, attention_bias, use_causal_mask)  # None: all
+    query, key = zero_hidden(query, allowed, axis=-1), zero_hidden(key, allowed, axis=-2)
     dtype = backend.standardize_dtype(query.dtype)
-    key, value = _repeat_heads(key, query), _repeat_heads(value, query)
-    exact = backend.result_type(dtype, "float32")
-    query, key = as_type(query, exact), as_type(key, exact)
+    exact = _score_type(query)
+    query, key = _as_type(query, exact), _as_type(key, exact)
     scale = _default_scale(query.shape[-1]) if scale is None else ops.cast(scale, exact)
     scores = ops.einsum("...td,...sd->...ts", query * scale, key)  # (..., T, S)
     if softcap is not None:
-        bound = _positive(softcap)
+        bound = _bound(softcap)
         scores = bound * ops.tanh(scores / bound)
-    scores, allowed = _apply_mask(scores, attention_mask, use_causal_mask)
+    if attention_bias is not None:
+        # What is allowed stays above -inf, also where score and bias together leave the range of the type.
+        scores = ops.maximum(scores + ops.cast(attention_bias, exact), float(np.finfo(exact).min))
+    if allowed is not None:
+        scores = _mask_scores(scores, allowed)
     weights = _softmax(scores)
     if allowed is not None:
         weights = ops.where(allowed, weights, 0.0)  # matters if none is
-    weights = as_type(weights, dtype)
-    return ops.matmul(weights, value), weights
+    return _as_type(weights, dtype)
+
+
+def allowed_pairs(
+    query: Any, key: Any, attention_mask: Any = None, attention_bias: Any = None, use_causal_mask: bool = False
+) -> Any:
+    """Return where mask, bias and causal mask all allow attention, as booleans; None where nothing is forbidden.
+
+    Args:
+        query: tensor (..., T, key_dim).
+        key: tensor (..., S, key_dim), with as many heads as query.
+        attention_mask: as in `scaled_dot_product_attention`.
+        attention_bias: likewise; -inf forbids.
+        use_causal_mask: likewise.
+
+    Returns:
+        Boolean tensor of at least two axes, broadcastable to (..., T, S), or None.
+
+    Raises:
+        ValueError: a mask or bias does not broadcast, or is of a type or holds numbers that have no meaning there.
+    """
+    scores_shape = (*query.shape[:-1], key.shape[-2])
+    allowed = None
+    if attention_mask is not None:
+        allowed = boolean_mask("attention_mask", attention_mask)
+        _check_broadcast("attention_mask", allowed, scores_shape)
+    if attention_bias is not None:
+        attention_bias = _check_bias(attention_bias, scores_shape)
+        # A type that is narrower than that of the scores may hold numbers that are -inf there.
+        finite = ops.not_equal(ops.cast(attention_bias, _score_type(query)), -math.inf)
+        allowed = finite if allowed is None else ops.logical_and(allowed, finite)
+    if use_causal_mask:
+        causal = _causal_pairs(query, key)
+        allowed = causal if allowed is None else ops.logical_and(allowed, causal)
+    return allowed if allowed is None or len(allowed.shape) > 1 else ops.reshape(allowed, (1, -1))
+
+
+def zero_hidden(rows: Any, allowed: Any, axis: int) -> Any:
+    """Put zeros where a row pairs with none: a weight of 0 would not silence a NaN or an infinity there.
+
+    Args:
+        rows: tensor (..., T, width) of queries, or (..., S, width) of keys or values.
+        allowed: boolean tensor broadcastable to (..., T, S), or None where all pairs are allowed.
+        axis: -1 for queries, which may attend to no key; -2 for keys and values, which no query may attend to.
+
+    Returns:
+        Tensor of the shape of rows.
+    """
+    if allowed is None:
+        return rows
+    return ops.where(ops.expand_dims(ops.any(allowed, axis=axis), -1), rows, 0.0)
+
+
+def repeat_heads(rows: Any, query: Any) -> Any:
+    """Give each head of query (..., H, T, key_dim) its head of key or value: (..., G, S, D) becomes (..., H, S, D)."""
+    if len(query.shape) < 4 or None in (rows.shape[-3], query.shape[-3]) or rows.shape[-3] == query.shape[-3]:
+        return rows
+    return ops.repeat(rows, query.shape[-3] // rows.shape[-3], axis=-3)
 
 
 class AttentionCost(NamedTuple):
@@ -155,13 +262,6 @@ def attention_cost(num_queries: int, num_keys: int, key_dim: int, value_dim: int
     return AttentionCost(pairs * (key_dim + value_dim) + num_queries * key_dim, pairs, pairs)
 
 
-def _repeat_heads(array: Any, query: Any) -> Any:
-    """Give each query head its key or value head: (..., G, S, D) becomes (..., H, S, D)."""
-    if len(query.shape) < 4 or None in (array.shape[-3], query.shape[-3]) or array.shape[-3] == query.shape[-3]:
-        return array
-    return ops.repeat(array, query.shape[-3] // array.shape[-3], axis=-3)
-
-
 def _default_scale(key_dim: int | None) -> float:
     """Return 1/√key_dim, which brings scores of unit-variance entries back to unit variance."""
     if not key_dim:
@@ -172,11 +272,18 @@ def _default_scale(key_dim: int | None) -> float:
     return 1 / math.sqrt(key_dim)
 
 
-def _positive(softcap: float) -> float:
+def _bound(softcap: float) -> float:
     """Return softcap as a plain number, refusing one that is no bound."""
     if not 0 < softcap < math.inf:
         raise ValueError(f"expected softcap to be positive and finite, a bound on the scores; received {softcap}")
     return float(softcap)
+
+
+def _mask_scores(scores: Any, allowed: Any) -> Any:
+    """Return the scores, -inf where attention is forbidden: the exponential of -inf is 0."""
+    # A row of nothing but -inf has no softmax; zeros there keep it, and its gradient, finite.
+    some = ops.any(allowed, axis=-1, keepdims=True)
+    return ops.where(allowed, scores, ops.where(some, -math.inf, 0.0))
 
 
 def _softmax(scores: Any) -> Any:
@@ -184,31 +291,94 @@ def _softmax(scores: Any) -> Any:
     return ops.exp(scores - scores) if scores.shape[-1] == 1 else ops.softmax(scores, axis=-1)
 
 
-def _apply_mask(scores: Any, mask: Any, use_causal_mask: bool) -> tuple[Any, Any]:
-    """Return the scores, -inf where forbidden, and where attention is allowed (None: everywhere)."""
-    allowed = None
-    if mask is not None:
-        mask = ops.convert_to_tensor(mask)
-        dtype = backend.standardize_dtype(mask.dtype)
-        check_mask(tuple(mask.shape), dtype, tuple(scores.shape))
-        if dtype == "bool":
-            allowed = mask if len(mask.shape) else mask[None]  # an axis of keys, for `any` below
-        else:
-            scores = scores + ops.cast(mask, scores.dtype)
-            allowed = ops.not_equal(scores, -math.inf)
-    if use_causal_mask:
-        causal = _causal_like(scores)
-        allowed = causal if allowed is None else ops.logical_and(allowed, causal)
-    if allowed is not None:
-        # A row of nothing but -inf has no softmax; zeros there keep it, and its gradient, finite.
-        some = ops.any(allowed, axis=-1, keepdims=True)
-        scores = ops.where(allowed, scores, ops.where(some, -math.inf, 0.0))
-    return scores, allowed
-
-
-def _causal_like(scores: Any) -> Any:
-    """Return the causal mask for the scores, also while a Keras model is built whose lengths are not known yet."""
-    num_queries, num_keys = ops.shape(scores)[-2:]
+def _causal_pairs(query: Any, key: Any) -> Any:
+    """Return the causal mask for these rows, also while a functional model is built whose lengths are not known."""
+    num_queries, num_keys = ops.shape(query)[-2], ops.shape(key)[-2]
     if num_queries is None or num_keys is None:
-        return ops.tril(ops.ones_like(scores, dtype="bool"))
+        pairs = ops.einsum("...td,...sd->...ts", query[..., :1], key[..., :1])
+        return ops.tril(ops.ones_like(pairs, dtype="bool"))
     return causal_mask(num_queries, num_keys)
+
+
+def _score_type(query: Any) -> str:
+    """Return the type in which scores are computed: at least float32, since they overflow half precision."""
+    return backend.result_type(query.dtype, "float32")
+
+
+def _as_floats(**arrays: Any) -> list[Any]:
+    """Convert to tensors of one floating-point type, refusing anything else by name."""
+    tensors = {name: ops.convert_to_tensor(array) for name, array in arrays.items()}
+    for name, tensor in tensors.items():
+        if not backend.is_float_dtype(backend.standardize_dtype(tensor.dtype)):
+            raise ValueError(
+                f"expected {name} to hold floating-point numbers; received {backend.standardize_dtype(tensor.dtype)}. "
+                "Convert it first, for instance with astype('float32')."
+            )
+    dtype = backend.result_type(*(tensor.dtype for tensor in tensors.values()))
+    return [_as_type(tensor, dtype) for tensor in tensors.values()]
+
+
+def _as_type(tensor: Any, dtype: str) -> Any:
+    """Cast a tensor unless its type fits: a cast that changes nothing takes time all the same."""
+    return tensor if backend.standardize_dtype(tensor.dtype) == dtype else ops.cast(tensor, dtype)
+
+
+def _check_bias(bias: Any, scores_shape: tuple) -> Any:
+    """Return attention_bias as a tensor, refusing one that is not floating-point or does not fit the scores."""
+    bias = ops.convert_to_tensor(bias)
+    dtype = backend.standardize_dtype(bias.dtype)
+    if not backend.is_float_dtype(dtype):
+        raise ValueError(
+            f"expected attention_bias to hold floating-point numbers, which are added to the scores; received {dtype}. "
+            "What says who may attend is passed as attention_mask."
+        )
+    _check_broadcast("attention_bias", bias, scores_shape)
+    return bias
+
+
+def _check_broadcast(name: str, array: Any, scores_shape: tuple) -> None:
+    """Raise ValueError unless a mask or bias can be broadcast to the scores."""
+    shape = tuple(array.shape)
+    if not broadcasts(shape, scores_shape):
+        hint = " An array (B, T, S) for all heads needs an axis for them: array[:, None]." if len(shape) == 3 else ""
+        raise ValueError(
+            f"expected {name} to broadcast to (..., T, S) = {scores_shape}; received shape {shape}."
+            f"{hint if len(scores_shape) == 4 else ''}"
+        )
+
+
+def _check_sizes(query: tuple, key: tuple, value: tuple | None = None) -> None:
+    """Raise ValueError unless the shapes fit; a size of None (not known yet) fits all."""
+    if len(query) < 2:
+        raise ValueError(f"expected query to have at least two axes, (T, key_dim); received shape {query}")
+    others = {"key": key} if value is None else {"key": key, "value": value}
+    for name, shape in others.items():
+        if len(shape) != len(query):
+            raise ValueError(f"expected {name} to have {len(query)} axes, as query has; received shape {shape}")
+    _check_same("key_dim of key (its last axis)", query[-1], key[-1], "as in query")
+    if value is not None:
+        _check_same("number of rows of value (axis -2)", key[-2], value[-2], "one for each row of key")
+    if key[-2] == 0:
+        raise ValueError(f"expected key to have at least one row (axis -2); received shape {key}")
+    for axis in range(len(query) - 2):
+        if len(query) >= 4 and axis == len(query) - 3:
+            _check_heads(query[axis], key[axis], key[axis] if value is None else value[axis])
+            continue
+        for name, shape in others.items():
+            _check_same(f"size of axis {axis} of {name}", query[axis], shape[axis], "as in query")
+
+
+def _check_same(what: str, expected: int | None, received: int | None, why: str) -> None:
+    """Raise ValueError unless two sizes agree, as far as they are known."""
+    if None not in (expected, received) and expected != received:
+        raise ValueError(f"expected {what} to be {expected}, {why}; received {received}")
+
+
+def _check_heads(query: int | None, key: int | None, value: int | None) -> None:
+    """Raise ValueError unless key and value have one number of heads and it divides that of query."""
+    _check_same("number of heads of value (axis -3)", key, value, "as in key")
+    if None not in (query, key) and (key == 0 or query % key):
+        raise ValueError(
+            f"expected the number of heads of key and value (axis -3) to divide {query}, the number of heads of query; "
+            f"received {key}"
+        )

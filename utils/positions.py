@@ -7,24 +7,16 @@ for the positions of the new tokens alone.
 """
 
 import math
+import operator
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import backend, ops
 
-from utils.positions_checks import (
-    check_base,
-    check_pairing,
-    check_positions,
-    check_room,
-    check_rows,
-    check_tokens,
-    count_of,
-    even_width,
-    is_known,
-    known_or_tensor,
-)
+from utils.checks import broadcasts, non_negative_integer, positive_integer, positive_number
+
+_PAIRINGS = ("interleaved", "half")
 
 
 def angular_frequencies(width: int, *, base: float = 10_000.0) -> np.ndarray:
@@ -47,7 +39,8 @@ def angular_frequencies(width: int, *, base: float = 10_000.0) -> np.ndarray:
         >>> angular_frequencies(4).tolist()
         [1.0, 0.01]
     """
-    return check_base(base) ** (-np.arange(0, even_width("width", width), 2) / width)
+    base = positive_number("base", base, ", such as 10000.0")
+    return base ** (-np.arange(0, _even_width("width", width), 2) / width)
 
 
 def sinusoidal_positions(length: int, d_model: int, *, offset: int = 0, base: float = 10_000.0) -> Any:
@@ -66,14 +59,14 @@ def sinusoidal_positions(length: int, d_model: int, *, offset: int = 0, base: fl
         float32 tensor (T, d_model). Angles are computed in float64 where length and offset are known numbers.
 
     Raises:
-        ValueError: d_model is odd or not positive, length or offset is negative or no integer, base is not positive.
+        ValueError: d_model is odd or not positive, length or offset is not an integer from 0, base is not positive.
 
     Example:
         >>> print(ops.convert_to_numpy(sinusoidal_positions(2, 4)).round(2))
         [[0.   1.   0.   1.  ]
          [0.84 0.54 0.01 1.  ]]
     """
-    frequencies = angular_frequencies(even_width("d_model", d_model), base=base)
+    frequencies = angular_frequencies(_even_width("d_model", d_model), base=base)
     cosines, sines = _cosines_and_sines(_consecutive(length, offset), frequencies)
     return ops.reshape(ops.stack([sines, cosines], axis=-1), (-1, d_model))  # (T, d_model / 2, 2) -> (T, d_model)
 
@@ -91,7 +84,7 @@ class LearnedPositions(keras.layers.Layer):
         **kwargs: name, dtype, trainable of `keras.Layer`.
 
     Raises:
-        ValueError: a size is no positive integer, inputs have another shape than (B, T, d_model), or a token stands
+        ValueError: a size is not a positive integer, inputs have another shape than (B, T, d_model), or a token stands
             at position max_length or later. (Inside a compiled program an offset that is a tensor is not checked.)
 
     Example:
@@ -102,20 +95,21 @@ class LearnedPositions(keras.layers.Layer):
 
     def __init__(self, *, max_length: int, d_model: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.max_length, self.d_model = count_of("max_length", max_length), count_of("d_model", d_model)
+        self.max_length = positive_integer("max_length", max_length)
+        self.d_model = positive_integer("d_model", d_model)
         self.supports_masking = True  # the mask of the tokens goes on
 
     def build(self, input_shape: Any) -> None:
         """Create the table, small at first as in BERT, so that positions do not drown the tokens."""
-        check_tokens(tuple(input_shape), self.d_model)
+        _check_tokens(tuple(input_shape), self.d_model)
         small = keras.initializers.TruncatedNormal(stddev=0.02)
         self.embeddings = self.add_weight(shape=(self.max_length, self.d_model), initializer=small, name="embeddings")
 
     def call(self, inputs: Any, offset: int = 0) -> Any:
         """Return inputs (B, T, d_model) plus the rows of positions offset to offset + T - 1."""
-        check_tokens(tuple(inputs.shape), self.d_model)
-        offset = known_or_tensor("offset", offset)
-        check_room(inputs.shape[1], offset, self.max_length)
+        _check_tokens(tuple(inputs.shape), self.d_model)
+        offset = _known_or_tensor("offset", offset)
+        _check_room(inputs.shape[1], offset, self.max_length)
         table = ops.convert_to_tensor(self.embeddings)
         # TensorFlow's slice raises where a length that it alone knows leaves the table; rows by index could be zeros.
         rows = ops.slice(table, (offset, 0), (ops.shape(inputs)[1], self.d_model))  # (T, d_model)
@@ -123,8 +117,8 @@ class LearnedPositions(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         """Return the shape of the inputs, refusing what cannot be called."""
-        check_tokens(tuple(input_shape), self.d_model)
-        check_room(input_shape[1], 0, self.max_length)
+        _check_tokens(tuple(input_shape), self.d_model)
+        _check_room(input_shape[1], 0, self.max_length)
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -147,7 +141,8 @@ def rotate(
 
     Args:
         rows: float array (..., T, width), width even: queries or keys.
-        positions: numbers broadcastable to (..., T), in tokens; offset, offset + 1, ... when omitted.
+        positions: numbers broadcastable to (..., T), in tokens; offset, offset + 1, ... when omitted. Integers, or
+            floats of at least 32 bits, since float16 and bfloat16 round positions to their neighbours.
         offset: position of the first row, if positions are omitted.
         base: as in `angular_frequencies`.
         pairing: which features turn together. "interleaved" (the paper, GPT-J): 2i with 2i + 1. "half" (GPT-NeoX,
@@ -157,8 +152,8 @@ def rotate(
         Tensor of the shape and type of rows; angles and products are computed in at least float32.
 
     Raises:
-        ValueError: rows are not floating-point or have an odd width, positions do not fit, offset is negative, both
-            are given, base is not positive, or pairing is unknown.
+        ValueError: rows are not floating-point or have an odd width, positions do not fit or are in half precision,
+            offset is negative, both are given, base is not positive, or pairing is unknown.
 
     Example:
         >>> quarter_turn = rotate(np.array([[1.0, 0.0]], "float32"), positions=[np.pi / 2])
@@ -166,16 +161,13 @@ def rotate(
         [[0.0, 1.0]]
     """
     rows = ops.convert_to_tensor(rows)
-    dtype = keras.backend.standardize_dtype(rows.dtype)
-    check_rows(tuple(rows.shape), dtype)
-    positions = check_positions(positions, tuple(rows.shape), offset)
-    if positions is None:
-        positions = _consecutive(ops.shape(rows)[-2], offset)
-    exact = dtype if dtype == "float64" else "float32"  # float16 knows few positions
+    _check_rows(tuple(rows.shape), backend.standardize_dtype(rows.dtype))
+    positions = _positions_of_rows(rows, positions, offset)
+    dtype = backend.standardize_dtype(rows.dtype)
+    exact = dtype if dtype == "float64" else "float32"  # half precision knows few positions
     frequencies = angular_frequencies(rows.shape[-1], base=base)
     cosines, sines = _cosines_and_sines(positions, frequencies, exact)
-    rows = ops.cast(rows, exact)
-    first, second = _split_pairs(rows, check_pairing(pairing))
+    first, second = _split_pairs(ops.cast(rows, exact), _check_pairing(pairing))
     turned = first * cosines - second * sines, first * sines + second * cosines
     return ops.cast(_join_pairs(*turned, pairing), dtype)
 
@@ -194,13 +186,13 @@ def alibi_slopes(num_heads: int) -> np.ndarray:
         float64 array (H,) of positive numbers, in units of score per token.
 
     Raises:
-        ValueError: num_heads is no positive integer.
+        ValueError: num_heads is not a positive integer.
 
     Example:
         >>> alibi_slopes(3).tolist()
         [0.0625, 0.00390625, 0.25]
     """
-    below = 2 ** math.floor(math.log2(count_of("num_heads", num_heads)))
+    below = 2 ** math.floor(math.log2(positive_integer("num_heads", num_heads)))
     slopes = _geometric(below)
     return np.append(slopes, _geometric(2 * below)[::2][: num_heads - below])
 
@@ -209,7 +201,8 @@ def alibi_bias(num_heads: int, num_queries: int, num_keys: int | None = None, *,
     """Return what ALiBi adds to scores: minus slope times distance.
 
     Section 3 of Press et al. (2022), arXiv:2108.12409, where a causal mask leaves keys s ≤ t alone; without one, keys
-    ahead are discouraged as keys behind are. Pass it as the float `attention_mask` of `scaled_dot_product_attention`.
+    ahead are discouraged as keys behind are. Pass it as `attention_bias` of `scaled_dot_product_attention`
+    or of a layer.
 
     Args:
         num_heads: H.
@@ -222,7 +215,7 @@ def alibi_bias(num_heads: int, num_queries: int, num_keys: int | None = None, *,
         float32 tensor (H, T, S): -slope[h] · |t + offset - s|.
 
     Raises:
-        ValueError: num_heads is no positive integer, or a length or offset is negative or no integer.
+        ValueError: num_heads is not a positive integer, or a length or offset is negative or not an integer.
 
     Example:
         >>> ops.convert_to_numpy(alibi_bias(1, 2, 3, offset=1)).tolist()
@@ -237,13 +230,13 @@ def alibi_bias(num_heads: int, num_queries: int, num_keys: int | None = None, *,
 
 def _consecutive(length: Any, offset: Any, name: str = "length") -> Any:
     """Return offset, offset + 1, ... (length,): plain numbers where both are known, else a tensor."""
-    length, offset = known_or_tensor(name, length), known_or_tensor("offset", offset)
-    return (np if is_known(length) and is_known(offset) else ops).arange(length) + offset
+    length, offset = _known_or_tensor(name, length), _known_or_tensor("offset", offset)
+    return (np if _is_known(length) and _is_known(offset) else ops).arange(length) + offset
 
 
 def _cosines_and_sines(positions: Any, frequencies: np.ndarray, dtype: str = "float32") -> tuple[Any, Any]:
     """Return cos and sin of position times frequency, (..., T) to (..., T, width / 2), as tensors of a type."""
-    if is_known(positions):
+    if _is_known(positions):
         angles = np.asarray(positions, "float64")[..., None] * frequencies  # one radian at 10,000 keeps 12 digits
         return ops.convert_to_tensor(np.cos(angles), dtype), ops.convert_to_tensor(np.sin(angles), dtype)
     angles = ops.cast(positions, dtype)[..., None] * ops.convert_to_tensor(frequencies, dtype)
@@ -262,9 +255,108 @@ def _join_pairs(first: Any, second: Any, pairing: str) -> Any:
     """Put the members of all pairs back to where `_split_pairs` found them, (..., width)."""
     if pairing == "half":
         return ops.concatenate([first, second], axis=-1)
-    return ops.reshape(ops.stack([first, second], axis=-1), (*ops.shape(first)[:-1], 2 * first.shape[-1]))
+    # Without a reshape, which functional models cannot make where batch and length are not known.
+    is_first = np.arange(2 * first.shape[-1]) % 2 == 0
+    return ops.where(is_first, ops.repeat(first, 2, axis=-1), ops.repeat(second, 2, axis=-1))
 
 
 def _geometric(num_heads: int) -> np.ndarray:
     """Return the slopes of a number of heads that is a power of two."""
     return 2.0 ** (-8 * np.arange(1, num_heads + 1) / num_heads)
+
+
+def _positions_of_rows(rows: Any, positions: Any, offset: Any) -> Any:
+    """Return the positions of rows (..., T, width) as numbers or a tensor, counted from offset where none are given."""
+    if positions is not None:
+        return _check_positions(positions, tuple(rows.shape), offset)
+    length = ops.shape(rows)[-2]
+    if length is not None:
+        return _consecutive(length, offset)
+    # A functional model is built: its length is known when it runs.
+    return ops.cumsum(ops.ones_like(rows[..., 0], dtype="int32"), axis=-1) - 1 + _known_or_tensor("offset", offset)
+
+
+def _is_known(value: Any) -> bool:
+    """Return whether a value is a plain number or array, which can be looked at, and not a tensor of the backend."""
+    return not (ops.is_tensor(value) or isinstance(value, keras.KerasTensor))
+
+
+def _even_width(name: str, value: Any) -> int:
+    """Return value as a plain int, refusing an odd one: features turn in pairs."""
+    number = positive_integer(name, value)
+    if number % 2:
+        raise ValueError(
+            f"expected {name} to be even, since features turn in pairs; received {number}. "
+            f"Use {number + 1}, or drop one feature from these positions."
+        )
+    return number
+
+
+def _known_or_tensor(name: str, value: Any) -> Any:
+    """Return a number of tokens: a plain int of at least 0, or a tensor whose number only a compiled program knows."""
+    if ops.is_tensor(value) and not len(value.shape) and backend.is_int_dtype(backend.standardize_dtype(value.dtype)):
+        try:
+            value = operator.index(value)
+        except TypeError:
+            return value
+    return non_negative_integer(name, value)
+
+
+def _check_pairing(pairing: Any) -> str:
+    """Return the name of a pairing, refusing an unknown one."""
+    if pairing not in _PAIRINGS:
+        raise ValueError(
+            f'expected pairing to be "interleaved" (features 2i and 2i + 1) or "half" (i and i + width / 2); '
+            f"received {pairing!r}"
+        )
+    return pairing
+
+
+def _check_tokens(shape: tuple, d_model: int) -> None:
+    """Raise ValueError unless a shape is (B, T, d_model); a size of None, not known yet, fits."""
+    if len(shape) != 3 or shape[-1] not in (d_model, None):
+        raise ValueError(
+            f"expected inputs of shape (batch, length, d_model={d_model}), to which positions are added; "
+            f"received shape {shape}"
+        )
+
+
+def _check_room(length: Any, offset: Any, max_length: int) -> None:
+    """Raise ValueError unless positions offset to offset + length - 1 are in the table, as far as they are known."""
+    if length is None or not (_is_known(length) and _is_known(offset)):
+        return
+    if offset + length > max_length:
+        start = f", the first at position {offset}" if offset else ""
+        raise ValueError(
+            f"expected at most max_length={max_length} positions, for which a vector was learned; "
+            f"received {length} tokens{start}. Cut the sequence, or make the layer with max_length={offset + length} "
+            "and train it."
+        )
+
+
+def _check_rows(shape: tuple, dtype: str) -> None:
+    """Raise ValueError unless rows can be rotated: floats with tokens and an even number of features as last axes."""
+    if not backend.is_float_dtype(dtype):
+        raise ValueError(f"expected rows to hold floating-point numbers; received {dtype}")
+    if len(shape) < 2 or shape[-1] is None:
+        raise ValueError(f"expected rows of shape (..., T, width), with a known width; received shape {shape}")
+    _even_width("the width of rows (last axis)", shape[-1])
+
+
+def _check_positions(positions: Any, rows: tuple, offset: Any) -> Any:
+    """Return positions as numbers or as a tensor, refusing those that do not fit rows of that shape."""
+    if not _is_known(offset) or offset:
+        raise ValueError("expected either positions or an offset; received both. Add the offset to the positions.")
+    positions = np.asarray(positions) if _is_known(positions) else positions
+    shape, dtype = tuple(positions.shape), backend.standardize_dtype(positions.dtype)
+    if dtype in ("float16", "bfloat16"):
+        raise ValueError(
+            f"expected positions to be integers or floats of at least 32 bits; received {dtype}, in which "
+            f"{'2048 and 2049' if dtype == 'float16' else '256 and 257'} are one number. Count them in int32."
+        )
+    if not broadcasts(shape, rows[:-1]):
+        raise ValueError(
+            f"expected positions to broadcast to (..., T) = {rows[:-1]}, one for each row; received shape {shape}. "
+            "Positions (B, T) of rows (B, H, T, width) need an axis for the heads: positions[:, None]."
+        )
+    return positions

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def reference_cases(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
-    """Read a file that `tools/reference.py` wrote.
+    """Read a file that `tools/reference/write.py` wrote.
 
     Args:
         path: an `.npz` file whose arrays are named `case/array`; what is named `meta/...` says where they come from.

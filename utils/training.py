@@ -35,6 +35,7 @@ def shift_right(labels: Any, start_id: int) -> Any:
     return ops.concatenate([ops.full_like(labels[:, :1], start_id), labels[:, :-1]], axis=1)
 
 
+@keras.saving.register_keras_serializable(package="executable-transformer")
 def masked_loss(labels: Any, logits: Any, pad_id: int = 0) -> Any:
     """Return the mean cross-entropy over the labels that are tokens, in nats; 0 where there is none.
 
@@ -46,7 +47,9 @@ def masked_loss(labels: Any, logits: Any, pad_id: int = 0) -> Any:
         pad_id: the label that marks padding.
 
     Returns:
-        Scalar tensor, float32 or wider. As `loss` of `compile`, it is averaged over batches.
+        Scalar tensor, float32 or wider. As `loss` of `compile`, it is averaged over batches, and a compiled model can
+        be saved and loaded. (With `functools.partial` for another pad_id Keras refuses to save: give it a registered
+        function.)
 
     Raises:
         ValueError: labels and logits disagree in shape.
@@ -61,6 +64,7 @@ def masked_loss(labels: Any, logits: Any, pad_id: int = 0) -> Any:
     return _mean_over(each, counted)
 
 
+@keras.saving.register_keras_serializable(package="executable-transformer")
 def masked_accuracy(labels: Any, logits: Any, pad_id: int = 0) -> Any:
     """Return the share of tokens whose label has the highest score, from 0 to 1; 0 where there is none.
 
@@ -86,12 +90,12 @@ def masked_accuracy(labels: Any, logits: Any, pad_id: int = 0) -> Any:
 def _split_labels(labels: Any, logits: Any, pad_id: int) -> tuple[Any, Any, Any]:
     """Return labels, scores in at least float32, and where a label is a token."""
     labels, logits = ops.convert_to_tensor(labels), ops.convert_to_tensor(logits)
-    given, expected = tuple(labels.shape), tuple(logits.shape[:-1])
-    pairs = zip(given, expected, strict=False)
-    if len(given) != len(expected) or not all(None in pair or pair[0] == pair[1] for pair in pairs):
-        raise ValueError(f"expected labels of shape {expected}, one for each row of logits; received shape {given}")
-    exact = keras.backend.result_type(logits.dtype, "float32")
-    return labels, ops.cast(logits, exact), ops.not_equal(labels, pad_id)
+    received, expected = tuple(labels.shape), tuple(logits.shape[:-1])
+    pairs = zip(received, expected, strict=False)
+    if len(received) != len(expected) or not all(None in pair or pair[0] == pair[1] for pair in pairs):
+        raise ValueError(f"expected labels of shape {expected}, one for each row of logits; received shape {received}")
+    dtype = keras.backend.result_type(logits.dtype, "float32")
+    return labels, ops.cast(logits, dtype), ops.not_equal(labels, pad_id)
 
 
 def _mean_over(values: Any, counted: Any) -> Any:

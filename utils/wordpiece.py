@@ -1,6 +1,7 @@
 """WordPiece vocabularies: train one, load one, cut one down to the pieces that a text needs.
 
-The tokenizers library does the work; this file fixes the settings, which are those of BERT's uncased models.
+The tokenizers library does the work; this file fixes the settings. Those of a new tokenizer are of BERT's uncased
+models; those of a loaded one are what the files of its model say.
 """
 
 import itertools
@@ -8,12 +9,27 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUATION = "##"  # what a piece that does not begin a word begins with
 BLOCK = 4096  # texts encoded at a time
+
+# Switches of tokenizer_config.json: as the tokenizers library calls them, and what a BERT without them has.
+SWITCHES = {
+    "do_lower_case": ("lowercase", True),
+    "strip_accents": ("strip_accents", None),  # None: where letters are lower-cased
+    "tokenize_chinese_chars": ("handle_chinese_chars", True),
+}
+NAMED_TOKENS = dict(
+    zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL_TOKENS, strict=True)
+)
+OTHER_TOKENS = ("bos_token", "eos_token", "additional_special_tokens", "extra_special_tokens")
+BERT_CLASSES = ("BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast")
+FLAGS = ("lstrip", "rstrip", "single_word", "normalized")  # of an added token
+ANY_CLASS = "PreTrainedTokenizerFast"  # whatever tokenizer.json says
 
 
 def train_wordpiece(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
@@ -52,11 +68,13 @@ def train_wordpiece(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     return build(pieces_of(tokenizer))
 
 
-def build(pieces: Sequence[str]) -> Tokenizer:
+def build(pieces: Sequence[str], **switches: bool | None) -> Tokenizer:
     """Build the tokenizer of a vocabulary: piece number i gets the id i.
 
     Args:
         pieces: each once, the five special tokens among them.
+        **switches: lowercase, strip_accents or handle_chinese_chars of `tokenizers.normalizers.BertNormalizer`; those
+            of BERT's uncased models when omitted.
 
     Raises:
         ValueError: a special token is missing, or a piece stands twice.
@@ -70,7 +88,7 @@ def build(pieces: Sequence[str]) -> Tokenizer:
     if twice := [piece for piece, count in Counter(pieces).items() if count > 1]:
         raise ValueError(f"expected each piece once; received twice: {', '.join(twice[:5])}")
     ids = {piece: at for at, piece in enumerate(pieces)}
-    tokenizer = _tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
+    tokenizer = _tokenizer(models.WordPiece(ids, unk_token="[UNK]"), **switches)
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
@@ -80,32 +98,210 @@ def build(pieces: Sequence[str]) -> Tokenizer:
     return tokenizer
 
 
-def _tokenizer(model: models.WordPiece) -> Tokenizer:
-    """Return a tokenizer with the normalisation and the word boundaries of BERT's uncased models."""
+def _tokenizer(model: models.WordPiece, **switches: bool | None) -> Tokenizer:
+    """Return a tokenizer with the normalisation and the word boundaries of BERT, by default of its uncased models."""
     tokenizer = Tokenizer(model)
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.normalizer = normalizers.BertNormalizer(**switches)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix=CONTINUATION)
     return tokenizer
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """Load the tokenizer of a model's folder: tokenizer.json, or else the pieces of vocab.txt.
+    """Load the tokenizer of a BERT's folder: tokenizer.json, or else the pieces of vocab.txt, and the settings beside.
 
-    Padding and truncation, which some models store there, are switched off: the caller chooses them.
+    Ids are those of `transformers.AutoTokenizer`, which lets tokenizer_config.json overrule tokenizer.json. Padding and
+    truncation, which some models store, are switched off: the caller chooses them.
+
+    Args:
+        folder: also read are tokenizer_config.json, special_tokens_map.json, added_tokens.json and the
+            `tokenizer_class` of config.json, where they are there.
 
     Raises:
-        FileNotFoundError: the folder holds neither.
+        FileNotFoundError: the folder holds neither tokenizer.json nor vocab.txt.
+        ValueError: a file is broken, files contradict each other, or they ask for what this loader does not do.
     """
     folder = Path(folder)
+    settings = _tokenizer_settings(folder)
     if (folder / "tokenizer.json").is_file():
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        return tokenizer
-    if (folder / "vocab.txt").is_file():
-        return build((folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
-    raise FileNotFoundError(f"expected tokenizer.json or vocab.txt in {folder}; found neither")
+        tokenizer = _read_tokenizer(folder / "tokenizer.json")
+    elif (folder / "vocab.txt").is_file():
+        _check_vocabulary_suffices(settings, folder)
+        tokenizer = build(
+            _read_pieces(folder / "vocab.txt"),
+            **{theirs: settings.get(ours, usual) for ours, (theirs, usual) in SWITCHES.items()},
+        )
+    else:
+        raise FileNotFoundError(f"expected tokenizer.json or vocab.txt in {folder}; found neither")
+    _add_tokens(tokenizer, settings, folder)
+    if settings["tokenizer_class"] != ANY_CLASS:
+        _set_switches(tokenizer, settings, folder)  # last, as there: added tokens are normalised as tokenizer.json says
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"expected JSON in {path}: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object in {path}; received {type(value).__name__}")
+    return value
+
+
+def _tokenizer_settings(folder: Path) -> dict[str, Any]:
+    """Return what the files beside a tokenizer say of it, refusing what `load_tokenizer` does not do."""
+    found = {}
+    for name in ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
+        found[name] = read_json_object(folder / name) if (folder / name).is_file() else {}
+    settings = found["tokenizer_config.json"]
+    path = folder / "tokenizer_config.json"
+    kind = settings.get("tokenizer_class") or found["config.json"].get("tokenizer_class") or BERT_CLASSES[0]
+    if kind not in (*BERT_CLASSES, ANY_CLASS):
+        raise ValueError(
+            f"expected tokenizer_class to be one of {', '.join((*BERT_CLASSES, ANY_CLASS))}; {folder} has {kind!r}. "
+            "Load and run that tokenizer with its own library, and give the encoder its ids."
+        )
+    for name in SWITCHES.keys() & settings.keys():
+        value = settings[name]
+        if not isinstance(value, bool) and not (value is None and name == "strip_accents"):
+            raise ValueError(f"expected {name} to be true or false in {path}; received {value!r}")
+    if settings.get("do_basic_tokenize") is False or settings.get("never_split"):
+        raise ValueError(
+            f"expected no do_basic_tokenize=false and no never_split in {path}, which the libraries' fast and slow "
+            "tokenizers take differently. Save the one that is meant as tokenizer.json, and take them out."
+        )
+    settings = settings | {"tokenizer_class": kind}
+    if "added_tokens_decoder" not in settings:  # the library's older way of saving
+        more = found["special_tokens_map.json"]
+        lists = [part.get("additional_special_tokens") for part in (settings, more)]
+        settings |= more
+        if all(isinstance(tokens, list) for tokens in lists):
+            settings["additional_special_tokens"] = [*lists[0], *(token for token in lists[1] if token not in lists[0])]
+        special = {_content(token) for token in _special_tokens(settings, path)}
+        settings["added_tokens_decoder"] = {
+            at: {"content": token, "special": token in special, "normalized": token not in special}
+            for token, at in found["added_tokens.json"].items()
+        }
+    return settings
+
+
+def _read_tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing more precise
+        raise ValueError(f"expected a tokenizer of the tokenizers library in {path}: {error}") from error
+
+
+def _set_switches(tokenizer: Tokenizer, settings: Mapping[str, Any], folder: Path) -> None:
+    """Let the switches of tokenizer_config.json overrule those of tokenizer.json."""
+    stored = json.loads(tokenizer.normalizer.__getstate__()) if tokenizer.normalizer else {}
+    if stored.get("type") != "BertNormalizer":  # it has no such switches
+        return
+    stated = {theirs: settings[ours] for ours, (theirs, _) in SWITCHES.items() if ours in settings}
+    usual = {theirs: default for theirs, default in SWITCHES.values()}
+    if _effect(usual | stated) == _effect(stored):
+        return
+    if _effect(stored | stated) != _effect(usual | stated):
+        raise ValueError(
+            f"expected {', '.join(SWITCHES)} in {folder / 'tokenizer_config.json'}, since tokenizer.json has other "
+            f"switches than the usual ones of BERT: {_effect(stored)}. Write there what is meant."
+        )
+    tokenizer.normalizer = normalizers.BertNormalizer(clean_text=stored["clean_text"], **(usual | stated))
+
+
+def _effect(switches: Mapping[str, bool | None]) -> dict[str, bool]:
+    """Return what switches do, whether accents are stripped spelt out."""
+    effect = {name: switches[name] for name, _ in SWITCHES.values()}
+    if effect["strip_accents"] is None:
+        effect["strip_accents"] = effect["lowercase"]
+    return effect
+
+
+def _check_vocabulary_suffices(settings: Mapping[str, Any], folder: Path) -> None:
+    """Raise ValueError where vocab.txt alone does not tell what the tokenizer does."""
+    others = {name: _content(settings[name]) for name in NAMED_TOKENS if settings.get(name)}
+    if settings["tokenizer_class"] == ANY_CLASS or any(NAMED_TOKENS[name] != token for name, token in others.items()):
+        raise ValueError(
+            f"expected tokenizer.json in {folder}: vocab.txt alone is read with the special tokens of BERT, and this "
+            "tokenizer has others. Save its fast tokenizer there with save_pretrained."
+        )
+
+
+def _read_pieces(path: Path) -> list[str]:
+    """Return the lines of a vocabulary, which end at a line feed alone: pieces may hold other line separators."""
+    try:
+        lines = path.read_bytes().decode("utf-8").replace("\r\n", "\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected UTF-8 in {path}: {error}") from error
+    if any("\r" in line for line in lines):
+        raise ValueError(f"expected lines that end in \\n or \\r\\n in {path}; found a bare \\r. Save it with \\n.")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _add_tokens(tokenizer: Tokenizer, settings: Mapping[str, Any], folder: Path) -> None:
+    """Add the tokens that the settings name to those of the tokenizer, as transformers does."""
+    path = folder / "tokenizer_config.json"
+    special = {_content(token): token for token in _special_tokens(settings, path)}
+    present = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    listed = _listed_tokens(settings, path)
+    tokens = []
+    for _, details in listed:
+        details = details if details["content"] not in special else {**details, "special": True}
+        tokens.append(AddedToken(**{name: value for name, value in details.items() if name != "__type"}))
+    present |= {details["content"] for _, details in listed}
+    for content, details in special.items():
+        if content not in present:
+            flags = dict(details) if isinstance(details, dict) else {}
+            flags = {name: flags[name] for name in flags.keys() & set(FLAGS)}
+            tokens.append(AddedToken(content, special=True, **flags))
+    tokenizer.add_tokens(tokens)
+    for number, details in listed:
+        if (found := tokenizer.token_to_id(details["content"])) != number:
+            raise ValueError(
+                f"expected the added token {details['content']!r} to have id {number}, as the files beside the "
+                f"tokenizer in {folder} say; it has {found}. Save the tokenizer again with save_pretrained."
+            )
+
+
+def _listed_tokens(settings: Mapping[str, Any], path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return (id, flags and content) of the added tokens with an id, in the order of their ids."""
+    listed = settings["added_tokens_decoder"]
+    try:
+        pairs = sorted((int(number), dict(details)) for number, details in listed.items())
+        for _, details in pairs:
+            AddedToken(**{name: value for name, value in details.items() if name != "__type"})
+            str.encode(details["content"])
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise ValueError(f"expected added tokens as {{id: {{content, special, …}}}} in {path}: {error}") from error
+    return pairs
+
+
+def _special_tokens(settings: Mapping[str, Any], path: Path) -> list[str | dict[str, Any]]:
+    """Return the special tokens that the settings name, and those that each BERT has."""
+    usual = {} if settings["tokenizer_class"] == ANY_CLASS else NAMED_TOKENS
+    named = usual | {name: settings[name] for name in (*NAMED_TOKENS, *OTHER_TOKENS) if settings.get(name)}
+    tokens = []
+    for name, value in named.items():
+        if name in NAMED_TOKENS or name in ("bos_token", "eos_token"):
+            value = [value]
+        values = list(value.values()) if isinstance(value, dict) else value
+        if not isinstance(values, list) or not all(isinstance(_content(token), str) for token in values):
+            raise ValueError(f"expected {name} in {path} to name tokens; received {value!r}")
+        tokens += values
+    return tokens
+
+
+def _content(token: Any) -> Any:
+    """Return the text of a token that is given as text or as an object with its flags."""
+    return token.get("content") if isinstance(token, dict) else token
 
 
 def pieces_of(tokenizer: Tokenizer) -> list[str]:
@@ -167,7 +363,5 @@ def save(tokenizer: Tokenizer, folder: str | Path, max_length: int = 512) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     (folder / "vocab.txt").write_text("\n".join(pieces_of(tokenizer)) + "\n", encoding="utf-8")
-    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
-    about = dict(zip(names, SPECIAL_TOKENS, strict=True))
-    about |= {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": max_length}
+    about = NAMED_TOKENS | {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": max_length}
     (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Parts of tools/pretrain.py: text, the teacher's targets, the student, its training, what is written in the end."""
+"""Pre-train mini-bert: text, the teacher's targets, the student, its training, what is written in the end."""

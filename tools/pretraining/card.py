@@ -17,7 +17,8 @@ base_model: sentence-transformers/all-MiniLM-L6-v2
 
 A small BERT encoder, uncased English: {layers} layers of width {width}, {heads} heads, {vocabulary:,} pieces,
 {parameters:,} parameters, {megabytes:.1f} MB with its vocabulary. *The Executable Transformer* trained it, with
-`tools/pretrain.py`, so that its chapters can fine-tune a pre-trained Transformer without a network and on a laptop.
+`tools/pretraining/pretrain.py`, so that its chapters can fine-tune a pre-trained Transformer without a network and on
+a laptop.
 
 ```python
 from transformers import TFBertForSequenceClassification

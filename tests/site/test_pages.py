@@ -1,0 +1,296 @@
+"""The built pages hold together: links, references, headings, images, nothing from another host.
+
+Build them first (`make book`). The second half feeds each check a page with one fault and sees the fault reported.
+"""
+
+import hashlib
+import re
+
+import pytest
+from sphinx.config import Config
+from sphinxcontrib import katex
+
+from tests.support import site_checks
+from tools.notebooks.chapters import ROOT
+from tools.site.pages import SITE, missing_pages, page_names
+from web import included_code, used_styles
+
+PAGES = site_checks.pages_of(SITE)
+STYLES = sorted(SITE.rglob("*.css"))
+NAMES = [page.path.relative_to(SITE).as_posix() for page in PAGES]
+
+
+def report(problems):
+    """Fail with one line for each problem."""
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+def test_every_page_of_the_table_of_contents_is_built_and_not_empty():
+    assert page_names()[0] == "intro"
+    report([f"{problem} (run `make book`)" for problem in missing_pages()])
+
+
+@pytest.mark.parametrize("check", site_checks.PAGE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_page_has_no_problem(page, check):
+    report(check(page))
+
+
+@pytest.mark.parametrize("sheet", STYLES, ids=lambda sheet: sheet.name)
+def test_style_sheet_loads_only_files_of_the_site(sheet):
+    report(site_checks.foreign_styles(sheet))
+
+
+SOUND = """<!doctype html>
+<html lang="en"><head><title>Attention</title><meta name="viewport" content="width=device-width">
+<meta name="description" content="How attention works.">
+<link rel="icon" href="icon.svg"><script src="own.js"></script>{head}</head>
+<body><main><article><h1 id="title">Attention</h1>
+<p>See <a href="#title">above</a>, <a href="other.html#there">there</a>, <a href="https://example.org/">elsewhere</a>.</p>
+<p>Inline <code>{{eq}}`eq-one`</code> and <span class="math">\\(x\\)</span> are no faults.</p>
+<img alt="Rows of weights; the last one spreads evenly." src="icon.svg">{body}</article></main></body></html>"""
+
+FAULTS = {
+    "a dead page": ("dead_links", "", '<a href="gone.html">x</a>', "does not exist"),
+    "a dead anchor": ("dead_links", "", '<a href="other.html#gone">x</a>', "anchor that other.html does not have"),
+    "a dead anchor on the page": ("dead_links", "", '<a href="#gone">x</a>', "anchor"),
+    "a missing script": ("dead_links", '<script src="gone.js"></script>', "", "does not exist"),
+    "an absolute path": ("dead_links", "", '<a href="/other.html">x</a>', "make it relative"),
+    "a foreign script": ("foreign_resources", '<script src="https://cdn.example/x.js"></script>', "", "another host"),
+    "a foreign script, short": ("foreign_resources", '<script src="//cdn.example/x.js"></script>', "", "another host"),
+    "a foreign style": ("foreign_resources", '<link rel="stylesheet" href="https://cdn.example/x.css">', "", "host"),
+    "a preconnect": ("foreign_resources", '<link rel="preconnect" href="https://fonts.example">', "", "another host"),
+    "a foreign image": ("foreign_resources", "", '<img alt="" src="https://cdn.example/x.png">', "another host"),
+    "a foreign image set": ("foreign_resources", "", '<img srcset="icon.svg 1x, https://cdn.example/x 2x">', "host"),
+    "a foreign frame": ("foreign_resources", "", '<iframe src="https://cdn.example/"></iframe>', "another host"),
+    "a foreign font": ("foreign_resources", "<style>@font-face{src:url('https://f.example/a')}</style>", "", "host"),
+    "a foreign import": ("foreign_resources", '<style>@import "https://f.example/a";</style>', "", "another host"),
+    "a foreign background": ("foreign_resources", "", '<p style="background:url(//f.example/a)">x</p>', "host"),
+    "a second h1": ("headings", "", "<h1>Again</h1>", "exactly one h1, found 2"),
+    "an image without alt": ("image_texts", "", '<img src="icon.svg">', "no alt text"),
+    "an image with an empty alt": ("image_texts", "", '<img alt=" " src="icon.svg">', "no alt text"),
+    "a path for alt": ("image_texts", "", '<img alt="../_images/0123456789abcdef0123.png" src="icon.svg">', "a path"),
+    "a short alt": ("image_texts", "", '<img alt="heatmap" src="icon.svg">', "25 characters or more"),
+    "a raw directive": ("raw_markup", "", "<p>:::{note} Mind</p>", "raw markup"),
+    "a raw fence": ("raw_markup", "", "<p>```{margin}</p>", "raw markup"),
+    "a raw role": ("raw_markup", "", "<p>as {term}`score` says</p>", "raw markup"),
+    "a role that became code": ("raw_markup", "", "<p>{eq}<code>eq-one</code></p>", "raw markup"),
+    "a raw formula": ("raw_markup", "", "<p>$$ x = y $$</p>", "raw markup"),
+    "a raw option": ("raw_markup", "", "<p>:label: ex-one</p>", "raw markup"),
+    "an id twice": ("repeated_ids", "", '<p id="title">x</p>', "used 2 times"),
+    "a fold that hides its line": (
+        "names_for_screen_readers",
+        "",
+        '<details><summary aria-label="Toggle">Checked</summary></details>',
+        "'Checked'",
+    ),
+    "a search button named twice": (
+        "names_for_screen_readers",
+        "",
+        '<button class="search-button-field" aria-label="Find">x</button>',
+        "'Find'",
+    ),
+    "a title outside landmarks": (
+        "names_for_screen_readers",
+        "",
+        '<a class="navbar-brand" href="#title">x</a>',
+        "<header>",
+    ),
+    "a plot without room": ("room_for_images", "", f'<img alt="{"spreads evenly " * 3}" src="a.png">', "no width"),
+    "an unresolved reference": ("unresolved_references", "", '<span class="xref std-ref">ch-x</span>', "leads nowhere"),
+    "an unresolved term": ("unresolved_references", "", '<span class="xref std-term">sore</span>', "leads nowhere"),
+    "an unresolved equation": ("unresolved_references", "", "<p>by eq-gone we see</p>", "'eq-gone'"),
+    "an unresolved citation": ("unresolved_references", "", "<p>as shown [?] by</p>", "[?]"),
+    "a problematic node": ("unresolved_references", "", '<a><span class="problematic">x</span></a>', "leads nowhere"),
+    "a reference without a number": ("unresolved_references", "", '<a href="#title">None</a>', "no number or title"),
+}
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    """Write a site of two pages with a fault, return the first page."""
+
+    def write(head="", body="", page=SOUND):
+        (tmp_path / "own.js").write_text("")
+        (tmp_path / "icon.svg").write_text("<svg/>")
+        (tmp_path / "other.html").write_text('<h1 id="there">Other</h1>')
+        (tmp_path / "page.html").write_text(page.format(head=head, body=body))
+        site_checks.ids_of.cache_clear()
+        return site_checks.Page(tmp_path / "page.html", tmp_path)
+
+    return write
+
+
+def test_a_sound_page_has_no_problem(faulty):
+    page = faulty()
+    assert {check.__name__: check(page) for check in site_checks.PAGE_CHECKS} == {
+        check.__name__: [] for check in site_checks.PAGE_CHECKS
+    }
+
+
+@pytest.mark.parametrize(("name", "head", "body", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_reported_with_its_remedy(faulty, name, head, body, message):
+    problems = getattr(site_checks, name)(faulty(head, body))
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (' lang="en"', "no lang"),
+        ("<title>Attention</title>", "no <title>"),
+        ('<meta name="viewport" content="width=device-width">', "no meta viewport"),
+        ('<link rel="icon" href="icon.svg">', "no icon"),
+        ('<meta name="description" content="How attention works.">', "no description"),
+    ],
+)
+def test_a_poor_head_is_reported(faulty, cut, message):
+    assert cut in SOUND
+    problems = site_checks.head_of_page(faulty(page=SOUND.replace(cut, "")))
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+def test_the_icon_script_is_reported(faulty):
+    assert "fontawesome" in site_checks.head_of_page(faulty('<script src="s/fontawesome.js?d=1"></script>'))[0]
+
+
+@pytest.mark.parametrize(
+    "wrong", ['<span class="eqno">(5.1)</span>', '<span class="caption-number">Figure 5.2 </span>']
+)
+def test_a_number_that_is_not_the_files_is_reported(tmp_path, wrong):
+    right = '<span class="section-number">8.1. </span><span class="eqno">(8.1)</span>'
+    (tmp_path / "08-x.html").write_text(f"<main><article>{right}{wrong}</article></main>")
+    problems = site_checks.numbers_of_files(site_checks.Page(tmp_path / "08-x.html", tmp_path))
+    assert len(problems) == 1
+    assert "5." in problems[0]
+
+
+def test_a_page_without_h1_is_reported(faulty):
+    page = faulty(page=re.sub(r"<h1.*?</h1>", "", SOUND))
+    assert "found 0" in site_checks.headings(page)[0]
+
+
+@pytest.mark.parametrize(
+    ("css", "message"),
+    [
+        ("a{background:url(https://cdn.example/x.png)}", "another host"),
+        ('@import url("//cdn.example/x.css");', "another host"),
+        ("a{background:url(gone.png)}", "does not exist"),
+    ],
+)
+def test_a_style_sheet_that_loads_elsewhere_is_reported(tmp_path, css, message):
+    (tmp_path / "book.css").write_text(css)
+    problems = site_checks.foreign_styles(tmp_path / "book.css")
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+def test_a_style_sheet_may_load_its_own_files_and_data(tmp_path):
+    (tmp_path / "x.woff2").write_text("")
+    sheet = tmp_path / "book.css"
+    sheet.write_text("/* url(https://a.example/) */ a{src:url(x.woff2);mask:url(\"data:image/svg+xml,x='y'\")}")
+    assert site_checks.foreign_styles(sheet) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "message"),
+    [(None, "was not built"), ("<main><article></article></main>", "found 0"), ("<p>" + "word " * 99, "found 0")],
+)
+def test_a_missing_or_empty_page_is_reported(tmp_path, html, message):
+    (tmp_path / "index.html").write_text(f"<main><article>{'word ' * 50}</article></main>")
+    if html is not None:
+        (tmp_path / "intro.html").write_text(html)
+    problems = list(missing_pages(tmp_path, ["intro"]))
+    assert len(problems) == 1
+    assert message in problems[0]
+
+
+def test_styles_that_no_page_uses_go_and_all_others_stay():
+    css = """/* a{b} */ @charset "utf-8"; a > .here:not(.gone), .gone { color: red } .gone p{margin:0}
+    @media print { .gone {top:0} #here{left:0} } @media screen{.gone{top:0}} @font-face{font-family:Gone;src:url(x;y)}
+    .sd-p\\/2{padding:";}"} :is(.gone, .here) b { top: 1px }"""
+    kept = used_styles.used(css, frozenset({"here", "sd-p/2"}))
+    assert kept == (
+        '@charset "utf-8";a > .here:not(.gone){color: red}@media print{#here{left:0}}'
+        '@font-face{font-family:Gone;src:url(x;y)}.sd-p\\/2{padding:";}"}:is(.gone, .here) b{top: 1px}'
+    )
+
+
+def test_the_words_of_a_site_are_its_classes_ids_and_what_scripts_name(tmp_path):
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "own.js").write_text("box.classList.add('is-open')")
+    (tmp_path / "page.html").write_text("<p id=\"one\" class='two three'>four</p>")
+    words = used_styles.words_of(tmp_path)
+    assert {"one", "two", "three", "is-open"} <= words
+    assert "four" not in words
+
+
+KATEX = {  # SHA-256, first 16 digits, of the files of KaTeX 0.16.22; the style sheet names woff2 fonts only
+    "LICENSE": "766ccc1f306c885a",
+    "fonts/KaTeX_AMS-Regular.woff2": "0cdd387c9590a1a9",
+    "fonts/KaTeX_Caligraphic-Bold.woff2": "de7701e42cf1f4cf",
+    "fonts/KaTeX_Caligraphic-Regular.woff2": "5d53e70ad607c235",
+    "fonts/KaTeX_Fraktur-Bold.woff2": "74444efd593c005e",
+    "fonts/KaTeX_Fraktur-Regular.woff2": "51814d270d06ff02",
+    "fonts/KaTeX_Main-Bold.woff2": "0f60d1b897938ec9",
+    "fonts/KaTeX_Main-BoldItalic.woff2": "99cd42a3c072d918",
+    "fonts/KaTeX_Main-Italic.woff2": "97479ca6cce906ab",
+    "fonts/KaTeX_Main-Regular.woff2": "c2342cd8b869e017",
+    "fonts/KaTeX_Math-BoldItalic.woff2": "dc47344dbb6cb5b6",
+    "fonts/KaTeX_Math-Italic.woff2": "7af58c5ec8f132a2",
+    "fonts/KaTeX_SansSerif-Bold.woff2": "e99ae51144bf1232",
+    "fonts/KaTeX_SansSerif-Italic.woff2": "00b26ac825e20950",
+    "fonts/KaTeX_SansSerif-Regular.woff2": "68e8c73ef42afd3c",
+    "fonts/KaTeX_Script-Regular.woff2": "036d4e95149b69ff",
+    "fonts/KaTeX_Size1-Regular.woff2": "6b47c40166b6dbe2",
+    "fonts/KaTeX_Size2-Regular.woff2": "d04c54219f9eaec6",
+    "fonts/KaTeX_Size3-Regular.woff2": "73d591271b160496",
+    "fonts/KaTeX_Size4-Regular.woff2": "a4af7d414440a1c1",
+    "fonts/KaTeX_Typewriter-Regular.woff2": "71d517d67827787c",
+    "katex.min.css": "b075123b50e51a0a",
+}
+
+
+def test_styles_and_fonts_are_those_of_the_katex_that_typesets():
+    folder = ROOT / "web" / "katex"
+    digests = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    assert digests == KATEX
+    assert f'content:"{katex.katex_version}"' in (folder / "katex.min.css").read_text(encoding="utf-8")
+
+
+def test_included_code_begins_with_the_signature_and_says_what_it_leaves_out(tmp_path):
+    source = '''
+class Layer:
+    """A layer."""
+
+    def call(self, x):
+        """Return twice x."""
+        y = x
+        return 2 * y
+
+
+def plain(
+    x,
+):
+    """Return x."""
+    return x
+'''
+    (tmp_path / "code.py").write_text(source)
+
+    def read(**options):
+        return included_code.CodeReader(str(tmp_path / "code.py"), options, Config()).read()
+
+    assert read(**{"pyobject": "plain", "start-at": "return"}) == ("def plain(\n    x,\n):\n    return x\n", 4)
+    assert read(**{"pyobject": "Layer.call", "start-at": "y = x"})[0] == (
+        "class Layer:\n    def call(self, x):\n        y = x\n        return 2 * y\n"
+    )
+    assert "        ...\n        return" in read(**{"pyobject": "Layer.call", "start-at": "return 2"})[0]
+    assert read(pyobject="Layer.call")[0].startswith('class Layer:\n    def call(self, x):\n        """Return')
+    assert read()[0] == source

@@ -1,0 +1,183 @@
+"""Wrong answers to the exercises on attention, in the words that learners might choose."""
+
+import numpy as np
+from scipy.special import logsumexp
+
+from tests.support import attention_solutions
+
+
+def naive_softmax(scores):
+    return np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+
+
+def loop_mask(num_queries, num_keys):
+    mask = np.zeros((num_queries, num_keys), dtype=bool)
+    for row in range(num_queries):
+        mask[row, :row] = True
+    return mask
+
+
+def masked_with(forbid):
+    def answer(query, key, value, mask):
+        weights = naive_softmax(stable(forbid(query @ np.swapaxes(key, -1, -2) / key.shape[-1] ** 0.5, mask)))
+        return weights @ value, weights
+
+    return answer
+
+
+def masked_late(query, key, value, mask):
+    weights = naive_softmax(stable(query @ np.swapaxes(key, -1, -2) / key.shape[-1] ** 0.5))
+    weights[~np.broadcast_to(mask, weights.shape)] = 0
+    return weights @ value, weights
+
+
+def unscaled(query, key, value, mask):
+    scores = np.einsum("...td,...sd->...ts", query, key)
+    weights = np.nan_to_num(naive_softmax(stable(np.where(mask, scores, -np.inf))))
+    return weights @ value, weights
+
+
+def exponentials_masked(query, key, value, mask):
+    """No maximum at all."""
+    exponentials = mask * np.exp(np.einsum("...td,...sd->...ts", query, key) / np.sqrt(key.shape[-1]))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return weights @ value, weights
+
+
+def maximum_of_all_keys(query, key, value, mask):
+    scores = stable(np.einsum("...td,...sd->...ts", query, key) / np.sqrt(key.shape[-1]))
+    weights = np.nan_to_num(np.exp(scores) * mask / (np.exp(scores) * mask).sum(axis=-1, keepdims=True))
+    return weights @ value, weights
+
+
+def softmax_then_renormalised(query, key, value, mask):
+    weights = naive_softmax(stable(query @ np.swapaxes(key, -1, -2) / key.shape[-1] ** 0.5)) * mask
+    weights = weights / weights.sum(axis=-1, keepdims=True)
+    return weights @ value, weights
+
+
+def forbidden_with(number, *, added):
+    def weights_of(scores, mask):
+        return np.where(mask, scores, number + scores if added else number)
+
+    def answer(query, key, value, mask):
+        weights = masked_with(weights_of)(query, key, value, mask)[1] * mask
+        return weights @ value, weights
+
+    return answer
+
+
+def uniform_without_maximum(query, key, value, mask):
+    """A softmax of −∞, with its 0/0 turned into zeros, and no maximum."""
+    scores = np.where(mask, query @ np.swapaxes(key, -1, -2) / key.shape[-1] ** 0.5, -np.inf)
+    weights = np.nan_to_num(naive_softmax(scores))
+    return weights @ value, weights
+
+
+def gradient_by_diagonal(query, key, value, output_gradient):
+    weights = naive_softmax(query @ key.T / key.shape[-1] ** 0.5)
+    derivative = np.array([np.diag(row * (1 - row)) for row in weights])
+    return np.einsum("tsr,tr,sd->td", derivative, output_gradient @ value.T, key) / key.shape[-1] ** 0.5
+
+
+def stream_with_list(query, blocks):
+    blocks = list(blocks)
+    scores = np.concatenate([query @ key.T for key, _ in blocks], axis=-1) / query.shape[-1] ** 0.5
+    return attention_solutions.softmax(scores) @ np.concatenate([value for _, value in blocks])
+
+
+def stream_averaged(query, blocks):
+    total, count = 0, 0
+    for key, value in blocks:
+        total, count = total + attention_solutions.softmax(query @ key.T / query.shape[-1] ** 0.5) @ value, count + 1
+    return total / count
+
+
+def stream_naive(query, blocks):
+    total = mixed = 0
+    for key, value in blocks:
+        exponentials = np.exp(query @ key.T / query.shape[-1] ** 0.5)
+        total, mixed = total + exponentials.sum(axis=1)[:, None], mixed + exponentials @ value
+    return mixed / total
+
+
+def stream_not_rescaled(query, blocks):
+    largest, total, mixed = np.full((len(query), 1), -np.inf), 0, 0
+    for key, value in blocks:
+        scores = query @ key.T / query.shape[-1] ** 0.5
+        largest = np.maximum(largest, scores.max(axis=1, keepdims=True))
+        total = total + np.exp(scores - largest).sum(axis=1, keepdims=True)
+        mixed = mixed + np.exp(scores - largest) @ value
+    return mixed / total
+
+
+def stream_forgetful(query, blocks):
+    largest, total, mixed = np.full((len(query), 1), -np.inf), 0, 0
+    for key, value in blocks:
+        scores = query @ key.T / query.shape[-1] ** 0.5
+        old, largest = largest, scores.max(axis=1, keepdims=True)
+        share = np.exp(old - largest)
+        total = total * share + np.exp(scores - largest).sum(axis=1, keepdims=True)
+        mixed = mixed * share + np.exp(scores - largest) @ value
+    return mixed / total
+
+
+def stable(scores):
+    return scores - scores.max(axis=-1, keepdims=True)
+
+
+SLIPS = [  # id, name of the mistake, answer
+    ("attention-shapes", "key_dim for value_dim", lambda q, k, v: (q, (*q[:-1], k[-2]))),
+    ("attention-shapes", "leading axes dropped", lambda q, k, v: ((q[-2], v[-1]), [q[-2], k[-2]])),
+    (
+        "attention-shapes",
+        "one leading axis",
+        lambda q, k, v: ((*q[: len(q) > 2], q[-2], v[-1]), (*q[: len(q) > 2], q[-2], k[-2])),
+    ),
+    ("attention-shapes", "leading axes of the weights dropped", lambda q, k, v: ([*q[:-1], v[-1]], [q[-2], k[-2]])),
+    ("attention-shapes", "output by keys", lambda q, k, v: ([*q[:-2], k[-2], v[-1]], [*k[:-2], q[-2], k[-2]])),
+    ("attention-shapes", "weights of queries", lambda q, k, v: ([*q[:-1], v[-1]], [*k[:-2], q[-2], q[-2]])),
+    ("attention-temperature", "multiplies by the temperature", lambda q, k, v, t: v.T @ naive_softmax(k @ q * t)),
+    ("attention-temperature", "ignores the temperature", lambda q, k, v, t: naive_softmax(k @ q) @ v),
+    ("attention-temperature", "hard look-up", lambda q, k, v, t: v[(k @ q / t).argmax()]),
+    ("attention-temperature", "√d as well", lambda q, k, v, t: naive_softmax(k @ q / np.sqrt(q.size) / t) @ v),
+    ("attention-stable-softmax", "no maximum", naive_softmax),
+    ("attention-stable-softmax", "maximum of the array", lambda scores: naive_softmax(scores - np.max(scores))),
+    ("attention-stable-softmax", "log-sum-exp in float16", lambda s: np.exp(s - logsumexp(s, axis=-1, keepdims=True))),
+    (
+        "attention-stable-softmax",
+        "first axis",
+        lambda scores: attention_solutions.softmax(scores.swapaxes(0, -1)).swapaxes(0, -1),
+    ),
+    ("attention-causal-mask", "diagonal left out", loop_mask),
+    ("attention-causal-mask", "floats", lambda num_queries, num_keys: np.tril(np.ones((num_queries, num_keys)))),
+    ("attention-causal-mask", "integers", lambda t, s: [[int(key <= query) for key in range(s)] for query in range(t)]),
+    ("attention-causal-mask", "sees the future", lambda t, s: np.triu(np.ones((t, s), dtype=bool))),
+    ("attention-causal-mask", "True forbids", lambda t, s: np.triu(np.ones((t, s)), k=1) == 1),
+    ("attention-masked", "NaN in empty rows", masked_with(lambda scores, mask: np.where(mask, scores, -np.inf))),
+    ("attention-masked", "mask ignored in empty rows", masked_with(lambda scores, mask: scores - 1e9 * ~mask)),
+    ("attention-masked", "uniform empty rows", masked_with(lambda scores, mask: np.where(mask, scores, -1e9))),
+    ("attention-masked", "scores multiplied by the mask", masked_with(lambda scores, mask: scores * mask)),
+    ("attention-masked", "not renormalised", masked_late),
+    ("attention-masked", "no scale", unscaled),
+    ("attention-masked", "no maximum, way 1", exponentials_masked),
+    ("attention-masked", "no maximum, way 6", uniform_without_maximum),
+    ("attention-masked", "forbidden maximum, way 1", softmax_then_renormalised),
+    ("attention-masked", "forbidden maximum, way 2", maximum_of_all_keys),
+    *(
+        ("attention-masked", "not low enough, way 1", forbidden_with(number, added=added))
+        for number in (-30, -100, -1e3)
+        for added in (False, True)
+    ),
+    (
+        "attention-masked",
+        "mask inverted",
+        lambda q, k, v, mask: attention_solutions.masked_attention(q, k, v, np.logical_not(mask)),
+    ),
+    ("attention-query-gradient", "softmax elementwise", gradient_by_diagonal),
+    ("attention-streaming", "blocks kept", stream_with_list),
+    ("attention-streaming", "outputs averaged", stream_averaged),
+    ("attention-streaming", "no maximum", stream_naive),
+    ("attention-streaming", "nothing rescaled", stream_not_rescaled),
+    ("attention-streaming", "maximum of the block alone", stream_forgetful),
+]

@@ -1,0 +1,92 @@
+"""What the measuring programs count, fit and compare. Nothing here is timed."""
+
+import keras
+import numpy as np
+import pytest
+
+from tools.bench import attention as bench
+from tools.measure import attention_cost as measure_attention_cost
+from tools.measure import learning_curve as measure_learning_curve
+from tools.measure.time_to_accuracy import turns_to
+
+
+def test_slope_of_a_power_law_is_its_exponent():
+    rows = [{"sweep": "length", "num_keys": n, "milliseconds": 3e-5 * n**1.7} for n in (512, 64, 4096, 2048)]
+    rows += [
+        {"sweep": "length", "num_keys": 2, "milliseconds": 50.0},
+        {"sweep": "other", "num_keys": 9, "milliseconds": 1},
+    ]
+    assert measure_attention_cost.fitted_slope(rows, "length", "num_keys", points=4) == pytest.approx(1.7, abs=1e-3)
+    assert measure_attention_cost.fitted_slope(rows, "length", "num_keys", points=5) < 1.6
+
+
+def test_configurations_count_what_attention_does():
+    rows = measure_attention_cost.configurations()
+    first = rows[0]
+    assert (first["sweep"], first["num_queries"], first["num_keys"], first["key_dim"]) == ("length", 128, 128, 64)
+    assert first["multiplications"] == 128 * 64 + 2 * 128 * 128 * 64
+    assert first["weight_bytes"] == 4 * 128 * 128
+    assert [row["num_keys"] for row in rows if row["sweep"] == "length"] == [128, 256, 512, 1024, 2048, 4096]
+    assert [row["key_dim"] for row in rows if row["sweep"] == "key_dim"] == [16, 32, 64, 128, 256]
+
+
+def test_each_row_gets_the_median_of_its_own_calls(monkeypatch):
+    rows = measure_attention_cost.configurations()[:2]
+    ticks = iter(range(1000))
+    monkeypatch.setattr(measure_attention_cost.time, "perf_counter", lambda: next(ticks) ** 2)
+    measure_attention_cost.measure(rows, repeats=3)
+    # Call n starts at tick 2n and ends at 2n + 1, so it lasts 4n + 1 s. After two warm-up rounds come n = 4, 6, 8.
+    assert [row["milliseconds"] for row in rows] == [1e3 * (4 * 6 + 1), 1e3 * (4 * 7 + 1)]
+
+
+def test_calls_take_turns_at_going_first_and_warm_up_is_not_timed(monkeypatch):
+    called, now = [], [0.0]
+
+    def call(name, seconds):
+        called.append(name)
+        now[0] += seconds[(len(called) - 1) // 2]
+
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
+    calls = (lambda: call("a", [99, 99, 99, 1, 2, 6]), lambda: call("b", [99, 99, 99, 4, 6, 6]))
+    assert bench.compare(calls, repeats=3) == (2000, 6000, 3)
+    assert "".join(called) == "ba" + "ab" + "ba" + "ab" + "ba" + "ab"
+
+
+def test_bench_refuses_to_time_different_results():
+    arrays = [np.random.default_rng(seed).normal(size=(2, 3, 5, 7)).astype("float32") for seed in range(3)]
+    swapped = [np.swapaxes(array, 1, 2) for array in arrays]
+    bench._check_same(arrays, swapped)
+    with pytest.raises(RuntimeError, match=r"expected ours in the native layout to equal Keras's output to 1e-5"):
+        bench._check_same([arrays[0] * 1.01, *arrays[1:]], swapped)
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_timed_calls_compute_what_they_claim(gradient):
+    arrays = [np.random.default_rng(seed).normal(size=(2, 3, 5, 7)).astype("float32") for seed in range(3)]
+    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
+    found = []
+    for function in (bench._ours_in_keras_layout, bench._keras):
+        result = bench._call(function, tensors, gradient, False)()
+        found.append([keras.ops.convert_to_numpy(part) for part in (result if gradient else [result])])
+    assert len(found[0]) == (3 if gradient else 1)
+    for ours, theirs in zip(*found, strict=True):
+        assert ours.shape == (2, 3, 5, 7)
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_target_counts_as_reached_when_it_was_met_twice_running():
+    assert turns_to([0.8, 0.86, 0.84, 0.85, 0.87], 0.85) == 5
+    assert turns_to([0.9, 0.9], 0.85) == 2
+    assert turns_to([0.9, 0.8, 0.9], 0.85) is None
+    assert turns_to([], 0.85) is None
+
+
+def test_a_learning_curve_goes_on_only_with_figures_of_the_same_files(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(measure_learning_curve, "SIZES", (100,))
+    monkeypatch.setattr(measure_learning_curve, "accuracy", lambda *call: asked.append(call[:3]) or len(asked) / 10)
+    first = measure_learning_curve.measure(tmp_path / "kept.json", {"train_sha256": "a"})
+    assert len(asked) == len(first) == 9
+    assert measure_learning_curve.measure(tmp_path / "kept.json", {"train_sha256": "a"}) == first
+    assert len(asked) == 9
+    assert measure_learning_curve.measure(tmp_path / "kept.json", {"train_sha256": "b"}) != first

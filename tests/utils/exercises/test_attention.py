@@ -1,0 +1,110 @@
+"""The exercises on attention: what other libraries answer, and answers that are almost right."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from tests.support.attention_slips import (
+    exponentials_masked,
+    forbidden_with,
+    maximum_of_all_keys,
+    softmax_then_renormalised,
+)
+from tests.support.attention_solutions import BY_ID
+from tests.support.exercise_toys import Hidden
+from utils.exercises import check
+from utils.exercises.attention.inputs import softmax
+from utils.exercises.engine.checker import EXERCISES
+
+
+def test_library_passes_where_it_answers_the_same_question():
+    from keras import ops
+
+    from utils.attention import causal_mask, scaled_dot_product_attention
+
+    assert check("attention-causal-mask", Hidden(causal_mask))
+    assert check("attention-masked", Hidden(scaled_dot_product_attention))
+    assert check(
+        "attention-temperature",
+        lambda query, keys, values, temperature: ops.dot(ops.softmax(keys @ query / temperature), values),
+    )
+
+
+def test_softmax_of_another_library_passes_in_every_type(require):
+    require("scipy")
+    from scipy.special import softmax as independent
+
+    assert check("attention-stable-softmax", lambda scores: independent(scores, axis=-1))
+
+
+@pytest.mark.parametrize("least", [np.float32, np.float64])
+@pytest.mark.parametrize("reduced", [logsumexp, np.logaddexp.reduce], ids=["logsumexp", "logaddexp"])
+def test_softmax_by_log_sum_exp_passes_where_its_logarithm_is_not_in_float16(least, reduced):
+    def answer(scores):
+        wide = scores.astype(np.promote_types(scores.dtype, least))
+        return np.exp(wide - reduced(wide, axis=-1, keepdims=True)).astype(scores.dtype)
+
+    assert check("attention-stable-softmax", answer)
+
+
+def test_softmax_in_a_narrower_type_than_its_input_fails():
+    def answer(scores):
+        exponentials = np.exp((scores - scores.max(axis=-1, keepdims=True)).astype(np.float16))
+        return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(scores.dtype)
+
+    assert "attention-stable-softmax: expected " in check("attention-stable-softmax", answer).message
+
+
+def test_masked_attention_in_float32_passes():
+    def answer(query, key, value, mask):
+        return BY_ID["attention-masked"](*(array.astype(np.float32) for array in (query, key, value)), mask)
+
+    assert check("attention-masked", answer)
+
+
+@pytest.mark.parametrize("number", [-30, -1000])
+@pytest.mark.parametrize("added", [False, True], ids=["replaced", "added"])
+def test_finite_number_in_place_of_minus_infinity_fails(number, added):
+    assert not check("attention-masked", forbidden_with(number, added=added))
+
+
+@pytest.mark.parametrize("answer", [exponentials_masked, maximum_of_all_keys, softmax_then_renormalised])
+def test_masked_attention_that_is_right_for_small_scores_alone_fails(answer):
+    exercise = EXERCISES["attention-masked"]
+    *arrays, mask = exercise.draw(0)
+    np.testing.assert_allclose(answer(*arrays, mask)[0], exercise.reference(*arrays, mask)[0])
+    assert not check("attention-masked", answer)
+
+
+def test_query_gradient_agrees_with_finite_differences():
+    def numeric(query, key, value, output_gradient):
+        def loss(at):
+            return float((softmax(at @ key.T / np.sqrt(key.shape[-1])) @ value * output_gradient).sum())
+
+        gradient = np.empty_like(query)
+        for place in np.ndindex(query.shape):
+            step = np.zeros_like(query)
+            step[place] = 1e-6
+            gradient[place] = (loss(query + step) - loss(query - step)) / 2e-6
+        return gradient
+
+    assert check("attention-query-gradient", numeric)
+
+
+def test_soft_lookup_by_hand():
+    """Scores 2 and 0 at temperature 2/ln 3 weigh 3 : 1."""
+    reference = EXERCISES["attention-temperature"].reference
+    keys, values = np.array([[2.0], [0.0]]), np.array([[8.0], [4.0]])
+    np.testing.assert_allclose(reference(np.array([1.0]), keys, values, 2 / np.log(3)), [7.0])
+
+
+def test_streaming_reference_agrees_with_all_keys_at_once():
+    exercise = EXERCISES["attention-streaming"]
+    for trial in range(exercise.trials):
+        query, blocks = exercise.draw(trial)
+        keys, values = (np.concatenate(arrays) for arrays in zip(*blocks._blocks, strict=True))
+        expected = softmax(query @ keys.T / np.sqrt(query.shape[-1])) @ values
+        np.testing.assert_allclose(exercise.reference(query, blocks), expected, rtol=1e-9)
+
+
+# Answers that must not pass

@@ -1,0 +1,1 @@
+"""Time our operations against other libraries'."""

@@ -1,0 +1,1 @@
+"""Hold chapters to the rules of the house, in seconds."""

@@ -1,0 +1,1 @@
+"""Measure the figures that chapters read from data/results."""

@@ -1,0 +1,1 @@
+"""Wrong copies of the code, which the checks of equations must catch."""

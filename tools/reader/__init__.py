@@ -1,0 +1,1 @@
+"""What readers' notebooks run to set themselves up: the standard library alone."""

@@ -1,0 +1,1 @@
+"""Write the values of PyTorch and transformers that the book is held to."""

@@ -1,0 +1,1 @@
+"""Write the generated reviews and their card."""

@@ -1,0 +1,1 @@
+"""Build the site, look after its address, publish it."""

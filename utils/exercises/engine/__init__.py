@@ -1,0 +1,1 @@
+"""What checks an answer: trials, comparison, known mistakes."""

@@ -1,0 +1,130 @@
+"""The options of the command line, each checked before anything is read."""
+
+import argparse
+import math
+
+PROGRAM = "python -m utils.finetuning"
+ABOUT = """Fine-tune a pre-trained Transformer on labelled texts, and use what came of it.
+
+exit status: 0 done, 1 failed on the way, 2 wrong use or unusable input, 130 interrupted
+"""
+TRAIN = """Fine-tune an encoder on labelled texts and keep the classifier in a folder.
+
+The result for a person, accuracy and recall on the held-out texts and warnings, goes to standard error like all that
+happens on the way; all figures go to standard output as one line of JSON, the last. After each epoch, every two minutes
+and when it is interrupted (Ctrl-C or SIGTERM) the whole state is kept in OUTPUT.unfinished: the same command goes on
+there.
+
+example: python -m utils.finetuning train --data mine.csv --model data/checkpoints/mini-bert --output mine
+"""
+PREDICT = """Classify texts, one a line, from standard input.
+
+One line of output for each line of input: class, tab, probability; with --json an object with the probabilities of all
+classes. Lines without text get an empty line, or null.
+
+example: echo 'not bad at all' | python -m utils.finetuning predict --model mine
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; the name of the chosen command is under `command`."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=PROGRAM, description=ABOUT, formatter_class=layout)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train | predict")
+    _add_train(commands.add_parser("train", help="fine-tune and keep", description=TRAIN, formatter_class=layout))
+    predict = commands.add_parser("predict", help="classify lines", description=PREDICT, formatter_class=layout)
+    predict.add_argument("--model", required=True, metavar="FOLDER", help="what `train` wrote to its --output")
+    predict.add_argument("--json", action="store_true", help="write one JSON object a line")
+    predict.add_argument("--encoding", default="utf-8", help="of standard input (default: %(default)s)")
+    predict.add_argument("--fingerprint", metavar="SHA256", help="refuse any other classifier; in the JSON of `train`")
+    for command in commands.choices.values():
+        command.add_argument("--quiet", action="store_true", help="no progress bar, no notes; errors only")
+        command.add_argument("--traceback", action="store_true", help="show where in the code an error came from")
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `train`."""
+    add = parser.add_argument
+    text = "CSV, TSV or JSON Lines file, folder with train.csv, or reviews, sst2, imdb"
+    add("--data", required=True, metavar="FILE|NAME", help=text)
+    add("--model", required=True, metavar="FOLDER|NAME", help="encoder: a folder, or a name on the Hugging Face hub")
+    add("--output", required=True, metavar="FOLDER", help="where the classifier goes")
+    text = "what to measure on: a share of --data, one of its splits (dev), or a file (default: %(default)s)"
+    add("--validation", default="0.1", metavar="SHARE|SPLIT|FILE", help=text)
+    add("--epochs", type=integer(1), default=3, metavar="N", help="passes over the texts (default: %(default)s)")
+    text = "longest text in tokens; longer ones are cut (default: holds 99 of 100 texts whole)"
+    add("--max-length", type=integer(3), metavar="N", help=text)
+    add("--batch-size", type=integer(1), default=32, metavar="N", help="texts in a step (default: %(default)s)")
+    text = "highest of the cycle (default: %(default)s; small encoders want more, 1e-4 to 5e-4)"
+    add("--learning-rate", type=rate, default=5e-5, metavar="RATE", help=text)
+    add("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="of random numbers (default: %(default)s)")
+    add("--text-column", metavar="NAME", help="column of texts (default: text, review or sentence)")
+    add("--label-column", metavar="NAME", help="column of labels, words or numbers (default: label)")
+    text = "names of all columns of a file without a header, such as text,label (default: the first row names them)"
+    add("--columns", type=names, metavar="NAME,NAME", help=text)
+    add("--encoding", help="of the file (default: UTF-8)")
+    add("--no-quotes", action="store_true", help="double quotes are part of the text and enclose no field")
+    add("--overwrite", action="store_true", help="replace a classifier that is already in --output")
+    add("--restart", action="store_true", help="do not go on with an interrupted training, begin anew")
+
+
+def integer(least: int, most: float = math.inf):
+    """Return a converter of an option's words that accepts integers within bounds.
+
+    Example:
+        >>> integer(1)("8")
+        8
+    """
+
+    def convert(word: str) -> int:
+        bounds = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+        try:
+            number = int(word)
+        except ValueError:
+            number = None
+        if number is None or not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"expected an integer, {bounds}; received {word!r}")
+        return number
+
+    return convert
+
+
+def names(word: str) -> tuple[str, ...]:
+    """Convert names of columns with commas between them.
+
+    Example:
+        >>> names("text, label")
+        ('text', 'label')
+    """
+    found = tuple(name.strip() for name in word.split(","))
+    if len(found) < 2 or not all(found) or len(set(found)) < len(found):
+        told = "the names of two columns or more, each once, with commas between them, such as text,label"
+        raise argparse.ArgumentTypeError(f"expected {told}; received {word!r}")
+    return found
+
+
+def rate(word: str) -> float:
+    """Convert a learning rate, which is above 0 and below 1."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and below 1, such as 5e-5; received {word!r}")
+    return number
+
+
+def share(word: str) -> float | None:
+    """Return the share that --validation names, or None where it names a split or a file.
+
+    Raises:
+        ValueError: it is a number, but none between 0 and 1.
+    """
+    try:
+        number = float(word)
+    except ValueError:
+        return None
+    if not 0 < number < 1:
+        raise ValueError(f"expected a share between 0 and 1, the name of a split, or a file; received {word!r}")
+    return number

@@ -1,0 +1,149 @@
+"""What a training is worth, in sentences: the result for a person, and warnings that each name a remedy."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from utils.comparison import paired_difference
+from utils.corpora import Corpus
+from utils.finetuning.evaluation import Evaluation
+from utils.finetuning.tokens import count_truncated, unknown_shares
+
+MOST_UNKNOWN = 1 / 4  # of the tokens
+MOST_CUT = 1 / 20  # of the texts
+UNEQUAL = 10  # times as many texts in the largest class as in the smallest
+FEWEST_HELD_OUT = 50  # texts: the accuracy of fewer is known to no better than ±0.14
+FEWEST_STEPS = 30  # of training: the learning rate rises and falls within them
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and a noun, in the plural but for 1.
+
+    Example:
+        >>> counted(1, "text"), counted(1200, "text")
+        ('1 text', '1,200 texts')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def corpus_warnings(training: Corpus, validation: Corpus, shared: int) -> list[str]:
+    """Say what is wrong with the texts, before anything is trained on them.
+
+    Args:
+        training: the texts to train on.
+        validation: the held-out texts.
+        shared: how many texts are in both.
+    """
+    warnings = []
+    if shared:
+        warnings.append(
+            f"{counted(shared, 'text')} {'is' if shared == 1 else 'are'} in both parts, so that the held-out figures "
+            "flatter: remove repeated texts from --data, or from one of the parts"
+        )
+    counts = training.counts()
+    least, most = min(counts, key=counts.get), max(counts, key=counts.get)
+    if counts[most] >= UNEQUAL * counts[least]:
+        warnings.append(
+            f"classes are very unequal, {counts[most]:,} training texts of {most!r}, {counts[least]:,} of {least!r}: "
+            f"add texts of {least!r}, and look at the recall of each class, not at the accuracy"
+        )
+    if len(validation) < FEWEST_HELD_OUT:
+        warnings.append(
+            f"{counted(len(validation), 'held-out text')} can say little, the accuracy may be off by "
+            f"{1 / math.sqrt(len(validation)):.2f} either way: hold out {FEWEST_HELD_OUT} or more with --validation"
+        )
+    return warnings
+
+
+def token_warnings(tokenizer: Any, texts: Sequence[str], model: str, max_length: int, positions: int) -> list[str]:
+    """Say how much of the texts the encoder cannot read, for want of vocabulary or of length.
+
+    Args:
+        tokenizer: that of the encoder.
+        texts: the training texts.
+        model: what --model says.
+        max_length: longer texts are cut to this many tokens.
+        positions: the longest that max_length can be.
+    """
+    warnings = []
+    shares, counts = unknown_shares(tokenizer, texts)
+    unknown = float(shares @ counts / counts.sum()) if counts.sum() else 1.0
+    if unknown > MOST_UNKNOWN:
+        warnings.append(
+            f"{unknown:.0%} of the tokens are unknown to the vocabulary of {model}, which cannot read these texts: "
+            "choose an encoder for their language, such as bert-base-multilingual-cased"
+        )
+    cut = count_truncated(tokenizer, texts, max_length)
+    if cut > MOST_CUT * len(texts):
+        more = f"pass --max-length, up to {positions}" if max_length < positions else "divide long texts into several"
+        warnings.append(
+            f"{cut:,} of {counted(len(texts), 'training text')} are cut after {max_length} tokens and the rest is not "
+            f"read: {more}"
+        )
+    return warnings
+
+
+def schedule_warnings(texts: int, batch_size: int, epochs: int) -> list[str]:
+    """Say when a training has too few steps for a learning rate that rises and falls."""
+    steps = math.ceil(texts / batch_size) * epochs
+    if steps >= FEWEST_STEPS:
+        return []
+    return [
+        f"{counted(texts, 'text')} make {counted(steps, 'step')} of training, too few for the learning rate to rise "
+        "and fall: pass a smaller --batch-size or more --epochs, or add texts"
+    ]
+
+
+def majority(evaluation: Evaluation) -> tuple[Any, float]:
+    """Return the most frequent class of the held-out texts and its share: the accuracy of always answering with it."""
+    counts = np.bincount(evaluation.truth, minlength=len(evaluation.classes))
+    return evaluation.classes[counts.argmax()], float(counts.max() / counts.sum())
+
+
+def result_lines(evaluation: Evaluation) -> list[str]:
+    """Return accuracy and majority share in one line, the recall of each class in another.
+
+    Example:
+        >>> print(*result_lines(Evaluation(("no", "yes"), np.array([0, 1, 1]), np.eye(2)[[0, 1, 0]])), sep=chr(10))
+        held-out accuracy 0.67 (always 'yes': 0.67)
+        recall: 'no' 1.00 of 1, 'yes' 0.50 of 2
+    """
+    name, share = majority(evaluation)
+    totals = evaluation.confusion.sum(axis=1)
+    recalls = [
+        f"{label!r} {right / total:.2f} of {total:,}" if total else f"{label!r} – of 0"
+        for label, right, total in zip(evaluation.classes, evaluation.confusion.diagonal(), totals, strict=True)
+    ]
+    return [
+        f"held-out accuracy {evaluation.accuracy:.2f} (always {name!r}: {share:.2f})",
+        f"recall: {', '.join(recalls)}",
+    ]
+
+
+def result_warnings(evaluation: Evaluation) -> list[str]:
+    """Say when a classifier is no better than one that always gives the same answer, or never gives some answer."""
+    warnings = []
+    name, share = majority(evaluation)
+    always = evaluation.truth == evaluation.classes.index(name)
+    gain, error = (
+        paired_difference(evaluation.correct, always) if len(always) > 1 else (evaluation.accuracy - share, 0.0)
+    )
+    if gain <= error:
+        warnings.append(
+            f"the classifier does no better than always answering {name!r}: do not use it; try more --epochs, a higher "
+            "--learning-rate, more texts or another encoder, and see whether labels belong to their texts"
+        )
+    table = evaluation.confusion
+    never = [
+        label
+        for label, row, column in zip(evaluation.classes, table, table.T, strict=True)
+        if row.any() and not column.any()
+    ]
+    if never:
+        warnings.append(
+            f"the classifier never answers {', '.join(map(repr, never))}, though held-out texts have that label: "
+            "add training texts of the class"
+        )
+    return warnings

@@ -1,0 +1,111 @@
+"""The folder beside the output that keeps an unfinished training, and what tells whether it is the same training."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from utils.corpora.corpus import Corpus
+from utils.finetuning.command.errors import InputError
+from utils.finetuning.encoders import WEIGHTS
+from utils.finetuning.progress import PROGRESS
+
+RECORD = "command.json"
+
+
+class Unfinished:
+    """The state of a training that has not been saved yet, in the folder OUTPUT.unfinished.
+
+    Args:
+        output: where the classifier is to go; absolute.
+        settings: all that must be the same when the training goes on, as JSON holds it.
+    """
+
+    def __init__(self, output: Path, settings: dict[str, Any]) -> None:
+        self.folder = output.with_name(f"{output.name}.unfinished")
+        self.settings = settings
+
+    def prepare(self, restart: bool) -> None:
+        """Check that what is there can be gone on with; with `restart` remove it instead.
+
+        Raises:
+            InputError: it is another training, or nothing of ours.
+        """
+        if not self.folder.exists():
+            return
+        try:
+            before = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))["settings"]
+            names = sorted(name for name in before.keys() | self.settings.keys() if self._differs(before, name))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"expected an unfinished training in {self.folder}; its {RECORD} cannot be read: remove the folder, "
+                "or choose another --output"
+            ) from error
+        if restart:
+            self.remove()
+        elif names:
+            changes = "; ".join(f"{name} was {before.get(name)}, now {self.settings.get(name)}" for name in names)
+            remedy = "give the same again to go on, --restart to begin anew, or another --output"
+            raise InputError(f"{self.folder} holds an unfinished training of another kind: {changes}; {remedy}")
+
+    def _differs(self, before: dict[str, Any], name: str) -> bool:
+        return name not in before or name not in self.settings or before[name] != self.settings[name]
+
+    def begin(self) -> None:
+        """Write down which training it is."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / f"{RECORD}.draft"
+        draft.write_text(json.dumps({"settings": self.settings}, indent=1) + "\n", encoding="utf-8")
+        os.replace(draft, self.folder / RECORD)
+
+    def progress(self) -> tuple[int, int]:
+        """Return how many epochs are finished, and how many batches of the next one."""
+        try:
+            record = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
+            return int(record["finished"]), int(record.get("batches", 0))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return 0, 0
+
+    def kept(self) -> str:
+        """Say how far the training has come that is kept; nothing where none is.
+
+        Example: "2 of 5 epochs and 17 batches".
+        """
+        finished, batches = self.progress()
+        if not finished and not batches:
+            return ""
+        return f"{finished} of {self.settings['epochs']} epochs" + (f" and {batches:,} batches" if batches else "")
+
+    def after_interruption(self) -> str:
+        """Say what an interruption has left, and remove a folder that keeps nothing."""
+        if kept := self.kept():
+            return f"interrupted: {kept} finished and kept in {self.folder}; the same command goes on from there"
+        if (self.folder / RECORD).exists():
+            self.remove()
+        return "interrupted before a batch was finished: nothing is kept"
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def digest_corpus(*corpora: Corpus) -> str:
+    """Return a short word for texts, labels and classes."""
+    digest = hashlib.sha256()
+    for corpus in corpora:
+        digest.update(json.dumps([corpus.texts, list(corpus.classes)]).encode())
+        digest.update(np.asarray(corpus.labels, "<i8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def digest_encoder(folder: Path) -> str:
+    """Return a short word for an encoder's configuration and weights."""
+    digest = hashlib.sha256()
+    for name in ("config.json", WEIGHTS):
+        with (folder / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Take the weights of other libraries' models: PyTorch's layers, Hugging Face's BERT."""
