@@ -209,7 +209,8 @@ def measure(chosen: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str,
     """
     known, held_out = (read_reviews(chosen.data, split) for split in ("train", "test"))
     if missing := sorted(AIMS.keys() - parts(held_out).keys()):
-        raise ValueError(f"expected each phenomenon aimed at in test.csv, without support; missing: {', '.join(missing)}")
+        told = ", ".join(missing)
+        raise ValueError(f"expected each phenomenon aimed at in test.csv, without support; missing: {told}")
     data = digest(*(chosen.data / f"{split}.csv" for split in ("train", "test")))
     texts, rows = [row["text"] for row in held_out], []
     checkpoints = {name: Path(folder) for name, _, folder in (named.partition("=") for named in chosen.checkpoint)}
