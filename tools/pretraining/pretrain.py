@@ -107,6 +107,7 @@ def finish(chosen: argparse.Namespace, text: Any, trainer: Any, teacher_seconds:
         "vocabulary": len(text.pieces),
         "items": len(text.corpus),
         "pieces": len(text.corpus.ids),
+        "twins": chosen.twins,
         "teacher": chosen.teacher.name,
         "teacher_seconds": teacher_seconds,
         "steps": trainer.step,
