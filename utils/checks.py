@@ -5,6 +5,7 @@ Used by all packages above. What one module alone refuses is checked in that mod
 
 import math
 import operator
+import warnings
 from typing import Any
 
 import keras
@@ -105,7 +106,9 @@ def known_values(array: Any) -> np.ndarray | None:
     if isinstance(array, keras.KerasTensor) or _torch_compiles():
         return None
     try:
-        return ops.convert_to_numpy(array) if ops.is_tensor(array) else np.asarray(array)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, of how Keras reads tensors of PyTorch
+            return ops.convert_to_numpy(array) if ops.is_tensor(array) else np.asarray(array)
     except (NotImplementedError, TypeError, RuntimeError):  # TensorFlow and PyTorch; JAX; transforms of PyTorch
         return None
 

@@ -42,6 +42,19 @@ class ConfiguredModel(keras.Model):
         """Return the arguments that make this model again."""
         return super().get_config() | {"config": dataclasses.asdict(self.config)}
 
+    def checked_arguments(self, *inputs: Any, **options: Any) -> dict[str, Any]:
+        """Return the arguments of a call by name, after refusing masks that are no masks, also while it is traced."""
+        arguments = inspect.signature(self.call).bind(*inputs, **options).arguments
+        for name in ("attention_mask", "memory_mask"):
+            if arguments.get(name) is not None:
+                boolean_mask(name, arguments[name])
+        return arguments
+
+    def compute_output_spec(self, *inputs: Any, **options: Any) -> Any:
+        """Return placeholders for what a call returns; Keras may try it with numbers of its own, which tell nothing."""
+        self.checked_arguments(*inputs, **options)
+        return super().compute_output_spec(*inputs, **options)
+
 
 class TokenModel(ConfiguredModel):
     """A model that returns one vector for each token, in functional models too."""
@@ -51,11 +64,7 @@ class TokenModel(ConfiguredModel):
 
         Keras would run the call on a length that it makes up, and learned positions refuse a long one.
         """
-        arguments = inspect.signature(self.call).bind(*inputs, **options).arguments
-        for name in ("attention_mask", "memory_mask"):
-            if arguments.get(name) is not None:
-                boolean_mask(name, arguments[name])
-        token_ids = arguments["token_ids"]
+        token_ids = self.checked_arguments(*inputs, **options)["token_ids"]
         vectors = keras.KerasTensor((*token_ids.shape, self.config.d_model), dtype=self.compute_dtype)
         return [vectors] * (self.config.num_layers + 1) if return_hidden_states else vectors
 
