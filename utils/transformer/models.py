@@ -318,6 +318,11 @@ class TextClassifier(ConfiguredModel):
         pooled = hidden[:, 0] if self.pooling == "first" else _mean_of_tokens(hidden, mask)
         return self.head(self.dropout_layer(self.pooler(pooled), training=training))
 
+    def compute_output_spec(self, *inputs: Any, **options: Any) -> Any:
+        """Return a placeholder for the logits: Keras would run the call on lengths that it makes up."""
+        token_ids = self.checked_arguments(*inputs, **options)["token_ids"]
+        return keras.KerasTensor((token_ids.shape[0], self.num_classes), dtype=self.compute_dtype)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this model again."""
         return super().get_config() | {"num_classes": self.num_classes, "pooling": self.pooling}
