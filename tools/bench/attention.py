@@ -155,12 +155,12 @@ def compare(calls: tuple[Callable[[], Any], Callable[[], Any]], repeats: int) ->
     return statistics.median(first), statistics.median(second), statistics.median(ratios)
 
 
-def run_backend(backend: str, repeats: int) -> list[dict[str, Any]]:
-    """Measure one backend in a process of its own and return its rows."""
+def run_backend(backend: str, repeats: int, program: str = __file__) -> list[dict[str, Any]]:
+    """Measure one backend by a program in a process of its own and return its rows."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.json"
         environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, __file__, "--repeats", str(repeats), "--rows-to", str(path)]
+        command = [sys.executable, program, "--repeats", str(repeats), "--rows-to", str(path)]
         subprocess.run(command, env=environment, check=True)
         return json.loads(path.read_text(encoding="utf-8"))
 

@@ -6,13 +6,12 @@ own.
 """
 
 import argparse
+import functools
 import importlib.util
 import itertools
 import json
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.bench import attention as bench
-from tools.measure.results import ROOT, command_line, write_result
+from tools.measure.results import command_line, write_result
 
 BATCH, WIDTH, NUM_HEADS, KEY_DIM = 32, 128, 4, 32
 LENGTHS = (64, 256)
@@ -122,14 +121,7 @@ def _torch_call(layer: Any, inputs: Any, training: bool, compiled: bool) -> Call
     return step if training else lambda: layer(inputs, inputs)
 
 
-def run_backend(backend: str, repeats: int) -> list[dict[str, Any]]:
-    """Measure one backend in a process of its own and return its rows."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.json"
-        environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, __file__, "--repeats", str(repeats), "--rows-to", str(path)]
-        subprocess.run(command, env=environment, check=True)
-        return json.loads(path.read_text(encoding="utf-8"))
+run_backend = functools.partial(bench.run_backend, program=__file__)
 
 
 def show(row: dict[str, Any]) -> dict[str, Any]:

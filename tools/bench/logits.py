@@ -6,12 +6,11 @@ a ratio of 0.5. Each backend runs in a process of its own.
 """
 
 import argparse
+import functools
 import importlib.util
 import json
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.bench import attention as bench
-from tools.measure.results import ROOT, command_line, write_result
+from tools.measure.results import command_line, write_result
 
 BATCH, LENGTH, WIDTH, VOCABULARY = 8, 128, 64, 10_000
 SEED = 0
@@ -113,14 +112,7 @@ def prepare_call(function: Callable[..., Any], inputs: list[Any], compiled: bool
     return lambda: function(*inputs)
 
 
-def run_backend(backend: str, repeats: int) -> list[dict[str, Any]]:
-    """Measure one backend in a process of its own and return its rows."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.json"
-        environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, __file__, "--repeats", str(repeats), "--rows-to", str(path)]
-        subprocess.run(command, env=environment, check=True)
-        return json.loads(path.read_text(encoding="utf-8"))
+run_backend = functools.partial(bench.run_backend, program=__file__)
 
 
 def show(row: dict[str, Any]) -> dict[str, Any]:
