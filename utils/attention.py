@@ -302,7 +302,13 @@ def _causal_pairs(query: Any, key: Any) -> Any:
 
 def _score_type(query: Any) -> str:
     """Return the type in which scores are computed: at least float32, since they overflow half precision."""
-    return backend.result_type(query.dtype, "float32")
+    return _joint_type(query.dtype, "float32")
+
+
+def _joint_type(*dtypes: Any) -> str:
+    """Return the type that holds all of these; Keras would make float32 of float64 on PyTorch."""
+    names = [backend.standardize_dtype(dtype) for dtype in dtypes]
+    return "float64" if "float64" in names else backend.result_type(*names)
 
 
 def _as_floats(**arrays: Any) -> list[Any]:
@@ -314,7 +320,7 @@ def _as_floats(**arrays: Any) -> list[Any]:
                 f"expected {name} to hold floating-point numbers; received {backend.standardize_dtype(tensor.dtype)}. "
                 "Convert it first, for instance with astype('float32')."
             )
-    dtype = backend.result_type(*(tensor.dtype for tensor in tensors.values()))
+    dtype = _joint_type(*(tensor.dtype for tensor in tensors.values()))
     return [_as_type(tensor, dtype) for tensor in tensors.values()]
 
 

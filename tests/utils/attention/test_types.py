@@ -51,10 +51,10 @@ def test_half_precision_survives_scores_that_overflow_it(dtype, unit, softcap):
     np.testing.assert_allclose(received[1].astype("float64").sum(-1), 1, atol=2 * unit)
 
 
-def test_float64_is_kept_where_keras_keeps_it():
+def test_float64_is_kept_but_on_jax_which_has_none_by_default():
     inputs = draw(B, dtype="float64")
     output, weights = scaled_dot_product_attention(*inputs, use_causal_mask=True)
-    kept = BACKEND == "tensorflow"
+    kept = BACKEND != "jax"
     assert keras.backend.standardize_dtype(output.dtype) == ("float64" if kept else "float32")
     expected = attend_by_loops(*inputs, numbers(causal_mask(T, S)))
     assert_same((numbers(output), numbers(weights)), expected, tolerance=1e-13 if kept else 1e-5)
