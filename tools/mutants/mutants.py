@@ -62,7 +62,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "scores-in-half-precision",
         "eq-stable-softmax",
         "utils.attention._score_type",
-        'backend.result_type(query.dtype, "float32")',
+        '_joint_type(query.dtype, "float32")',
         "backend.standardize_dtype(query.dtype)",
     ),
     Mutant("columns-sum-to-one", "eq-rows", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"),
