@@ -41,6 +41,7 @@ STORIES = {
     "in a method": (["class A:\n    def f(self):\n        return a", "o = A()", "| a = 1", "print(o.f())"], "'a'"),
     "bound in one branch": (["| a = 1", "if len([]) == 1:\n    a = 2\nprint(a)"], "'a'"),
     "in an except clause": (["| a = 1", "try:\n    raise KeyError\nexcept KeyError:\n    print(a)"], "'a'"),
+    "what is caught": (["| Odd = KeyError", "try:\n    raise KeyError\nexcept Odd:\n    print(1)"], "'Odd'"),
     "in a match": (["| a = 1", "match [2]:\n    case [b]:\n        print(a + b)"], "'a'"),
     "bound before its use": (["| a = 1", "a = 2\nprint(a)"], None),
     "bound in both branches": (["| a = 1", "if len([]) == 1:\n    a = 2\nelse:\n    a = 3\nprint(a)"], None),

@@ -260,6 +260,7 @@ def test_sst2_shares_two_lines_between_training_and_test():
     assert len(corpora.shared_texts(corpora.load("sst2"), corpora.load("sst2", "test"))) == 2
 
 
+@pytest.mark.slow  # reads 50,000 texts
 def test_imdb_is_balanced_mixed_and_shares_texts_between_its_splits():
     real_folder("imdb")
     train, test = corpora.load("imdb"), corpora.load("imdb", "test")
