@@ -284,6 +284,10 @@ BROKEN = {
         lambda: proved(check=proof("total_again = doubled_sum(1, 2)")),
         "checks_establish_something", "[6]: the check neither asserts nor prints", "Assert what its line says",
     ),
+    "check that prints what is not compared": (
+        lambda: proved(check=proof("print(y)", "7\n", tags=["check", "hide-cell", "nbval-ignore-output"])),
+        "checks_establish_something", "[6]: the check neither asserts nor prints", "or print it",
+    ),
     "folded without a reason": (
         lambda: proved(code("count = 3", tags=["hide-cell"])),
         "folded_cells_have_a_reason", "[7]: it is folded and says not why", "tag it `check`",
@@ -325,6 +329,7 @@ FOLLOWS = {  # rules that are broken with it
     "unexecuted": {"enough_is_compared"},
     "label without prefix": {"equations_are_checked", "equations_have_mutants"},
     "set up twice": {"set_up_is_one_text"},
+    "check that prints what is not compared": {"enough_is_compared"},
     "imports not folded": {"prose_before_each_cell"},
 }
 

@@ -118,7 +118,7 @@ class _Story:
         """Note what a check does to the names of the notebook; to import once more what is imported does nothing."""
         for name in names.may_bind - (names.imported & self.imported):
             self.touched.setdefault(name, (number, "sets anew" if name in self.bound else ALONE))
-        for name in names.changes & self.bound:
+        for name in names.changes:
             self.touched.setdefault(name, (number, "changes"))
 
     def tell(self, number: int, names: CellNames) -> dict[str, tuple[int, str]]:

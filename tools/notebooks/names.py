@@ -1,4 +1,4 @@
-"""Which names a cell needs from the cells before it, which it binds, and which objects of theirs it changes."""
+"""Which names a cell needs from the cells before it, which it binds, and which objects it changes."""
 
 import ast
 import symtable
@@ -25,7 +25,7 @@ class CellNames:
         needs: looked up when the cell runs, before the cell has bound them itself.
         binds: bound when the cell has run.
         may_bind: those, and what it binds in one branch only or deletes.
-        changes: bound by an earlier cell, and changed in place.
+        changes: what it changes in place, whoever bound it.
         imported: bound by an import.
         inside: for each function or class that it defines, the names that its body looks up, when it is called.
     """
@@ -162,10 +162,10 @@ class _Reader:
             self._change(node.args[0])
 
     def _change(self, node: ast.expr) -> None:
-        """Note the object that an expression such as `layer.kernel[0]` begins with, if an earlier cell bound it."""
+        """Note the object that an expression such as `layer.kernel[0]` begins with."""
         while isinstance(node, ast.Attribute | ast.Subscript):
             node = node.value
-        if isinstance(node, ast.Name) and node.id not in self.names.may_bind:
+        if isinstance(node, ast.Name):
             self.names.changes.add(node.id)
 
     def _bind(self, name: str) -> None:

@@ -53,6 +53,7 @@ STORIES = {
     "bound between": (["| a = 1", "a = 2", "print(a)"], None),
     "read by a check": (["a = 1", "| assert a == 1", "print(a)"], None),
     "imported again": (["import math", "| import math\n| assert math.pi > 3", "print(math.pi)"], None),
+    "captured by a pattern": (["| b = 1", "match [2]:\n    case [b]:\n        print(b)"], None),
     "caught as": (["| e = 1", "try:\n    raise KeyError\nexcept KeyError as e:\n    print(repr(e))"], None),
 }  # fmt: skip
 
@@ -67,8 +68,16 @@ CHANGED = {
     "in a module": (
         ["import math", "| math.tau = 1", "print(math.tau)\nmath.tau = 2 * math.pi"], "'math', which the check",
     ),
+    "in a module imported again": (
+        ["import math", "| import math\n| math.tau = 1", "print(math.tau)\nmath.tau = 2 * math.pi"], "'math', which",
+    ),
+    "in the body of a class": (["a = 1", "| a = 2", "class A:\n    x = a\na = 3", "print(A.x)"], "sets anew"),
     "setattr": (["import types\na = types.SimpleNamespace(b=1)", "| setattr(a, 'b', 2)", "print(a.b)"], "changes"),
     "used by a function": (["scale = 3", HELPER, "| scale = 2", "print(helper(3))"], "'scale'"),
+    "in a function called at once": (["a = 1", "| a = 2", "def f():\n    return a\nprint(f())\na = 3"], "'a', which"),
+    "in a function not called again": (
+        ["scale = 3", f"{HELPER}\nprint(helper(2))", "| scale = 2\n| assert helper(1) == 2"], None,
+    ),
     "an operation of that name": (
         ["import operator", "| assert operator.add(1, 2) == 3", "print(operator.neg(1))"], None,
     ),
