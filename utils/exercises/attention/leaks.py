@@ -15,7 +15,7 @@ _ROOM = 16  # tokens for which one of the broken masks has room
 
 
 def hides_the_future(attend: Callable[[np.ndarray], np.ndarray]) -> bool:
-    """Whether each row of the result depends on its own token and the earlier ones, on each of them, and on no other."""
+    """Whether each row of the result depends on its own token, on each earlier one, and on no other."""
     return _passes(attend, range(24))
 
 

@@ -153,13 +153,13 @@ class Part(NamedTuple):
         name: what it is, in a few words.
         hint: what to think about.
         choices: the words to choose from; empty where a number or a shape is asked for.
-        slips: numbers that come of a known confusion, and its name.
+        slips: numbers that come of a known confusion, each with its name.
     """
 
     name: str
     hint: str
     choices: tuple[str, ...] = ()
-    slips: dict[float, str] = {}
+    slips: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +183,7 @@ class Prediction(Exercise):
         if part.choices and given not in part.choices:
             words = ", ".join(map(repr, part.choices))
             return Finding(f"{part.name}: expected one of {words}; received {given!r}", part.hint)
-        for slip, name in part.slips.items():
+        for slip, name in part.slips:
             if same(np.asarray(slip), given, self.rtol):
                 return Finding(f"{count}. {part.name}: {name}", part.hint)
         return Finding(f"{count}. Not so: {part.name}", part.hint)

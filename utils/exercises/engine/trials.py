@@ -60,7 +60,7 @@ def reference_result(exercise: Exercise, function: Callable[..., Any], trial: in
     """Run one of the book's own functions, the reference or a known mistake, on the inputs of one trial."""
     with _quiet(io.StringIO()):
         inputs = exercise.draw(trial)
-        result = function(*inputs)
+        result = exercise.call(function, inputs)
         exercise.watch(*inputs)
         return read(result, result)
 
