@@ -81,7 +81,7 @@ _LOOK_BACK = "A token that is moved must move its own row and every later one."
 def _cases() -> tuple[Case, ...]:
     return (
         Case("the equation with a causal mask", _seeing(lambda q, k, n: k <= q)),
-        Case("scores that are not scaled", lambda x: _mix(x @ x.T, _past(x), x)),
+        Case("another scale", lambda x: _mix(x @ x.T / (2 * x.shape[1]), _past(x), x)),
         Case("all scores alike, a running mean", lambda x: _mix(0 * _scores(x), _past(x), x)),
         Case("projections for query, key and value", _projected),
         Case("float32", lambda x: _mix(_scores(x), _past(x), x).astype(np.float32)),

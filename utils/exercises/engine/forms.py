@@ -72,23 +72,21 @@ class WriteATest(Exercise):
 
     def call(self, function: Callable[..., Any], inputs: tuple) -> Any:
         """Call the learner's test; an error counts as a refusal where there is something to refuse."""
+        if function is self.reference:
+            return inputs[0]._case.sound  # what it returns, too, but sooner
         try:
             return function(*inputs)
-        except NotImplementedError:
-            raise
         except AssertionError:
             return False
-        except Exception:
-            if inputs[0]._case.sound:
+        except Exception as error:
+            if inputs[0]._case.sound or isinstance(error, NotImplementedError):
                 raise
             return False
 
     def explain(self, wrong: Sequence[Any]) -> Finding:
         """Name the sound case that was refused, or the broken one that slipped through."""
         if any(one.received.dtype != bool or one.received.shape for one in wrong):
-            return Finding(
-                "expected True or False, received something else", f"Let {self.signature} return True or False."
-            )
+            return Finding("expected True or False, received something else", f"Let {self.signature} return one.")
         cases = [one.inputs[0]._case for one in wrong]
         if cases[0].sound:
             return Finding(f"refuses one that is sound: {cases[0].name}", self.hint)
