@@ -129,20 +129,10 @@ def attention_weights(
 ) -> Any:
     """Return how much each query takes of each key's value: softmax(query keyᵀ / √key_dim).
 
-    Args:
-        query: float array (..., T, key_dim).
-        key: float array (..., S, key_dim).
-        attention_mask: broadcastable to (..., T, S); True, or 1 of any type, where a query may attend to a key.
-        attention_bias: float array broadcastable to (..., T, S), added to the scores; -inf forbids.
-        use_causal_mask: also forbid key s to query t wherever s > t.
-        scale: factor on the scores; 1/√key_dim when omitted.
-        softcap: bound on the scores, as in `scaled_dot_product_attention`.
+    Takes what `scaled_dot_product_attention` takes, except the value, and refuses what it refuses.
 
     Returns:
         Tensor (..., T, S) in the type of the inputs. Rows sum to 1, or are 0 where nothing may be attended to.
-
-    Raises:
-        ValueError: as `scaled_dot_product_attention`.
 
     Example:
         >>> import numpy as np
