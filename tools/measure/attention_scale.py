@@ -40,11 +40,11 @@ def weights_and_reach(query: np.ndarray, key: np.ndarray, scale: float) -> tuple
         >>> weights.tolist(), reach.round(3).tolist()  # ∂w/∂q = ±2·(½)(½)·2
         ([[0.5, 0.5]], [1.414])
     """
-    scores = np.einsum("nd,nsd->ns", query, key) * scale
+    scores = np.einsum("qd,qsd->qs", query, key) * scale
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
     weights = exponentials / exponentials.sum(axis=1, keepdims=True)
     # The Jacobian of the softmax times the keys: w_i (k_i - mean key), since d s_j / d q = k_j * scale.
-    mean_key = np.einsum("ns,nsd->nd", weights, key)
+    mean_key = np.einsum("qs,qsd->qd", weights, key)
     from_mean = np.sqrt(np.square(key - mean_key[:, None]).sum(axis=2))
     return weights, np.sqrt(np.square(weights * from_mean).sum(axis=1)) * scale
 
