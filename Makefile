@@ -69,7 +69,8 @@ reference: .venv/torch.stamp .venv/all.stamp ## Write reference values of PyTorc
 	@$(PY) tools/reference/write.py
 
 results: .venv/all.stamp ## Measure what the chapters show from data/results
-	@$(PY) tools/measure/attention_cost.py && $(PY) tools/measure/recurrence.py && \
+	@$(PY) tools/measure/attention_cost.py && $(PY) tools/measure/attention_scale.py && \
+		$(PY) tools/measure/recurrence.py && \
 		$(PY) tools/measure/reviews.py && $(PY) tools/reviews/write.py && $(PY) tools/measure/learning_curve.py
 
 editions: .venv/book.stamp ## Write the Colab edition of each chapter to _build/editions/colab

@@ -75,31 +75,36 @@ def scaled_dot_product_attention(
     """Mix `value` rows by softmax-normalised query-key similarity.
 
     Eq. 1 of Vaswani et al. (2017), arXiv:1706.03762: softmax(query keyᵀ / √key_dim) value.
-    Heads are axis -3 of inputs with at least four axes. There key and value may have fewer heads than query,
-    if the number divides: consecutive query heads share one (grouped-query attention, arXiv:2305.13245).
+    Heads are axis -3 of inputs with at least four axes. There key and value may have fewer
+    heads than query, if the number divides: consecutive query heads share one (grouped-query
+    attention, arXiv:2305.13245).
 
     Args:
         query: float array (..., T, key_dim).
         key: float array (..., S, key_dim).
         value: float array (..., S, value_dim).
-        attention_mask: broadcastable to (..., T, S); True, or 1 of any type, where a query may attend to a key. Any
-            other number is refused; floating-point types are refused while a function is traced. A key that no query
-            may attend to contributes nothing, whatever stands in it.
-        attention_bias: float array broadcastable to (..., T, S), added to the scores (ALiBi, relative positions).
-            -inf forbids; a large negative number only discourages.
+        attention_mask: broadcastable to (..., T, S); True, or 1 of any type, where a query may
+            attend to a key. Any other number is refused; floating-point types are refused
+            while a function is traced. A key that no query may attend to contributes nothing,
+            whatever stands in it.
+        attention_bias: float array broadcastable to (..., T, S), added to the scores (ALiBi,
+            relative positions). -inf forbids; a large negative number only discourages.
         use_causal_mask: also forbid key s to query t wherever s > t.
         scale: factor on the scores; 1/√key_dim when omitted.
-        softcap: bound c on the scores, c·tanh(score / c), applied before bias and mask (arXiv:2408.00118).
+        softcap: bound c on the scores, c·tanh(score / c), applied before bias and mask
+            (arXiv:2408.00118).
 
     Returns:
-        (output, weights): (..., T, value_dim) and (..., T, S), in the type of the inputs (Keras narrows float64 to
-        float32 on JAX and PyTorch); the softmax runs in at least float32. Weight rows sum to 1, but a query that may
-        attend to nothing gets weights and output of zero.
+        (output, weights): (..., T, value_dim) and (..., T, S), in the type of the inputs
+        (Keras narrows float64 to float32 on JAX and PyTorch); the softmax runs in at least
+        float32. Weight rows sum to 1, but a query that may attend to nothing gets weights and
+        output of zero.
 
     Raises:
-        ValueError: sizes or head counts disagree, key has no rows, an input is not floating-point, softcap is not
-            positive and finite, key_dim is 0 or unknown with no scale given, mask or bias does not broadcast, or a
-            mask holds other numbers than 0 and 1.
+        ValueError: sizes or head counts disagree, key has no rows, an input is not
+            floating-point, softcap is not positive and finite, key_dim is 0 or unknown with no
+            scale given, mask or bias does not broadcast, or a mask holds other numbers than 0
+            and 1.
 
     Example:
         >>> import numpy as np
@@ -111,8 +116,10 @@ def scaled_dot_product_attention(
     query, key, value = _as_floats(query=query, key=key, value=value)
     _check_sizes(tuple(query.shape), tuple(key.shape), tuple(value.shape))
     key, value = repeat_heads(key, query), repeat_heads(value, query)
-    allowed = allowed_pairs(query, key, attention_mask, attention_bias, use_causal_mask)  # None: all
-    weights = attention_weights(query, key, allowed, attention_bias=attention_bias, scale=scale, softcap=softcap)
+    # None where nothing is forbidden
+    allowed = allowed_pairs(query, key, attention_mask, attention_bias, use_causal_mask)
+    options = {"attention_bias": attention_bias, "scale": scale, "softcap": softcap}
+    weights = attention_weights(query, key, allowed, **options)
     output = weights @ zero_hidden(value, allowed, axis=-2)
     return output, weights
 
@@ -129,20 +136,12 @@ def attention_weights(
 ) -> Any:
     """Return how much each query takes of each key's value: softmax(query keyᵀ / √key_dim).
 
-    Args:
-        query: float array (..., T, key_dim).
-        key: float array (..., S, key_dim).
-        attention_mask: broadcastable to (..., T, S); True, or 1 of any type, where a query may attend to a key.
-        attention_bias: float array broadcastable to (..., T, S), added to the scores; -inf forbids.
-        use_causal_mask: also forbid key s to query t wherever s > t.
-        scale: factor on the scores; 1/√key_dim when omitted.
-        softcap: bound on the scores, as in `scaled_dot_product_attention`.
+    Takes what `scaled_dot_product_attention` takes, except the value, and refuses what it
+    refuses.
 
     Returns:
-        Tensor (..., T, S) in the type of the inputs. Rows sum to 1, or are 0 where nothing may be attended to.
-
-    Raises:
-        ValueError: as `scaled_dot_product_attention`.
+        Tensor (..., T, S) in the type of the inputs. Rows sum to 1, or are 0 where nothing may
+        be attended to.
 
     Example:
         >>> import numpy as np
@@ -152,7 +151,8 @@ def attention_weights(
     query, key = _as_floats(query=query, key=key)
     _check_sizes(tuple(query.shape), tuple(key.shape))
     key = repeat_heads(key, query)
-    allowed = allowed_pairs(query, key, attention_mask, attention_bias, use_causal_mask)  # None: all
+    # None where nothing is forbidden
+    allowed = allowed_pairs(query, key, attention_mask, attention_bias, use_causal_mask)
     query, key = zero_hidden(query, allowed, axis=-1), zero_hidden(key, allowed, axis=-2)
     dtype = backend.standardize_dtype(query.dtype)
     exact = _score_type(query)
@@ -163,8 +163,10 @@ def attention_weights(
         bound = _bound(softcap)
         scores = bound * ops.tanh(scores / bound)
     if attention_bias is not None:
-        # What is allowed stays above -inf, also where score and bias together leave the range of the type.
-        scores = ops.maximum(scores + ops.cast(attention_bias, exact), float(np.finfo(exact).min))
+        # What is allowed stays above -inf, also where score and bias together
+        # leave the range of the type.
+        lowest = float(np.finfo(exact).min)
+        scores = ops.maximum(scores + ops.cast(attention_bias, exact), lowest)
     if allowed is not None:
         scores = _mask_scores(scores, allowed)
     weights = _softmax(scores)

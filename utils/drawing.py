@@ -1,9 +1,9 @@
 """Pictures computed from arrays: grids of numbers, arrows of data flow, heads, masks, trees of shapes, as SVG text.
 
 A picture is made of parts. `grid`, `box`, `label`, `arrow` and `sheets` draw one; `side_by_side`, `above` and `flow`
-arrange several; the named pictures (`product`, `heads_split`, `heads_merged`, `residual_stream`, `growing_cache`,
-`teacher_forcing`, `tree`) are arrangements that the chapters need more than once. `figure` makes a part something that
-a notebook shows, with a name, a title and a description.
+arrange several; the named pictures (`product`, `vectors`, `heads_split`, `heads_merged`, `residual_stream`,
+`growing_cache`, `teacher_forcing`, `tree`) are arrangements that the chapters need more than once. `figure` makes a
+part something that a notebook shows, with a name, a title and a description.
 
 What a cell stores is the SVG itself (`text/html`), the same bytes on every run and every backend: numbers, coordinates
 and colours are rounded, ids begin with the figure's name. So a wrong number is seen when the chapter is re-run. Text
@@ -475,6 +475,54 @@ def product(
     terms = [_factor(a, digits) + "·" + _factor(b, digits) for a, b in zip(left[row], right[:, column], strict=True)]
     total = f"{names[2]}[{row}, {column}] = {' + '.join(terms)} = {_cell_text(result[row, column], digits)}"
     return _assemble([(met, -met.width / 2, 0), _centred(label(_wrapped(total)), met.height + 10)])
+
+
+def vectors(points: Any, names: Sequence[str], *, groups: Any = None, radius: float = 90) -> Picture:
+    """Draw vectors of the plane as arrows from the centre of a circle of radius 1, each with its name at its head.
+
+    Args:
+        points: (N, 2) of numbers, x to the right and y upwards.
+        names: one for each vector, of one line.
+        groups: N integers; vectors of one group have one colour, -1 has that of the text. All have it when omitted.
+        radius: of the circle, in pixels.
+
+    Returns:
+        The picture; its core is the circle, or what the longest vector reaches if that is more.
+
+    Raises:
+        ValueError: the points are not (N, 2) finite numbers, one is zero, or there is not one name or group for each.
+
+    Example:
+        >>> vectors([[0, 1], [1, 0]], ("midnight", "six")).texts
+        ['midnight', 'six']
+    """
+    array = _as_array(points)
+    if array.ndim != 2 or array.shape[1] != 2 or not len(array) or len(names) != len(array):
+        raise ValueError(
+            f"expected points (N, 2) and one name for each; received shape {array.shape} and {len(names)} names"
+        )
+    lengths = np.hypot(*array.T.astype(float))
+    if not np.isfinite(lengths).all() or not lengths.all():
+        raise ValueError("expected finite vectors other than zero, which have a direction; received one without")
+    numbers = np.full(len(array), -1) if groups is None else np.asarray(groups)
+    if numbers.shape != (len(array),):
+        raise ValueError(f"expected {len(array)} groups, one for each vector; received shape {numbers.shape}")
+    reach = radius * max(1.0, float(lengths.max()))
+    elements = [_tag("circle", cx=0, cy=0, r=radius, fill="none", stroke="currentColor", stroke_opacity=0.45)]
+    left, top, right, bottom = -reach, -reach, reach, reach
+    for (x, y), length, name, number in zip(array, lengths, names, numbers, strict=True):
+        colour = "currentColor" if number < 0 else COLOURS[int(number) % len(COLOURS)]
+        pointer = _pointer((0, 0), (radius * x, -radius * y), stroke=colour, stroke_width=2)
+        elements.append(_tag("g", *pointer, fill=colour))
+        across, at_x, at_y = x / length, radius * x + 8 * x / length, -radius * y - 12 * y / length
+        anchor = "start" if across > 0.3 else "end" if across < -0.3 else "middle"
+        elements.append(_text(name, at_x, at_y, text_anchor=anchor))
+        width = _text_width(name)
+        start = at_x - {"start": 0, "middle": width / 2, "end": width}[anchor]
+        left, right = min(left, start), max(right, start + width)
+        top, bottom = min(top, at_y - _LINE / 2), max(bottom, at_y + _LINE / 2)
+    drawn = _tag("g", *elements, transform=_translation(-left, -top))
+    return Picture(right - left, bottom - top, (drawn,), (-left - reach, -top - reach, 2 * reach, 2 * reach))
 
 
 def heads_split(values: Any, num_heads: int, *, rows: Sequence[str] = (), digits: int = 1) -> Picture:

@@ -31,6 +31,7 @@ KINDS = {
     "product": lambda: drawing.product(
         SCORES, HEADS[0].T, entry=(2, 1), names=("Q", "Kᵀ", "Q Kᵀ"), axes=(("T", "d"), ("d", "S")), digits=1
     ),
+    "vectors": lambda: drawing.vectors(SCORES[:, :2], TOKENS, groups=[0, -1, 2]),
     "split": lambda: drawing.heads_split(np.arange(12.0).reshape(3, 4), 2, rows=TOKENS, digits=0),
     "merge": lambda: drawing.heads_merged(np.arange(12.0).reshape(2, 3, 2), digits=0),
     "residual": lambda: drawing.residual_stream([1.0, -2.0], [("attention", [0.5, 0.25]), ("feed-forward", [0, 1])]),
@@ -138,6 +139,17 @@ def test_row_and_column_of_a_product_meet_in_its_entry():
     assert finished(last).svg == finished(drawing.product(SCORES, HEADS[0].T, entry=(2, 2), **options)).svg
     assert row[0] + row[2] < entry[0]
     assert column[1] + column[3] < entry[1]
+
+
+def test_vectors_point_where_they_point_in_the_colour_of_their_group():
+    picture = drawing.vectors([[0, 1], [3, -4]], ("up", "down"), groups=[-1, 2], radius=10)
+    root = ElementTree.fromstring(finished(picture).svg)
+    heads = [polygon.get("points").split()[0] for polygon in root.iter(f"{SVG}polygon")]
+    assert heads == ["0,-10", "30,40"]
+    assert [line.get("stroke") for line in root.iter(f"{SVG}line")] == ["currentColor", drawing.COLOURS[2]]
+    assert texts_of(root) == ["up", "down"]
+    x, y, width, height = picture.core
+    assert (width, height, picture.width >= x + width, picture.height >= y + height) == (100, 100, True, True)
 
 
 def test_heads_are_split_and_merged_as_numpy_does_it_and_keep_their_colours():
@@ -425,6 +437,11 @@ REFUSED = {
     ),
     "a product of a vector": (
         lambda: drawing.product(SCORES[0], SCORES, entry=(0, 0), names="abc"), ValueError, r"\(5,\) and \(3, 5\)",
+    ),
+    "vectors in space": (lambda: drawing.vectors(SCORES, TOKENS), ValueError, r"\(N, 2\) and one .* \(3, 5\) and 3"),
+    "a vector of zeros": (lambda: drawing.vectors([[0, 0]], "a"), ValueError, "zero, which have a direction"),
+    "groups of vectors": (
+        lambda: drawing.vectors([[0, 1]], "a", groups=[1, 2]), ValueError, r"expected 1 groups, .* shape \(2,\)",
     ),
     "heads": (lambda: drawing.heads_split(SCORES, 2), ValueError, r"multiple of num_heads; .* \(3, 5\), 2 heads"),
     "no heads": (lambda: drawing.heads_split(SCORES, 0), ValueError, r"multiple of num_heads; .* \(3, 5\), 0 heads"),

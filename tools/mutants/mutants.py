@@ -65,6 +65,7 @@ MUTANTS: tuple[Mutant, ...] = (
         '_joint_type(query.dtype, "float32")',
         "backend.standardize_dtype(query.dtype)",
     ),
+    Mutant("softcap-ignored", "eq-stable-softmax", _WEIGHTS, "bound * ops.tanh(scores / bound)", "1.0 * scores"),
     Mutant("columns-sum-to-one", "eq-rows", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"),
     Mutant(
         "columns-sum-to-one", "eq-balance", _SOFTMAX, "ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=-2)"

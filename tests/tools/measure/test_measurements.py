@@ -6,6 +6,7 @@ import pytest
 
 from tools.bench import attention as bench
 from tools.measure import attention_cost as measure_attention_cost
+from tools.measure import attention_scale as measure_attention_scale
 from tools.measure import learning_curve as measure_learning_curve
 from tools.measure.time_to_accuracy import turns_to
 
@@ -37,6 +38,27 @@ def test_each_row_gets_the_median_of_its_own_calls(monkeypatch):
     measure_attention_cost.measure(rows, repeats=3)
     # Call n starts at tick 2n and ends at 2n + 1, so it lasts 4n + 1 s. After two warm-up rounds come n = 4, 6, 8.
     assert [row["milliseconds"] for row in rows] == [1e3 * (4 * 6 + 1), 1e3 * (4 * 7 + 1)]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_reach_is_the_size_of_the_derivative_that_a_difference_quotient_finds(scale):
+    rng = np.random.default_rng(3)
+    query, key, step = rng.normal(size=(5, 7)), rng.normal(size=(5, 11, 7)), 1e-6
+    weights, reach = measure_attention_scale.weights_and_reach(query, key, scale)
+    nudged = [measure_attention_scale.weights_and_reach(query + step * axis, key, scale)[0] for axis in np.eye(7)]
+    quotients = (np.stack(nudged, axis=-1) - weights[..., None]) / step
+    np.testing.assert_allclose(reach, np.linalg.norm(quotients, axis=(1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+
+
+def test_shares_of_queries_compare_the_same_draw_with_and_without_the_division():
+    rows = measure_attention_scale.measure([3], [1, 256], seeds=2, queries=50)
+    alike, wide = rows
+    for name in ("share_larger_undivided", "share_below_a_tenth"):  # at key_dim 1 nothing is divided
+        assert alike[name] == {"mean": 0.0, "spread": 0.0}
+    assert alike["median_divided"] == alike["median_undivided"]
+    assert wide["share_below_a_tenth"]["mean"] > 0.4
+    assert wide["largest_weight_undivided"]["mean"] > wide["largest_weight_divided"]["mean"]
 
 
 def test_calls_take_turns_at_going_first_and_warm_up_is_not_timed(monkeypatch):
