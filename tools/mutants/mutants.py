@@ -116,6 +116,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "num_heads if num_kv_heads is None else num_kv_heads",
         "num_heads",
     ),
+    Mutant("key-heads-not-shared", "eq-cache", f"{_LAYER}.build", "(groups, self.key_dim)", "(heads, self.key_dim)"),
+    Mutant(
+        "heads-in-reverse",
+        "eq-sum-of-heads",
+        f"{_LAYER}.call",
+        "self.output_dense(heads)",
+        "self.output_dense(heads[:, ::-1])",
+    ),
+    Mutant(
+        "no-biases-made",
+        "eq-parameters",
+        "utils.layers.attention_layer.AttentionLayer.project",
+        "if self.use_bias else None",
+        "if False else None",
+    ),
     # Chapter 3
     *(Mutant(*fields) for fields in POSITION_MUTANTS),
     # Chapter 4
