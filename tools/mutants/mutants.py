@@ -106,8 +106,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "values-of-key-size",
         "eq-parameters",
         f"{_LAYER}.build",
-        "(groups, self.value_dim)",
-        "(groups, self.key_dim)",
+        "self.num_kv_heads, self.value_dim",
+        "self.num_kv_heads, self.key_dim",
     ),
     Mutant(
         "a-key-head-for-each-query-head",
@@ -116,7 +116,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "num_heads if num_kv_heads is None else num_kv_heads",
         "num_heads",
     ),
-    Mutant("key-heads-not-shared", "eq-cache", f"{_LAYER}.build", "(groups, self.key_dim)", "(heads, self.key_dim)"),
+    Mutant(
+        "key-heads-not-shared",
+        "eq-cache",
+        f"{_LAYER}.build",
+        "self.num_kv_heads, self.key_dim",
+        "self.num_heads, self.key_dim",
+    ),
     Mutant(
         "heads-in-reverse",
         "eq-sum-of-heads",

@@ -61,11 +61,13 @@ class MultiHeadAttention(AttentionLayer):
         super().__init__(**base_arguments(kwargs))
         self.num_heads = positive_integer("num_heads", num_heads)
         self.key_dim = positive_integer("key_dim", key_dim)
-        self.value_dim = positive_integer("value_dim", key_dim if value_dim is None else value_dim)
-        self.num_kv_heads = divisor("num_kv_heads", num_heads if num_kv_heads is None else num_kv_heads, num_heads)
+        value_dim = key_dim if value_dim is None else value_dim
+        self.value_dim = positive_integer("value_dim", value_dim)
+        num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
+        self.num_kv_heads = divisor("num_kv_heads", num_kv_heads, num_heads)
         self.dropout, self.use_bias = rate("dropout", dropout), use_bias
         self._output_shape = output_axes(output_shape)
-        self.supports_masking = True  # the mask of query becomes the mask of the output
+        self.supports_masking = True  # the mask of query becomes that of the output
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         """Create three projections into heads and the one, W^O, that brings all heads together.
@@ -78,14 +80,17 @@ class MultiHeadAttention(AttentionLayer):
         key_shape = value_shape if key_shape is None else key_shape
         check_shapes(query_shape, value_shape, key_shape)
         self._widths = query_shape[-1], value_shape[-1], key_shape[-1]
-        heads, groups = self.num_heads, self.num_kv_heads
-        self.query_dense = self.project("query", "btm,mhk->bthk", query_shape, (heads, self.key_dim))
-        self.key_dense = self.project("key", "bsm,mgk->bsgk", key_shape, (groups, self.key_dim))
-        self.value_dense = self.project("value", "bsm,mgv->bsgv", value_shape, (groups, self.value_dim))
+        query_sizes = self.num_heads, self.key_dim
+        key_sizes = self.num_kv_heads, self.key_dim
+        value_sizes = self.num_kv_heads, self.value_dim
+        self.query_dense = self.project("query", "btm,mhk->bthk", query_shape, query_sizes)
+        self.key_dense = self.project("key", "bsm,mgk->bsgk", key_shape, key_sizes)
+        self.value_dense = self.project("value", "bsm,mgv->bsgv", value_shape, value_sizes)
         row = self._output_shape or query_shape[-1:]
         axes = "mnopqruwxyz"[: len(row)]  # "m", unless an output row has a shape of its own
-        mixed_shape = (None, heads, None, self.value_dim)
-        self.output_dense = self.project("attention_output", f"bhtv,hv{axes}->bt{axes}", mixed_shape, row)
+        equation = f"bhtv,hv{axes}->bt{axes}"
+        heads_shape = (None, self.num_heads, None, self.value_dim)
+        self.output_dense = self.project("attention_output", equation, heads_shape, row)
         self._dropout_layer = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
 
     def call(
