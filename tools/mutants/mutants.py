@@ -131,6 +131,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "self.output_dense(heads[:, ::-1])",
     ),
     Mutant(
+        "biases-without-being-asked",
+        "eq-parameters",
+        "utils.layers.attention_layer.AttentionLayer.project",
+        "if self.use_bias else None",
+        "if True else None",
+    ),
+    Mutant(
         "no-biases-made",
         "eq-parameters",
         "utils.layers.attention_layer.AttentionLayer.project",

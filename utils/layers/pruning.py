@@ -59,9 +59,11 @@ def train_heads(
         (model, layer): the model that takes places and numbers, and the one layer in it.
     """
     num_heads = kernels[0].shape[1]
-    layer = MultiHeadAttention(num_heads, KEY_DIM, value_dim=1, output_shape=1, use_bias=False)
+    options = {"value_dim": 1, "output_shape": 1, "use_bias": False}
+    layer = MultiHeadAttention(num_heads, KEY_DIM, **options)
     places, numbers = keras.Input((PLACES, PLACES)), keras.Input((PLACES, 1))
-    outputs = layer(query=places, key=places, value=numbers)  # scores see places alone, values numbers alone
+    # Scores see places alone, and values see numbers alone.
+    outputs = layer(query=places, key=places, value=numbers)
     model = keras.Model([places, numbers], outputs)
     layer.set_weights(kernels)
     model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
