@@ -66,7 +66,8 @@ def train_heads(
     outputs = layer(query=places, key=places, value=numbers)
     model = keras.Model([places, numbers], outputs)
     layer.set_weights(kernels)
-    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
+    compiled = keras.backend.backend() == "jax"  # which is slow when it runs step by step
+    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=compiled)
     for _ in range(steps):
         model.train_on_batch(*examples)
     return model, layer
