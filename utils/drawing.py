@@ -2,8 +2,8 @@
 
 A picture is made of parts. `grid`, `box`, `label`, `arrow` and `sheets` draw one; `side_by_side`, `above` and `flow`
 arrange several; the named pictures (`product`, `vectors`, `heads_split`, `heads_merged`, `residual_stream`,
-`growing_cache`, `teacher_forcing`, `tree`) are arrangements that the chapters need more than once. `figure` makes a
-part something that a notebook shows, with a name, a title and a description.
+`growing_cache`, `teacher_forcing`, `linked`, `tree`) are arrangements that the chapters need more than once. `figure`
+makes a part something that a notebook shows, with a name, a title and a description.
 
 What a cell stores is the SVG itself (`text/html`), the same bytes on every run and every backend: numbers, coordinates
 and colours are rounded, ids begin with the figure's name. So a wrong number is seen when the chapter is re-run. Text
@@ -686,6 +686,46 @@ def teacher_forcing(tokens: Sequence[str], *, start: str = "[start]", end: str =
         for text in ("target", "input")
     ]
     return _assemble([(rows[0], 0, 0), (rows[1], 0, under), (names[0], -side, 0), (names[1], -side, under)], *elements)
+
+
+def linked(upper: Sequence[str], lower: Sequence[str], links: Sequence[int]) -> Picture:
+    """Draw two rows of boxes, each box above joined to the one below that it uses, such as heads that share keys.
+
+    Args:
+        upper: names of the boxes above.
+        lower: names of the boxes below; each, with those that use it, has a colour of its own.
+        links: for each box above, the index of the one below.
+
+    Returns:
+        The picture.
+
+    Raises:
+        ValueError: there is not one link for each box above, or a link leads nowhere.
+
+    Example:
+        >>> linked(["query 1", "query 2"], ["key"], [0, 0]).texts
+        ['query 1', 'query 2', 'key']
+    """
+    if len(links) != len(upper) or not all(0 <= link < len(lower) for link in links):
+        raise ValueError(
+            f"expected one link, from 0 to {len(lower) - 1}, for each of {len(upper)} boxes above; "
+            f"received {list(map(int, links))}"
+        )
+    widest = max(box(name).width for name in (*upper, *lower))
+    above_it = [box(name, colour=int(link), width=widest) for name, link in zip(upper, links, strict=True)]
+    below_it = [box(name, colour=index, width=widest) for index, name in enumerate(lower)]
+    gap, height, drop = 8, above_it[0].height, 34
+    steps = [(widest + gap) * index for index in range(len(upper))]
+    # Each box below stands under the middle of those that use it; one that none uses, at the end.
+    users = [[left for left, link in zip(steps, links, strict=True) if link == index] for index in range(len(lower))]
+    lefts = [sum(found) / len(found) if found else steps[-1] + widest + gap for found in users]
+    lines = [
+        _segment((left + widest / 2, height), (lefts[link] + widest / 2, height + drop))
+        for left, link in zip(steps, links, strict=True)
+    ]
+    placed = [(part, left, 0.0) for part, left in zip(above_it, steps, strict=True)]
+    placed += [(part, left, height + drop) for part, left in zip(below_it, lefts, strict=True)]
+    return _assemble(placed, *lines)
 
 
 def tree(root: tuple) -> Picture:

@@ -37,6 +37,7 @@ KINDS = {
     "residual": lambda: drawing.residual_stream([1.0, -2.0], [("attention", [0.5, 0.25]), ("feed-forward", [0, 1])]),
     "cache": lambda: drawing.growing_cache(SCORES[:, :2], TOKENS),
     "teacher": lambda: drawing.teacher_forcing(TOKENS),
+    "linked": lambda: drawing.linked(["Q1", "Q2", "Q3"], ["K1", "K2"], [0, 0, 1]),
     "tree": lambda: drawing.tree(("model", "(B, T)", [("layer", SCORES, [("part", None)]), ("end", (2, 3))])),
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -396,6 +397,23 @@ def test_a_tree_has_a_line_for_each_part_below_its_parent():
     assert starts == [22, 46, 22]  # below lines 0, 1 and again 0
 
 
+def test_linked_boxes_are_joined_to_the_one_they_use_and_share_its_colour():
+    links = [0, 0, 1, 2, 2, 1]
+    picture = drawing.linked([f"Q{n}" for n in range(6)], ["K0", "K1", "K2"], links)
+    assert picture.texts == ["Q0", "Q1", "Q2", "Q3", "Q4", "Q5", "K0", "K1", "K2"]
+    root = ElementTree.fromstring(finished(picture).svg)
+    boxes = sorted(rectangles(root, rx="5"), key=lambda place: place[1])
+    assert len(boxes) == 9
+    middles = sorted(x + width / 2 for x, _, width, _ in boxes[:6])  # of the boxes above, from the left
+    ends = [(float(line.get("x1")), float(line.get("x2"))) for line in root.iter(f"{SVG}line")]
+    below = [sum(middles[n] for n in range(6) if links[n] == link) / 2 for link in range(3)]
+    starts = np.array(middles) - middles[0]
+    np.testing.assert_allclose([x - ends[0][0] for x, _ in ends], starts, atol=0.2)
+    np.testing.assert_allclose([x - ends[0][0] for _, x in ends], np.array(below)[links] - middles[0], atol=0.2)
+    fills = [rect.get("fill") for rect in root.iter(f"{SVG}rect")]
+    assert fills == [drawing.COLOURS[link] for link in [*links, 0, 1, 2]]
+
+
 # ---- What is refused
 
 REFUSED = {
@@ -450,6 +468,8 @@ REFUSED = {
     "an update": (
         lambda: drawing.residual_stream([1, 2], [("attention", [1])]), ValueError, r"attention .* \(2,\); .* \(1,\)",
     ),
+    "links": (lambda: drawing.linked("ab", "c", [0]), ValueError, r"expected one link, .* of 2 boxes above; .* \[0\]"),
+    "a link to nowhere": (lambda: drawing.linked("a", "b", [1]), ValueError, r"from 0 to 0, .* received \[1\]"),
     "a cache of a vector": (lambda: drawing.growing_cache([1, 2], TOKENS), ValueError, r"\(T, key_dim\); .* \(2,\)"),
     "tokens of a cache": (lambda: drawing.growing_cache(SCORES, "ab"), ValueError, "expected 3 tokens, .* received 2"),
 }  # fmt: skip
