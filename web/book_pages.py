@@ -6,6 +6,7 @@
 - a chapter's number is that of its file, in headings, equations, figures and references;
 - equations are typeset while the book is built, by KaTeX and the Node of a wheel; one that cannot be is a warning;
 - a formula and the punctuation after it stay on one line, and so does a date;
+- a folded cell is read by its line, on screens and by screen readers;
 - included code begins with the signature of what it is part of;
 - every page has a description, keeps room for its pictures, and names for screen readers what the theme does not;
 - what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles.
@@ -30,6 +31,7 @@ import sphinx.directives.code
 import yaml
 from colab_button import UNSET_OWNER, add_colab_button
 from docutils import nodes
+from fold_lines import name_folds
 from included_code import CodeReader
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -313,6 +315,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     typesetter = Typesetter()
     katex.render_latex = typesetter.typeset
     inline, display = typeset(katex.html_visit_math), typeset(katex.html_visit_displaymath)
+    app.connect("doctree-read", name_folds)
     app.add_html_math_renderer("book", inline_renderers=(inline, None), block_renderers=(display, None))
     app.connect("config-inited", restore_repository, priority=100)
     for change in (make_formulas_readable, add_colab_button, drop_repeated_ids, bind_punctuation, keep_dates_whole):

@@ -7,7 +7,9 @@ import urllib.request
 
 import matplotlib.pyplot as plt
 import pytest
+from bs4 import BeautifulSoup
 from docutils import nodes
+from myst_nb.sphinx_ import visit_HideCellInput
 from sphinx.errors import ExtensionError
 from sphinxcontrib import katex
 
@@ -17,6 +19,7 @@ from utils import plotting
 
 sys.path.insert(0, str(ROOT / "web"))  # as Sphinx does, see local_extensions in _config.yml
 import book_pages
+import fold_lines
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,42 @@ def test_a_description_is_the_first_paragraph_of_prose_cut_at_a_word():
     assert len(found) <= book_pages.LONGEST_DESCRIPTION
     assert found.endswith("word…")
     assert book_pages.description(App, "search", None) == "Search of The Book"
+
+
+def folded_cell(tags, **settings):
+    """Make what MyST-NB makes of a folded cell before it wraps it."""
+    metadata = {"tags": tags, **({"mystnb": settings} if settings else {})}
+    prompts = {f"prompt_{when}": settings.get(f"code_prompt_{when}", when) for when in ("show", "hide")}
+    return nodes.container("", cell_metadata=metadata, **prompts)
+
+
+def test_a_folded_cell_without_a_line_gets_that_of_its_kind():
+    line = "Checked: 20 draws"
+    own = {"code_prompt_show": line, "code_prompt_hide": line}
+    cells = [folded_cell(["hide-cell", tag]) for tag in (*fold_lines.LINES, "other")]
+    cells += [folded_cell(["check"], **own), folded_cell(["imports"], **own), nodes.container("")]
+    fold_lines.name_folds(None, nodes.section("", *cells))
+    prompts = [(cell.get("prompt_show"), cell.get("prompt_hide")) for cell in cells]
+    assert prompts == [
+        *((line, line) for line in fold_lines.LINES.values()), ("show", "hide"), *[(line, line)] * 2, (None, None),
+    ]  # fmt: skip
+
+
+def test_screen_readers_read_the_line_of_a_fold():
+    class Translator:
+        body = []  # noqa: RUF012
+
+    class App:
+        class builder:
+            images = {}  # noqa: RUF012
+
+    line = "Checked: a < b & c"
+    visit_HideCellInput(Translator, nodes.Element(prompt_show=line, prompt_hide=line))
+    made = "".join(Translator.body)
+    assert "aria-label" in made, "MyST-NB has mended it: web/book_pages.py need not"
+    summary = BeautifulSoup(book_pages.mended_content(App, made), "html.parser").summary
+    assert summary.attrs == {}
+    assert [text.get_text() for text in summary.find_all("p")] == [line, line]
 
 
 def test_text_is_served_compressed_and_pictures_as_they_are(tmp_path):

@@ -11,7 +11,8 @@ from sphinx.config import Config
 from sphinxcontrib import katex
 
 from tests.support import site_checks
-from tools.notebooks.chapters import ROOT
+from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
+from tools.notebooks.folds import is_proof, line_of
 from tools.site.pages import SITE, missing_pages, page_names
 from web import included_code, used_styles
 
@@ -35,6 +36,13 @@ def test_every_page_of_the_table_of_contents_is_built_and_not_empty():
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_page_has_no_problem(page, check):
     report(check(page))
+
+
+@pytest.mark.parametrize("path", find_chapters(), ids=lambda path: path.stem)
+def test_every_check_is_folded_under_its_line(path):
+    page = site_checks.Page(SITE / "chapters" / f"{path.stem}.html", SITE)
+    lines = [line_of(cell) for cell in read_chapter(path).notebook.cells if is_proof(cell)]
+    report(site_checks.folded_checks(page, lines))
 
 
 @pytest.mark.parametrize("sheet", STYLES, ids=lambda sheet: sheet.name)
@@ -155,6 +163,28 @@ def test_a_poor_head_is_reported(faulty, cut, message):
 
 def test_the_icon_script_is_reported(faulty):
     assert "fontawesome" in site_checks.head_of_page(faulty('<script src="s/fontawesome.js?d=1"></script>'))[0]
+
+
+FOLD = """<div class="cell tag_check"><details class="hide"{}><summary><p class="collapsed">{}</p>
+<p class="expanded">{}</p></summary><div>code</div></details>{}</div>"""
+CHECKED = "Checked: 20 draws"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "expected 1 checks, found 0"),
+        (FOLD.format(" open", CHECKED, CHECKED, ""), "is not folded"),
+        (FOLD.format("", CHECKED, CHECKED, "<div>its output</div>"), "not all of it"),
+        (FOLD.format("", "Show code cell content", "Hide code cell content", ""), "found ['Hide code cell content"),
+        (FOLD.format("", CHECKED, "Hide", ""), "found ['Checked: 20 draws', 'Hide']"),
+    ],
+)
+def test_a_check_that_is_not_folded_under_its_line_is_reported(faulty, body, message):
+    problems = site_checks.folded_checks(faulty(body=body), [CHECKED])
+    assert len(problems) == 1
+    assert message in problems[0]
+    assert site_checks.folded_checks(faulty(body=FOLD.format("", CHECKED, CHECKED, "")), [CHECKED]) == []
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,27 @@ def repeated_ids(page: Page) -> list[str]:
     ]
 
 
+def folded_checks(page: Page, lines: list[str]) -> list[str]:
+    """The checks of a chapter are folded, each under its line.
+
+    Args:
+        page: of the chapter.
+        lines: what the checks established, in their order.
+    """
+    cells = page.article.select("div.cell.tag_check")
+    if len(cells) != len(lines):
+        return [f"expected {len(lines)} checks, found {len(cells)}: see the tags of the chapter's cells"]
+    problems = []
+    for cell, line in zip(cells, lines, strict=True):
+        folds = [part for part in cell.find_all(recursive=False) if part.name == "details" and part.get("open") is None]
+        shown = {text.get_text() for fold in folds for text in fold.select(":scope > summary > p")}
+        if len(folds) != 1 or cell.find_all(recursive=False) != folds:
+            problems.append(f"the check is not folded, or not all of it: {line!r}: tag its cell `hide-cell`")
+        elif shown != {line}:
+            problems.append(f"expected the line {line!r}, found {sorted(shown)}: see `code_prompt_show` and web/")
+    return problems
+
+
 PAGE_CHECKS = (
     dead_links,
     foreign_resources,

@@ -15,11 +15,13 @@ from tools.editions.spans import Inline
 from tools.editions.syntax import EditionError
 from tools.notebooks.chapters import Chapter, tags
 from tools.notebooks.drawings import has_svg, read_drawing
+from tools.notebooks.folds import IMPORTS_TAG, PROOF_TAG, is_proof, line_of
 from tools.notebooks.set_up_cell import TAG, stamp
 from tools.site.addresses import Addresses
 
 BOOK = "The Executable Transformer"
 FOLDED_TAGS = frozenset({TAG, "solution", "hide-input", "hide-cell"})
+TITLED_TAGS = frozenset({PROOF_TAG, IMPORTS_TAG})
 _GATE = re.compile(f"^({re.escape(SOLUTION_START)}.*|{re.escape(SOLUTION_END)})$", re.M)
 
 
@@ -108,6 +110,10 @@ class Edition:
         edited.metadata = NotebookNode({"tags": tags(cell)} if tags(cell) else {})
         if FOLDED_TAGS.intersection(tags(cell)):
             edited.metadata.update(cellView="form", jupyter={"source_hidden": True})
+        if TITLED_TAGS.intersection(tags(cell)):
+            edited.source = titled(cell)
+        if is_proof(cell) and cell.outputs:
+            edited.metadata.collapsed = edited.metadata.jupyter["outputs_hidden"] = True
         edited.outputs = [_as_image(output) if has_svg(output) else output for output in cell.outputs]
         return [edited, *self._caption(cell)]
 
@@ -117,11 +123,23 @@ class Edition:
         caption = shown.get("figure", {}).get("caption", "")
         if not caption:
             return []
-        text = f"**Figure {self.converter.counts.next('Figure')}.** {self.converter.inline.convert(caption)}"
+        number = self.converter.counts.next("Figure")
+        text = f"**Figure {number}.** {self.converter.inline.convert(caption)}"
         drawn = [read_drawing(output).description for output in cell.outputs if has_svg(output)]
         if alt := shown.get("image", {}).get("alt", "") or "\n\n".join(drawn):
             text += "\n\n" + fold("The figure in words", alt)
+        if is_proof(cell):
+            text = fold(f"Figure {number} is folded in the cell above", text)
         return [new_markdown_cell(text, id=f"{cell.id}-caption")]
+
+
+def titled(cell: NotebookNode) -> str:
+    """Return a folded cell's source below its line.
+
+    Colab shows the line as the title of a form. JupyterLab shows the first line of what it folds, and shows outputs
+    again when the cell runs, so that a check that fails says so.
+    """
+    return f"# @title {line_of(cell)}\n{cell.source}"
 
 
 def _as_image(output: NotebookNode) -> NotebookNode:

@@ -8,6 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tests.support.broken import LINE, imports, proof
 from tools.editions import write as editions
 from tools.editions.check import problems
 from tools.editions.labels import read_labels
@@ -116,6 +117,32 @@ def test_caption_and_words_of_a_figure_follow_it(tmp_path):
     assert cells[1].source == "plot()"
     assert cells[2].source.startswith("**Figure 1.1.** Up, by (1.1).")
     assert "<summary>The figure in words</summary>\n\nIt goes up." in cells[2].source
+
+
+def test_a_check_is_folded_with_its_output_below_what_it_established(tmp_path):
+    cells = edition(
+        tmp_path, imports("import os"), proof("assert x == 3", line=LINE), proof("print(x)", "3\n", line=LINE)
+    )
+    assert [cell.source for cell in cells] == [
+        "# @title Imports and seeds\nimport os",
+        f"# @title {LINE}\nassert x == 3",
+        f"# @title {LINE}\nprint(x)",
+    ]
+    assert [cell.metadata.cellView for cell in cells] == ["form"] * 3
+    assert [cell.metadata.jupyter.source_hidden for cell in cells] == [True] * 3
+    assert [cell.metadata.get("collapsed", False) for cell in cells] == [False, False, True]
+    assert [cell.metadata.jupyter.get("outputs_hidden", False) for cell in cells] == [False, False, True]
+    assert "mystnb" not in cells[1].metadata
+
+
+def test_a_figure_of_a_check_is_folded_with_its_caption_and_counted(tmp_path):
+    shown = {"figure": {"caption": "Up.", "name": "fig-up"}, "image": {"alt": "It goes up."}}
+    check = proof("plot()")
+    check.metadata.mystnb.update(shown)
+    cells = edition(tmp_path, check, "After.", new_code_cell("plot()", metadata={"mystnb": shown}))
+    assert cells[1].source.startswith("<details>\n<summary>Figure 1.1 is folded in the cell above</summary>")
+    assert "**Figure 1.1.** Up." in cells[1].source
+    assert cells[4].source.startswith("**Figure 1.2.** Up.")
 
 
 def test_words_of_a_solution_are_folded_on_both_sides_of_its_code(tmp_path):

@@ -1,5 +1,6 @@
 """Mutants: a check that cannot fail is found out, and the running function is whole again afterwards."""
 
+import copy
 import importlib
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -12,6 +13,7 @@ from tests.support.broken import (
     LABEL,
     code,
     notebook,
+    proof,
     sound_cells,
     text,
     with_cell,
@@ -250,6 +252,23 @@ def test_several_chapters_run_side_by_side_and_strays_are_named(tmp_path):
     (stray,) = strays([CAUGHT_MUTANT, lost], verdicts)
     assert (stray.mutant, stray.verdict) == ("lost", "not run")
     assert "no chapter has this equation" in stray.remedy
+
+
+def test_verdicts_do_not_depend_on_the_fold(tmp_path):
+    idle = code("assert doubled_sum(0, 0) == 0", tags=["checks:eq-sum"])
+    visible = notebook([*sound_cells(), text("A check that zero passes whatever the sign."), idle])
+    folded = copy.deepcopy(visible)
+    checking_cells = [cell for cell in folded.cells if "checks:eq-sum" in cell.metadata.get("tags", [])]
+    for cell in checking_cells:
+        cell.metadata.update(proof(tags=["check", "hide-cell", "checks:eq-sum"]).metadata)
+    assert len(checking_cells) == 2
+    crash = replace(CAUGHT_MUTANT, name="crash", find="first + second", replace="first + second[0]")
+    same = replace(CAUGHT_MUTANT, name="same", find="first + second", replace="second + first")
+    mutants = [CAUGHT_MUTANT, crash, same]
+    found = verdicts_of(tmp_path / "folded", folded, *mutants)
+    assert found == verdicts_of(tmp_path / "visible", visible, *mutants)
+    kinds = {"minus": "caught", "crash": "other error", "same": "survived", "cell [5]": "catches none"}
+    assert {name: verdict for name, (verdict, _) in found.items()} == kinds
 
 
 def test_table_and_report_hold_every_verdict(tmp_path):
