@@ -381,19 +381,27 @@ def above(*parts: Picture | str, gap: float = _GAP) -> Picture:
     return _assemble(placed)
 
 
-def flow(steps: Sequence[Any], *, arrows: Sequence[str] = (), across: bool = False) -> Picture:
+def flow(
+    steps: Sequence[Any],
+    *,
+    arrows: Sequence[str] = (),
+    across: bool = False,
+    skips: Sequence[tuple[int, int]] = (),
+) -> Picture:
     """Draw a computation as steps with arrows between them.
 
     Args:
         steps: each a picture, a name, or (name, shape) as `box` takes them.
         arrows: a text for each arrow, one fewer than there are steps; none when omitted.
         across: from left to right instead of downwards.
+        skips: (from, to) for each arrow that runs past the steps between them, such as a residual connection: it
+            leaves below step `from` and enters step `to`. Downwards alone.
 
     Returns:
         The picture.
 
     Raises:
-        ValueError: the texts are not one for each arrow.
+        ValueError: the texts are not one for each arrow, or a skip leads upwards or nowhere.
 
     Example:
         >>> flow([("tokens", "(B, T)"), ("vectors", (2, 5, 16))], arrows=["look up"]).texts
@@ -408,7 +416,35 @@ def flow(steps: Sequence[Any], *, arrows: Sequence[str] = (), across: bool = Fal
     parts = [named[0]]
     for text, part in zip(arrows or [""] * (len(steps) - 1), named[1:], strict=True):
         parts += [arrow(text, down=not across), part]
-    return side_by_side(*parts, gap=4) if across else above(*parts, gap=4)
+    for start, end in skips:
+        if across or not 0 <= start < end < len(named):
+            raise ValueError(
+                f"expected skips downwards, from a step to a later one of {len(named)}; received ({start}, {end})"
+                + " in a flow from left to right" * across
+            )
+    return side_by_side(*parts, gap=4) if across else _with_skips(parts, skips)
+
+
+def _with_skips(parts: Sequence[Picture], skips: Sequence[tuple[int, int]]) -> Picture:
+    """Put steps, with an arrow after each but the last, below one another, and draw what runs past some of them."""
+    gap, placed, top = 4, [], 0.0
+    for part in parts:
+        placed.append((part, -part.centre[0], top))
+        top += part.height + gap
+    steps, side, elements = placed[::2], max(part.width for part in parts) / 2 + 18, []
+    for start, end in skips:
+        (left, _, upper), (right, at, lower) = steps[start], steps[end]
+        leaves = upper + left.height + gap + 8
+        enters = lower + right.centre[1]
+        edge = at + right.core[0] + right.core[2]
+        elements += [
+            _segment((0, leaves), (side, leaves)),
+            _segment((side, leaves), (side, enters)),
+            *_pointer((side, enters), (edge, enters)),
+        ]
+    if skips:  # room for the lines, which no part covers
+        placed.append((Picture(2 * side + 2, 0, (), (0, 0, 2 * side + 2, 0)), -side - 1, 0.0))
+    return _assemble(placed, *elements)
 
 
 # ---- Named pictures

@@ -25,6 +25,7 @@ KINDS = {
     "equation": lambda: drawing.side_by_side(drawing.grid(SCORES), "=", drawing.grid(SCORES), drawing.arrow("masks")),
     "above": lambda: drawing.above(drawing.grid(["a", "b"]), "is above", drawing.arrow(down=True), drawing.label("x")),
     "flow": lambda: drawing.flow([("tokens", "(B, T)"), ("vectors", (2, 3)), drawing.grid([1, 2])], arrows=["a", "b"]),
+    "skips": lambda: drawing.flow(["x", "attend", "add", "norm", "work", "add"], skips=[(0, 2), (3, 5)]),
     "across": lambda: drawing.flow(["embed", "attend", "predict"], across=True),
     "box": lambda: drawing.box("attention", SCORES, colour=3),
     "sheets": lambda: drawing.sheets(HEADS, names=("head 1", "head 2"), rows=TOKENS, shade=True, digits=1),
@@ -480,3 +481,23 @@ def test_what_cannot_be_drawn_is_refused_with_the_remedy(name):
     make, error, message = REFUSED[name]
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_skip_leaves_below_its_first_step_and_enters_the_side_of_its_last():
+    steps = ["x", "attend", "add"]
+    plain, skipping = (finished(drawing.flow(steps, skips=skips)) for skips in ([], [(0, 2)]))
+    lines = [ElementTree.fromstring(made.svg).findall(f".//{SVG}line") for made in (plain, skipping)]
+    assert [len(found) for found in lines] == [2, 5]
+    out, down, back = (tuple(float(line.get(end)) for end in ("x1", "y1", "x2", "y2")) for line in lines[1][2:])
+    assert out[2:] == down[:2]
+    assert down[2:] == back[:2]
+    assert out[0] < back[2] < down[0] == down[2]  # from the middle, round the side, to the edge of the last step
+    assert out[1] < back[1]
+
+
+@pytest.mark.parametrize(
+    ("skip", "across"), [((1, 1), False), ((2, 0), False), ((0, 3), False), ((-1, 2), False), ((0, 2), True)]
+)
+def test_a_skip_that_leads_nowhere_is_refused(skip, across):
+    with pytest.raises(ValueError, match=r"expected skips downwards, from a step to a later one of 3; received \("):
+        drawing.flow(["x", "attend", "add"], skips=[skip], across=across)

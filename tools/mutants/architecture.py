@@ -5,6 +5,7 @@ _RESIDUAL = "utils.layers.blocks.ResidualLayer"
 _EMBEDDING = "utils.transformer.embedding.TokenEmbedding"
 _DECODING = "utils.transformer.decoding"
 _COUNTS = "utils.transformer.costs"
+_CACHE = "utils.layers.cache.AttentionCache"
 
 ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
     (
@@ -83,6 +84,27 @@ ARCHITECTURE_MUTANTS: tuple[tuple[str, ...], ...] = (
         f"{_DECODING}.generate_tokens",
         "if use_cache:",
         "if not use_cache:",
+    ),
+    (
+        "cache-mask-not-moved",
+        "eq-tokens-read",
+        f"{_CACHE}.attend",
+        "offset=start",
+        "offset=0",
+    ),
+    (
+        "keys-kept-in-the-first-slot",
+        "eq-tokens-read",
+        f"{_CACHE}.attend",
+        "attention.key_dense(tokens), start",
+        "attention.key_dense(tokens), 0",
+    ),
+    (
+        "places-forgotten-with-a-cache",
+        "eq-tokens-read",
+        "utils.transformer.models.Encoder.step",
+        "offset=caches[0].length",
+        "offset=0",
     ),
     (
         "one-attention-in-the-decoder",

@@ -64,7 +64,22 @@ class FeedForward(keras.Layer):
 
 
 class ResidualLayer(keras.Layer):
-    """What the layer of the encoder and that of the decoder share: their options, and the residual connection."""
+    """What the layer of the encoder and that of the decoder share: their options, and the residual connection.
+
+    Args:
+        num_heads: H, a divisor of the width of the inputs; each head is d_model / H wide.
+        intermediate_dim: width inside the feed-forward network.
+        dropout: share of each sublayer's output that training drops before it is added (section 5.4).
+        activation: of the feed-forward network; "relu", "gelu" (exact), "gelu_tanh" or another name that Keras knows.
+        epsilon: added to the variance inside the root of the layer normalisations; the paper gives none, ours is that
+            of PyTorch.
+        norm_first: pre-norm, x + f(norm(x)), instead of the paper's post-norm, norm(x + f(x)).
+        attention_dropout: share of the attention weights that training drops (BERT's; the paper has none).
+        **kwargs: name, dtype, trainable of `keras.Layer`.
+
+    Raises:
+        ValueError: an argument is out of range, or d_model is not a multiple of num_heads.
+    """
 
     def __init__(
         self,
@@ -131,21 +146,7 @@ class EncoderLayer(ResidualLayer):
     """Let tokens exchange what they hold, then let each work on what it received.
 
     The left half of figure 1 of Vaswani et al. (2017), arXiv:1706.03762. With `use_causal_mask` it is the layer of a
-    decoder-only model such as GPT.
-
-    Args:
-        num_heads: H, a divisor of the width of the inputs; each head is d_model / H wide.
-        intermediate_dim: width inside the feed-forward network.
-        dropout: share of each sublayer's output that training drops before it is added (section 5.4).
-        activation: of the feed-forward network; "relu", "gelu" (exact), "gelu_tanh" or another name that Keras knows.
-        epsilon: added to the variance inside the root of the layer normalisations; the paper gives none, ours is that
-            of PyTorch.
-        norm_first: pre-norm, x + f(norm(x)), instead of the paper's post-norm, norm(x + f(x)).
-        attention_dropout: share of the attention weights that training drops (BERT's; the paper has none).
-        **kwargs: name, dtype, trainable of `keras.Layer`.
-
-    Raises:
-        ValueError: an argument is out of range, or d_model is not a multiple of num_heads.
+    decoder-only model such as GPT. Its options are those of `ResidualLayer`.
 
     Example:
         >>> EncoderLayer(num_heads=2, intermediate_dim=8).compute_output_shape((2, 3, 4))
@@ -185,39 +186,28 @@ class EncoderLayer(ResidualLayer):
             ValueError: shapes disagree, or a mask or bias does not fit.
         """
         options = {"attention_mask": attention_mask, "attention_bias": attention_bias, "training": training}
-        return self._attend_then_feed_forward(
-            inputs, lambda x: self.attention(x, x, use_causal_mask=use_causal_mask, **options), training
-        )
+
+        def attend(x: Any) -> Any:
+            return self.attention(x, x, use_causal_mask=use_causal_mask, **options)
+
+        x = self.residual(inputs, self.attention_norm, attend, training)
+        return self.residual(x, self.feed_forward_norm, self.feed_forward, training)
 
     def step(self, inputs: Any, cache: AttentionCache) -> Any:
         """Return what a causal call returns for the newest tokens, (B, T, d_model), given the cache of earlier ones."""
-        attend = functools.partial(cache.attend, self.attention)
-        return self._attend_then_feed_forward(inputs, attend, training=False)
 
-    def _attend_then_feed_forward(self, inputs: Any, attend: Callable[[Any], Any], training: bool | None) -> Any:
-        attended = self.residual(inputs, self.attention_norm, attend, training)
-        return self.residual(attended, self.feed_forward_norm, self.feed_forward, training)
+        def attend(x: Any) -> Any:
+            return cache.attend(self.attention, x)
+
+        x = self.residual(inputs, self.attention_norm, attend, training=False)
+        return self.residual(x, self.feed_forward_norm, self.feed_forward, training=False)
 
 
 @keras.saving.register_keras_serializable(package="executable-transformer")
 class DecoderLayer(ResidualLayer):
     """Let the tokens written so far exchange what they hold, attend to the source, then work on what they received.
 
-    The right half of figure 1 of Vaswani et al. (2017), arXiv:1706.03762.
-
-    Args:
-        num_heads: H, a divisor of the width of the inputs; each head is d_model / H wide.
-        intermediate_dim: width inside the feed-forward network.
-        dropout: share of each sublayer's output that training drops before it is added (section 5.4).
-        activation: of the feed-forward network; "relu", "gelu" (exact), "gelu_tanh" or another name that Keras knows.
-        epsilon: added to the variance inside the root of the layer normalisations; the paper gives none, ours is that
-            of PyTorch.
-        norm_first: pre-norm, x + f(norm(x)), instead of the paper's post-norm, norm(x + f(x)).
-        attention_dropout: share of the attention weights that training drops (BERT's; the paper has none).
-        **kwargs: name, dtype, trainable of `keras.Layer`.
-
-    Raises:
-        ValueError: an argument is out of range, or d_model is not a multiple of num_heads.
+    The right half of figure 1 of Vaswani et al. (2017), arXiv:1706.03762. Its options are those of `ResidualLayer`.
 
     Example:
         >>> DecoderLayer(num_heads=2, intermediate_dim=8).compute_output_shape((2, 3, 4), (2, 5, 4))
@@ -277,12 +267,16 @@ class DecoderLayer(ResidualLayer):
             memory_mask = ops.expand_dims(memory_mask, 1)  # (B, S) -> (B, 1, S)
         options = {"attention_mask": attention_mask, "attention_bias": attention_bias, "training": training}
         of_memory = {"attention_mask": memory_mask, "attention_bias": memory_bias, "training": training}
-        return self._attend_twice_then_feed_forward(
-            inputs,
-            lambda x: self.attention(x, x, use_causal_mask=use_causal_mask, **options),
-            lambda x: self.memory_attention(x, memory, **of_memory),
-            training,
-        )
+
+        def attend(x: Any) -> Any:
+            return self.attention(x, x, use_causal_mask=use_causal_mask, **options)
+
+        def attend_to_memory(x: Any) -> Any:
+            return self.memory_attention(x, memory, **of_memory)
+
+        x = self.residual(inputs, self.attention_norm, attend, training)
+        x = self.residual(x, self.memory_norm, attend_to_memory, training)
+        return self.residual(x, self.feed_forward_norm, self.feed_forward, training)
 
     def step(self, inputs: Any, cache: AttentionCache, memory: MemoryCache) -> Any:
         """Return what a causal call returns for the newest tokens, (B, T, d_model).
@@ -292,16 +286,16 @@ class DecoderLayer(ResidualLayer):
             cache: of the self-attention.
             memory: the source, with its mask.
         """
-        attend = functools.partial(cache.attend, self.attention)
-        attend_to_memory = functools.partial(memory.attend, self.memory_attention)
-        return self._attend_twice_then_feed_forward(inputs, attend, attend_to_memory, training=False)
 
-    def _attend_twice_then_feed_forward(
-        self, inputs: Any, attend: Callable[[Any], Any], attend_to_memory: Callable[[Any], Any], training: bool | None
-    ) -> Any:
-        attended = self.residual(inputs, self.attention_norm, attend, training)
-        informed = self.residual(attended, self.memory_norm, attend_to_memory, training)
-        return self.residual(informed, self.feed_forward_norm, self.feed_forward, training)
+        def attend(x: Any) -> Any:
+            return cache.attend(self.attention, x)
+
+        def attend_to_memory(x: Any) -> Any:
+            return memory.attend(self.memory_attention, x)
+
+        x = self.residual(inputs, self.attention_norm, attend, training=False)
+        x = self.residual(x, self.memory_norm, attend_to_memory, training=False)
+        return self.residual(x, self.feed_forward_norm, self.feed_forward, training=False)
 
 
 def _check_inputs(name: str, shape: Any) -> None:
