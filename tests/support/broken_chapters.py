@@ -10,8 +10,11 @@ from tests.support.broken import (
     code,
     drawn,
     figure,
+    imports,
     notebook,
     opening,
+    proof,
+    proved,
     text,
     with_cell,
     with_more,
@@ -245,6 +248,76 @@ BROKEN = {
     "label twice": (
         lambda: with_more(text("$$a = b$$ (eq-sum)")), "labels_are_unique", "eq-sum is used again", "a name of its own",
     ),
+    "check not folded": (
+        lambda: proved(text("A check."), proof(tags=["check"])),
+        "checks_say_what_they_established", "[7]: the check is not folded", "`hide-cell`",
+    ),
+    "check without a line": (
+        lambda: proved(check=code("assert doubled_sum(3, 4) == 14", tags=["check", "hide-cell"])),
+        "checks_say_what_they_established", "its line is ''", "code_prompt_show",
+    ),
+    "check with an empty line": (
+        lambda: proved(check=proof(line="Checked:  ")),
+        "checks_say_what_they_established", "is 'Checked:  '", "code_prompt_show",
+    ),
+    "line of another kind": (
+        lambda: proved(check=proof(line="Show the proof for 10,000 random sums")),
+        "checks_say_what_they_established", "expected 'Checked: '", "code_prompt_show",
+    ),
+    "line that is long": (
+        lambda: proved(check=proof(line=f"Checked: {'x' * 101}")),
+        "checks_say_what_they_established", "has 110 characters, expected fewer than 110", "code_prompt_show",
+    ),
+    "line with a formula": (
+        lambda: proved(check=proof(line="Checked: $s = 2$ in 20 draws")),
+        "checks_say_what_they_established", "holds a formula", "code_prompt_show",
+    ),
+    "line that changes": (
+        lambda: proved(check=proof(opened="Hide")),
+        "checks_say_what_they_established", "becomes 'Hide'", "Let `code_prompt_hide` equal",
+    ),
+    "check that is a solution": (
+        lambda: proved(check=proof(tags=["check", "hide-cell", "solution"])),
+        "checks_say_what_they_established", "tagged 'solution'", "Keep what the story needs",
+    ),
+    "check of nothing": (
+        lambda: proved(check=proof("total_again = doubled_sum(1, 2)")),
+        "checks_establish_something", "[6]: the check neither asserts nor prints", "Assert what its line says",
+    ),
+    "folded without a reason": (
+        lambda: proved(code("count = 3", tags=["hide-cell"])),
+        "folded_cells_have_a_reason", "[7]: it is folded and says not why", "tag it `check`",
+    ),
+    "no imports": (
+        lambda: proved(first=[code("import itertools", tags=["hide-cell"])]),
+        "folded_cells_have_a_reason", "on the second code cell alone, found it on none", "Gather",
+    ),
+    "imports twice": (
+        lambda: proved(imports()), "folded_cells_have_a_reason", "found it on [2], [7]", "Gather imports and seeds",
+    ),
+    "imports not folded": (
+        lambda: proved(first=[imports(tags=["imports"])]),
+        "folded_cells_have_a_reason", "[2]: the imports are not folded", "`hide-cell`",
+    ),
+    "function among the imports": (
+        lambda: proved(first=[imports("import numpy as np\ndef naive_sum(a, b):\n    return a + b")]),
+        "folded_cells_have_a_reason", "the folded imports define 'naive_sum'", "Show it where",
+    ),
+    "story that needs a check": (
+        lambda: proved(text("Use it."), code("print(worst)", "0.0\n"), check=proof("worst = 0.0\nassert worst < 1")),
+        "story_needs_no_check", "[7]: it needs 'worst', which the check of cell [6] alone defines", "another name",
+    ),
+    "drawing without caption in a check": (
+        lambda: proved(check=proof("assert draw() == 1", *drawn().outputs)),
+        "drawings_say_what_they_show", "has no caption", "figure: {caption",
+    ),
+    "figure without alt in a check": (
+        lambda: proved(check=proof("assert draw() == 1", *figure().outputs)),
+        "alt_on_every_figure", "alt text is missing", "image: {alt",
+    ),
+    "no prose after a check": (
+        lambda: proved(code("x = 1")), "prose_before_each_cell", "[7]: no prose before it", "Say in",
+    ),
 }  # fmt: skip
 
 FOLLOWS = {  # rules that are broken with it
@@ -252,6 +325,7 @@ FOLLOWS = {  # rules that are broken with it
     "unexecuted": {"enough_is_compared"},
     "label without prefix": {"equations_are_checked", "equations_have_mutants"},
     "set up twice": {"set_up_is_one_text"},
+    "imports not folded": {"prose_before_each_cell"},
 }
 
 SOUND_MORE = {
@@ -274,5 +348,10 @@ SOUND_MORE = {
         code("x = 1"), code("def doubled_sum(a, b):\n    return 2 * (a + b)", tags=["solution"])
     ),
     "naive version": lambda: with_more(code("def naive_doubled_sum(a, b):\n    return a + b + a + b")),
+    "check that is folded": lambda: proved(),
+    "check that prints": lambda: proved(check=proof("print(doubled_sum(1, 2))", "6.0\n")),
+    "check of an equation": lambda: proved(check=proof(tags=["check", "hide-cell", "checks:eq-sum"])),
+    "prose before a check serves the cell after it": lambda: proved(text("A number."), proof(), code("x = 1")),
+    "folded cell of a chapter without checks": lambda: with_more(code("x = 1", tags=["hide-cell"]), text("So.")),
     "magic": lambda: with_more(code("%config InlineBackend.figure_format = 'retina'")),
 }

@@ -11,13 +11,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tools.lint import definitions as lint_code
 from tools.lint import drawings as lint_drawings
 from tools.lint import equations as lint_equations
+from tools.lint import folds as lint_folds
 from tools.lint import outputs as lint_outputs
 from tools.lint import prose as lint_text
 from tools.lint.findings import Book, Finding
 from tools.mutants.mutants import MUTANTS
 from tools.notebooks.chapters import CHAPTERS, ROOT, find_chapters, read_chapter
 
-CHAPTER_RULES = (*lint_outputs.RULES, *lint_text.RULES, *lint_drawings.RULES, *lint_code.RULES, *lint_equations.RULES)
+CHAPTER_RULES = (
+    *lint_outputs.RULES,
+    *lint_text.RULES,
+    *lint_drawings.RULES,
+    *lint_code.RULES,
+    *lint_folds.RULES,
+    *lint_equations.RULES,
+)
 BOOK_RULES = (*lint_code.BOOK_RULES, *lint_equations.BOOK_RULES)
 
 

@@ -1,4 +1,4 @@
-"""Rules about how a chapter reads: prose before each cell, pictures that say what they show."""
+"""Rules about how a chapter reads: prose before each visible cell, pictures that say what they show."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 from tools.lint.findings import Finding
 from tools.lint.outputs import has_image
 from tools.notebooks.chapters import Chapter, is_code, tags, without_code
+from tools.notebooks.folds import FOLD_TAG
 
 LARGEST_FILE = 300_000  # bytes
 SHORTEST_ALT = 25  # characters
@@ -28,9 +29,11 @@ _FILE_NAME = re.compile(r"\.(?:png|jpe?g|svg|gif|webp|pdf)\b|^\S*[/\\]\S*$", re.
 
 
 def prose_before_each_cell(chapter: Chapter) -> Iterator[Finding]:
-    """Ask for a sentence before every code cell, those of solutions excepted."""
+    """Ask for a sentence before every code cell, folded ones and those of solutions excepted."""
     previous = None
     for index, cell in enumerate(chapter.notebook.cells):
+        if is_code(cell) and FOLD_TAG in tags(cell):
+            continue
         if is_code(cell) and SOLUTION_TAG not in tags(cell) and not _has_prose(previous):
             remedy = "Say in a Markdown cell before it what it is about to show (a heading alone is not enough)"
             yield Finding(chapter.name, chapter.place(index), "no prose before it", remedy)
