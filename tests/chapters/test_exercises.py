@@ -11,6 +11,7 @@ from tests.support.attention_slips import SLIPS as ATTENTION_SLIPS
 from tests.support.attention_solutions import BY_ID as ATTENTION
 from tests.support.exercise_draws import drawn
 from tests.support.exercise_toys import Hidden
+from tests.support.form_solutions import MENDED_LINES, PREDICTIONS, TESTS, mended
 from tests.support.multi_head_count_slips import COUNT_SLIPS
 from tests.support.multi_head_slips import SLIPS as MULTI_HEAD_SLIPS
 from tests.support.multi_head_solutions import BY_ID as MULTI_HEAD
@@ -22,12 +23,21 @@ from tools.notebooks.chapters import find_chapters, read_chapter
 from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 
+# Functions; what else is asked for has tests of its own, tests/utils/exercises/test_forms.py.
 SOLUTIONS = ATTENTION | MULTI_HEAD | POSITIONS | ARCHITECTURE | PROJECT
 IDS = tuple(SOLUTIONS)
+BUGS = {one: (max(lines), mended(EXERCISES[one])) for one, lines in MENDED_LINES.items()}
+FORMS = TESTS | BUGS | PREDICTIONS
 # Exercise, name of the mistake, and an answer that makes it in other words than the checker's own.
 SLIPS = [*ATTENTION_SLIPS, *MULTI_HEAD_SLIPS, *COUNT_SLIPS, *POSITIONS_SLIPS, *ARCHITECTURE_SLIPS, *PROJECT_SLIPS]
 MISTAKES = [(one, mistake) for one in IDS for mistake in EXERCISES[one].mistakes]
 CONSTANTS = (0, 0.5, 1.0, True, "", "text", (), [], np.zeros(3), np.zeros((3, 3)), ((2, 3), (2, 3)), (np.ones(2),) * 2)
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """The text and the code of all committed chapters."""
+    return "\n".join(cell.source for path in find_chapters() for cell in read_chapter(path).notebook.cells)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +50,7 @@ def shown():
 
 
 def test_each_exercise_has_a_solution_and_a_documented_reference():
-    assert set(SOLUTIONS) == set(EXERCISES)
+    assert set(SOLUTIONS) | set(FORMS) == set(EXERCISES)
     assert all(exercise.reference.__doc__ for exercise in EXERCISES.values())
 
 
@@ -51,9 +61,19 @@ def test_model_solution_passes_with_the_line_that_the_chapter_shows(exercise_id,
     assert repr(verdict) in shown
 
 
-@pytest.mark.parametrize("exercise_id", IDS)
+@pytest.mark.parametrize("exercise_id", FORMS)
+def test_form_that_a_chapter_sets_is_set_in_the_words_of_its_checker(exercise_id, asked, shown):
+    """A listing is the checker's own, to the letter; the folded solution shows the verdict on ours."""
+    if f'check("{exercise_id}"' not in asked:
+        pytest.skip(f"no chapter sets {exercise_id} yet")
+    assert set(repr(check(exercise_id, FORMS[exercise_id])).splitlines()) <= shown
+    if exercise_id in BUGS:
+        assert EXERCISES[exercise_id].numbered in asked
+
+
+@pytest.mark.parametrize("exercise_id", [*IDS, *TESTS])
 def test_model_solution_has_at_most_twelve_lines_and_the_signature_asked_for(exercise_id):
-    source = inspect.getsource(SOLUTIONS[exercise_id]).splitlines()
+    source = inspect.getsource((SOLUTIONS | TESTS)[exercise_id]).splitlines()
     assert len(source) <= 12
     assert source[0].strip() == f"def {EXERCISES[exercise_id].signature}:"
 

@@ -1,5 +1,12 @@
 """The exercises of chapter 1, attention."""
 
-from utils.exercises.attention import further, inputs, masks
+from utils.exercises.attention import further, inputs, invariances, leaks, masks, padded
 
-EXERCISES = tuple(one for module in (inputs, masks, further) for one in module.EXERCISES)
+EXERCISES = (
+    *inputs.EXERCISES,
+    *masks.EXERCISES,
+    invariances.INVARIANCES,
+    padded.PADDED,
+    leaks.LEAKS,
+    *further.EXERCISES,
+)

@@ -76,8 +76,7 @@ def check(exercise_id: str, answer: Any) -> Verdict:
     finding = _judge(exercise, answer)
     if finding is not None:
         return Verdict(False, f"{exercise.id}: {finding.message}", finding.hint)
-    trials = "" if exercise.asks_for_value else f" on all {exercise.trials} trials"
-    return Verdict(True, f"{exercise.id}: right{trials}" + (f", {exercise.note}" if exercise.note else ""))
+    return Verdict(True, f"{exercise.id}: {exercise.praise}")
 
 
 def _find(exercise_id: str) -> Exercise:
@@ -91,6 +90,9 @@ def _find(exercise_id: str) -> Exercise:
 
 def _judge(exercise: Exercise, answer: Any) -> Finding | None:
     """Return what is wrong with the answer, or None."""
+    answer, finding = exercise.take_apart(answer)
+    if finding is not None:
+        return finding
     if exercise.asks_for_value:
         if callable(answer):
             return Finding("expected a value, received a function", "Call the function and check what it returns.")
@@ -115,6 +117,7 @@ def _wrong_result(exercise: Exercise, outcomes: list[Outcome]) -> Finding | None
     if not wrong:
         return None
     known = returned_input(exercise, outcomes) or _known_mistake(exercise, outcomes)
+    known = known or exercise.explain(wrong)
     if known is not None:
         return known
     if exercise.asks_for_value:

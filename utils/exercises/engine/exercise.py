@@ -3,7 +3,7 @@
 import functools
 import inspect
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -81,6 +81,24 @@ class Exercise:
     def parameters(self) -> tuple[str, ...]:
         """Names of the arguments."""
         return tuple(inspect.signature(self.reference).parameters)
+
+    @property
+    def praise(self) -> str:
+        """What a verdict says of an answer that passed."""
+        trials = "" if self.asks_for_value else f" on all {self.trials} trials"
+        return f"right{trials}" + (f", {self.note}" if self.note else "")
+
+    def call(self, function: Callable[..., Any], inputs: tuple) -> Any:
+        """Call the learner's function on the inputs of one trial."""
+        return function(*inputs)
+
+    def take_apart(self, answer: Any) -> tuple[Any, Finding | None]:
+        """Return (the value or function that is compared with the reference, what is wrong with the rest or None)."""
+        return answer, None
+
+    def explain(self, wrong: Sequence[Any]) -> Finding | None:
+        """Say in the words of the exercise what is wrong, given the wrong outcomes; None: the engine says it."""
+        return None
 
     def draw(self, trial: int) -> tuple:
         """Make the arguments of one trial: new objects with the same contents whenever the trial is the same."""

@@ -60,7 +60,7 @@ def reference_result(exercise: Exercise, function: Callable[..., Any], trial: in
     """Run one of the book's own functions, the reference or a known mistake, on the inputs of one trial."""
     with _quiet(io.StringIO()):
         inputs = exercise.draw(trial)
-        result = function(*inputs)
+        result = exercise.call(function, inputs)
         exercise.watch(*inputs)
         return read(result, result)
 
@@ -77,7 +77,7 @@ def _quiet(stream: io.StringIO) -> Iterator[None]:
 def _call(exercise: Exercise, function: Callable[..., Any], inputs: tuple, fresh: tuple) -> tuple[Any, Finding | None]:
     """Return (result, None), or (None, finding) where the learner's code raised an exception."""
     try:
-        return function(*inputs), None
+        return exercise.call(function, inputs), None
     except NotImplementedError:
         return None, Finding("not written yet: it raises NotImplementedError", f"Write {exercise.signature}.")
     except (Exception, SystemExit) as error:

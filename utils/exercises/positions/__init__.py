@@ -1,5 +1,5 @@
 """The exercises of chapter 3, positions."""
 
-from utils.exercises.positions import absolute, relative
+from utils.exercises.positions import absolute, halves, longer, relative, shifts
 
-EXERCISES = tuple(one for module in (absolute, relative) for one in module.EXERCISES)
+EXERCISES = (*absolute.EXERCISES, *relative.EXERCISES, halves.HALVES, shifts.SHIFTS, longer.LONGER)

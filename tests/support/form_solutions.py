@@ -1,0 +1,99 @@
+"""Model solutions of the exercises that ask for a test, a bug or a prediction, as the chapters fold them."""
+
+import numpy as np
+
+
+def hides_the_future(attend):
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    before = attend(x)
+    for place in range(len(x)):
+        changed = x.copy()
+        changed[place] += 1
+        moved = np.abs(attend(changed) - before).max(axis=1) > 1e-6
+        if moved[:place].any() or not moved[place:].all():
+            return False
+    return True
+
+
+def layer_is_sound(layer):
+    rng = np.random.default_rng(0)
+    x, order = rng.normal(size=(2, 20, 12)), rng.permutation(20)
+    before = layer(x)
+    shuffled = np.allclose(layer(x[:, order]), before[:, order], atol=1e-6)
+    for text, place in np.ndindex(2, 20):
+        changed = x.copy()
+        changed[text, place] += 1
+        moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6  # (2, 20)
+        if not moved[text].all() or moved[1 - text].any():
+            return False
+    return shuffled
+
+
+def is_relative(turn):
+    x = np.random.default_rng(0).normal(size=(5, 8))
+    places = np.array([0, 3, 4, 7, 20])
+    rows = turn(x, places)
+    alone = [turn(x[i : i + 1], places[i : i + 1])[0] for i in range(5)]
+    products = rows @ rows.T
+    moved = [turn(x, start + places) for start in (1, 30, 900)]
+    stays = all(np.allclose(y @ y.T, products, atol=1e-4) for y in moved)
+    apart = turn(x, 2 * places)
+    changes = not np.allclose(apart @ apart.T, products, atol=1e-4)
+    return stays and changes and np.allclose(rows, alone, atol=1e-4)
+
+
+def cache_is_sound(read):
+    x = np.random.default_rng(0).normal(size=(24, 8))
+    whole, _ = read(x, None)
+    for cuts in ([1, 2, 3], [5, 12, 20], [9, 10]):
+        cache, rows = None, []
+        for piece in np.split(x, cuts):
+            read(-piece, cache)  # another way on, to be forgotten
+            new, cache = read(piece, cache)
+            rows.append(new)
+        if not np.allclose(np.concatenate(rows), whole, atol=1e-5):
+            return False
+    return True
+
+
+TESTS = {
+    "attention-test-causal": hides_the_future,
+    "heads-test": layer_is_sound,
+    "positions-test": is_relative,
+    "architecture-test-cache": cache_is_sound,
+}
+
+# The line that is wrong, and what may stand there: with nothing else changed the listing is mended.
+MENDED_LINES = {
+    "attention-bug-masks": {5: "    allowed = earlier & is_token[None, :]"},
+    "heads-bug-cache": {8: "        shares = np.exp(scores / np.sqrt(query.shape[-1]))"},
+    "positions-bug-rotary": {
+        8: "    first, x = first * cos - second * sin, first",
+        9: "    second = x[:, : width // 2] * sin + second * cos",
+    },
+    "architecture-bug-loss": {
+        9: "    losses = -log_p[counts]",
+        10: "    return losses.sum() / counts.sum()",
+    },
+}
+
+# Computed with a pencil.
+PREDICTIONS = {
+    "attention-predict": ("same", "other", "shifted", "same", "other", "same"),
+    "heads-predict-window": (4, 2, 1 + 2 + 3 + 7 * 4, 3 * 3 + 1, 2 + 4, 5),
+    "positions-predict-longer": ("new", "seen", "seen", "smaller", "as before", 16, 1),
+    "architecture-predict-depth": (5, 1 / 25, 24**-0.5, 2**0.5, 7),
+}
+
+
+def mended(exercise, line=None):
+    """Return the listing of an exercise with one of its wrong lines mended."""
+    fixes = MENDED_LINES[exercise.id]
+    line = line or max(fixes)
+    lines = exercise.listing.strip().splitlines()
+    lines[line - 1] = fixes[line]
+    if exercise.id == "positions-bug-rotary" and line == 8:
+        lines[8] = "    second = x * sin + second * cos"
+    names = {"np": np}
+    exec("\n".join(lines), names)
+    return names[exercise.reference.__name__]

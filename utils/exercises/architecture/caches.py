@@ -1,0 +1,262 @@
+"""Exercise of chapter 4 that asks for a test: does reading in pieces, with a cache, give what reading at once gives?
+
+A layer is a function `read(x, cache)` of new rows x (T, d), d even, and a cache: None, or what an earlier call
+returned. It returns the rows (T, d) of these tokens, and the cache for the next call.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from utils.exercises.attention.inputs import softmax
+from utils.exercises.engine.exercise import Mistake
+from utils.exercises.engine.forms import Case, WriteATest
+
+Read = Callable[[np.ndarray, Any], tuple[np.ndarray, Any]]
+_CUTS = ((1, 2, 3), (5, 12, 20), (9, 10, 11, 12))  # where pieces of a text end
+_ROOM = 12  # tokens for which one of the broken caches has room
+
+
+def cache_is_sound(read: Read) -> bool:
+    """Whether texts read in pieces, and again from the same cache, give the rows of texts read at once."""
+    return all(_same(read, cuts) for cuts in _CUTS) and _twice(read)
+
+
+def _text(length: int = 24) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(length, 8))
+
+
+def _pieces(read: Read, cuts: Sequence[int], length: int = 24) -> np.ndarray:
+    cache, rows = None, []
+    for piece in np.split(_text(length), cuts):
+        row, cache = read(piece, cache)
+        rows.append(row)
+    return np.concatenate(rows)
+
+
+def _same(read: Read, cuts: Sequence[int], length: int = 24, atol: float = 1e-5) -> bool:
+    return np.allclose(_pieces(read, cuts, length), read(_text(length), None)[0], rtol=0, atol=atol)
+
+
+def _twice(read: Read, first: int = 9, last: int = 24) -> bool:
+    """Read on from one cache, then again with other tokens from the same cache."""
+    x = _text(last)
+    _, cache = read(x[:first], None)
+    read(-x[first:], cache)
+    return np.allclose(read(x[first:], cache)[0], read(x, None)[0][first:], atol=1e-5)
+
+
+def _largest(read: Read) -> Read:
+    """Reduce rows to the place of their largest number."""
+
+    def places(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+        rows, cache = read(x, cache)
+        return np.eye(rows.shape[1])[rows.argmax(axis=1)], cache
+
+    return places
+
+
+def _turned(x: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    angles = np.outer(positions, 100.0 ** (-np.arange(0, x.shape[1], 2) / x.shape[1]))
+    even, odd = x[:, ::2], x[:, 1::2]
+    pairs = even * np.cos(angles) - odd * np.sin(angles), even * np.sin(angles) + odd * np.cos(angles)
+    return np.stack(pairs, axis=-1).reshape(x.shape)
+
+
+def _projected(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    width = x.shape[1]
+    query, key, value = np.random.default_rng(width).normal(size=(3, width, width)) / np.sqrt(width)
+    return x @ query, x @ key, x @ value
+
+
+def _attend(query: np.ndarray, key: np.ndarray, value: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    return softmax(np.where(allowed, query @ key.T / np.sqrt(key.shape[1]), -1e30)) @ value
+
+
+def _up_to(first: int, num_queries: int, num_keys: int) -> np.ndarray:
+    """Mask (T, S) of queries that stand at first, first + 1 and so on."""
+    return np.arange(num_keys)[None, :] <= first + np.arange(num_queries)[:, None]
+
+
+def _reader(
+    keep: Callable[[list, int], list] = lambda kept, new: kept,
+    start: Callable[[int], int] = lambda seen: seen,
+    mask: Callable[..., np.ndarray] = _up_to,
+    turned: Callable[[np.ndarray, np.ndarray], np.ndarray] = _turned,
+) -> Read:
+    """Make a layer with rotary positions, parts of which may be broken.
+
+    Args:
+        keep: what is kept for the next call, of [keys, values] and the number of new ones.
+        start: position of the first new token, from the number of tokens in the cache.
+        mask: from that number, and those of queries and keys.
+        turned: how rows are turned by their positions.
+    """
+
+    def read(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+        seen = 0 if cache is None else len(cache[0])
+        query, key, value = _projected(x)
+        positions = start(seen) + np.arange(len(x))
+        query, key = turned(query, positions), turned(key, positions)
+        if cache is not None:
+            key, value = np.concatenate([cache[0], key]), np.concatenate([cache[1], value])
+        return _attend(query, key, value, mask(seen, len(x), len(key))), keep([key, value], len(x))
+
+    return read
+
+
+def _again(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+    """Keep the tokens themselves, and compute everything again."""
+    text = x if cache is None else np.concatenate([cache, x])
+    return _reader()(text, None)[0][-len(x) :], text
+
+
+def _window(first: int, num_queries: int, num_keys: int) -> np.ndarray:
+    return _up_to(first, num_queries, num_keys) & ~_up_to(first - 5, num_queries, num_keys)
+
+
+def _appending(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+    """Append to the lists that it is given."""
+    cache = ([], []) if cache is None else cache
+    seen = len(cache[0])
+    query, key, value = _projected(x)
+    positions = seen + np.arange(len(x))
+    cache[0].extend(_turned(key, positions))
+    cache[1].extend(value)
+    mask = _up_to(seen, len(x), len(cache[0]))
+    return _attend(_turned(query, positions), np.array(cache[0]), np.array(cache[1]), mask), cache
+
+
+def _one_store() -> Read:
+    """Keep one store for all texts, emptied when a text begins."""
+    store: list[Any] = [None]
+
+    def read(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+        rows, store[0] = _reader()(x, None if cache is None else store[0])
+        return rows, "the store"
+
+    return read
+
+
+def _turned_again(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+    """Turn the keys of the cache once more in every call."""
+    if cache is not None:
+        cache = [_turned(cache[0], np.arange(len(cache[0]))), cache[1]]
+    return _reader()(x, cache)
+
+
+def _in_front(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+    """Keep new keys before the old ones: an order means nothing to keys that all may be seen."""
+    rows, (key, value) = _reader()(x, cache)
+    return rows, [np.roll(key, len(x), axis=0), np.roll(value, len(x), axis=0)]
+
+
+def _ends(kept: list, new: int) -> list:
+    """Keep the first three and the new ones."""
+    return [np.concatenate([one[:3], one[max(3, len(one) - new) :]]) for one in kept]
+
+
+_COMPARE = "Read one text at once and in pieces, and compare all rows."
+_PIECES = "Try pieces of one token, pieces of several, and more than two of them."
+_TWICE = "Read on from one cache, then from the same cache once more with other tokens."
+
+
+def _cases() -> tuple[Case, ...]:
+    return (
+        Case("keys are turned by their positions and kept", _reader()),
+        Case("no positions", _reader(turned=lambda x, positions: x)),
+        Case("positions are added", _reader(turned=lambda x, positions: x + np.sin(positions)[:, None])),
+        Case("a sliding window of five tokens", _reader(mask=_window)),
+        Case("it keeps the tokens and computes everything again", _again),
+        Case("the cache keeps its tokens in another order", _in_front),
+        Case("float32", _reader(keep=lambda kept, new: [one.astype(np.float32) for one in kept])),
+        Case("the cache is never read", lambda x, cache: _reader()(x, None), _COMPARE),
+        Case("only the last piece is kept", _reader(keep=lambda kept, new: [one[-new:] for one in kept]), _PIECES),
+        Case("only the first three tokens and the last piece are kept", _reader(keep=_ends), _PIECES),
+        Case("the last token is not kept", _reader(keep=lambda kept, new: [one[:-1] for one in kept]), _COMPARE),
+        Case("keys are kept as values", _reader(keep=lambda kept, new: [kept[0], kept[0]]), _COMPARE),
+        Case("keys are rounded to two decimals", _reader(keep=lambda kept, new: [kept[0].round(2), kept[1]]), _COMPARE),
+        Case(
+            f"there is room for {_ROOM} tokens, older ones are dropped",
+            _reader(keep=lambda kept, new: [one[-_ROOM:] for one in kept], start=lambda seen: seen),
+            "How long is the text that you try?",
+        ),
+        Case("positions begin at 0 in each piece", _reader(start=lambda seen: 0), _COMPARE),
+        Case(
+            "positions are one too large after the first piece", _reader(start=lambda seen: seen + (seen > 0)), _COMPARE
+        ),
+        Case("keys in the cache are turned again in each call", _turned_again, _COMPARE),
+        Case(
+            "there is no mask within a piece, once something is cached",
+            _reader(mask=lambda first, t, s: _up_to(first, t, s) | (first > 0)),
+            _PIECES,
+        ),
+        Case("the mask of a piece begins at key 0", _reader(mask=lambda first, t, s: _up_to(0, t, s)), _COMPARE),
+        Case(
+            "there is no mask as long as nothing is cached",
+            _reader(mask=lambda first, t, s: _up_to(first or s, t, s)),
+            _COMPARE,
+        ),
+        Case("it writes into the cache that it is given", _appending, _TWICE),
+        Case("all texts share one store", _one_store(), _TWICE),
+    )
+
+
+CACHES = WriteATest(
+    id="architecture-test-cache",
+    title="a test of caches",
+    reference=cache_is_sound,
+    cases=_cases,
+    hint="What must not depend on the pieces into which a text is cut? Allow for rounding.",
+    mistakes=(
+        Mistake(
+            "accepts everything",
+            lambda read: True,
+            "accepts whatever it is given",
+            _COMPARE,
+        ),
+        Mistake(
+            "refuses everything",
+            lambda read: False,
+            "refuses whatever it is given, also what is sound",
+            "Return True at the end, when nothing wrong was found.",
+        ),
+        Mistake(
+            "one token at a time",
+            lambda read: _same(read, range(1, 24)) and _twice(read, last=10),
+            "reads nothing but single tokens once something is cached",
+            _PIECES,
+        ),
+        Mistake(
+            "cache used once",
+            lambda read: all(_same(read, cuts) for cuts in _CUTS),
+            "never reads twice from one cache",
+            _TWICE,
+        ),
+        Mistake(
+            "two pieces",
+            lambda read: _same(read, (9,)) and _twice(read),
+            "cuts the text into two pieces alone",
+            _PIECES,
+        ),
+        Mistake(
+            "short text",
+            lambda read: _same(read, (1, 2, 3, 6), length=9) and _twice(read, 4, 9),
+            "tries a short text alone",
+            "Caches have room for so much and no more. Try a longer text.",
+        ),
+        Mistake(
+            "largest number alone",
+            lambda read: cache_is_sound(_largest(read)),
+            "compares which number of a row is the largest, and not the numbers",
+            "A cache can be wrong by a little and leave the largest number where it is. Compare the numbers.",
+        ),
+        Mistake(
+            "too strict",
+            lambda read: cache_is_sound(read) and _same(read, (5, 12), atol=1e-12),
+            "refuses one that is sound, because it allows too little for rounding",
+            "In float32 a number has about seven digits. Allow a gap of 1e-5, say.",
+        ),
+    ),
+)

@@ -1,0 +1,193 @@
+"""Exercise of chapter 1 that asks for a test: does an attention hide the future, and nothing else?
+
+An attention is a function of one text x (T, d), whose tokens are queries, keys and values at once, to (T, d).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from utils.exercises.attention.inputs import softmax
+from utils.exercises.engine.exercise import Mistake
+from utils.exercises.engine.forms import Case, WriteATest
+
+_ROOM = 16  # tokens for which one of the broken masks has room
+
+
+def hides_the_future(attend: Callable[[np.ndarray], np.ndarray]) -> bool:
+    """Whether each row of the result depends on its own token, on each earlier one, and on no other."""
+    return _passes(attend, range(24))
+
+
+def _passes(attend: Callable, places: range, later: bool = True, earlier: bool = True, exact: bool = False) -> bool:
+    """Move one token at a time, and look at which rows move."""
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    before = attend(x)
+    for place in places:
+        changed = x.copy()
+        changed[place] += 1
+        gaps = np.abs(attend(changed) - before).max(axis=1)
+        moved = gaps > (0 if exact else 1e-6)
+        if (later and moved[:place].any()) or (earlier and not moved[place:].all()):
+            return False
+    return True
+
+
+def _scores(x: np.ndarray) -> np.ndarray:
+    return x @ x.T / np.sqrt(x.shape[1])
+
+
+def _mix(scores: np.ndarray, allowed: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Mix the tokens by the scores that are allowed; a row with none gives zeros."""
+    return np.where(allowed, softmax(np.where(allowed, scores, -1e30)), 0) @ x
+
+
+def _places(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the place of each query (T, 1) and of each key (1, T)."""
+    places = np.arange(len(x))
+    return places[:, None], places[None, :]
+
+
+def _past(x: np.ndarray) -> np.ndarray:
+    query, key = _places(x)
+    return key <= query
+
+
+def _seeing(allowed: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Make an attention from a rule: which key may a query see, given their places and the length?"""
+    return lambda x: _mix(_scores(x), np.broadcast_to(allowed(*_places(x), len(x)), 2 * (len(x),)), x)
+
+
+def _projected(x: np.ndarray) -> np.ndarray:
+    width = x.shape[1]
+    query, key, value = np.random.default_rng(width).normal(size=(3, width, width)) / np.sqrt(width)
+    return _mix(x @ query @ (x @ key).T / np.sqrt(width), _past(x), x @ value)
+
+
+def _rounding(x: np.ndarray) -> np.ndarray:
+    """Shift all scores by a number that the whole text decides: the softmax takes it out again, up to rounding."""
+    exponentials = np.where(_past(x), np.exp(_scores(x) - _scores(x).max(axis=1, keepdims=True) + np.tanh(x.sum())), 0)
+    return exponentials @ x / exponentials.sum(axis=1, keepdims=True)
+
+
+def _by_column(x: np.ndarray) -> np.ndarray:
+    return softmax(np.where(_past(x), _scores(x), -1e30).T).T @ x
+
+
+_MOVE_EACH = "Move one token at a time, each in turn, and look at every row of the result."
+_LOOK_BACK = "A token that is moved must move its own row and every later one."
+
+
+def _cases() -> tuple[Case, ...]:
+    return (
+        Case("the equation with a causal mask", _seeing(lambda q, k, n: k <= q)),
+        Case("another scale", lambda x: _mix(x @ x.T / (2 * x.shape[1]), _past(x), x)),
+        Case("all scores alike, a running mean", lambda x: _mix(0 * _scores(x), _past(x), x)),
+        Case("projections for query, key and value", _projected),
+        Case("float32", lambda x: _mix(_scores(x), _past(x), x).astype(np.float32)),
+        Case("it rounds a little otherwise for another text", _rounding),
+        Case("there is no mask", _seeing(lambda q, k, n: k >= 0), _MOVE_EACH),
+        Case("the mask is inverted", _seeing(lambda q, k, n: k >= q), _MOVE_EACH),
+        Case("each token sees one too far ahead", _seeing(lambda q, k, n: k <= q + 1), _MOVE_EACH),
+        Case(
+            "each token sees the second next, not the next",
+            _seeing(lambda q, k, n: (k <= q) | (k == q + 2)),
+            _MOVE_EACH,
+        ),
+        Case("every token sees the last one", _seeing(lambda q, k, n: (k <= q) | (k == n - 1)), _MOVE_EACH),
+        Case("every token sees all but the last one", _seeing(lambda q, k, n: (k <= q) | (k < n - 1)), _MOVE_EACH),
+        Case("the first token sees everything", _seeing(lambda q, k, n: (k <= q) | (q == 0)), _MOVE_EACH),
+        Case("each token sees its block of four to the end", _seeing(lambda q, k, n: k // 4 <= q // 4), _MOVE_EACH),
+        Case(
+            f"the mask has room for {_ROOM} tokens, later ones see everything",
+            _seeing(lambda q, k, n: (k <= q) | (q >= _ROOM)),
+            "How long is the text that you try?",
+        ),
+        Case("forbidden scores become 0", lambda x: softmax(np.where(_past(x), _scores(x), 0)) @ x, _MOVE_EACH),
+        Case("forbidden scores are lowered by 5", lambda x: softmax(_scores(x) - 5 * ~_past(x)) @ x, _MOVE_EACH),
+        Case("the mask comes after the softmax", lambda x: (_past(x) * softmax(_scores(x))) @ x, _MOVE_EACH),
+        Case("the softmax runs over the queries", _by_column, _MOVE_EACH),
+        Case(
+            "the mean of a key's scores is taken off first",
+            lambda x: _mix(_scores(x) - _scores(x).mean(axis=0), _past(x), x),
+            _MOVE_EACH,
+        ),
+        Case("no token sees itself", _seeing(lambda q, k, n: k < q), _LOOK_BACK),
+        Case("each token sees itself and the one before", _seeing(lambda q, k, n: (k <= q) & (k > q - 2)), _LOOK_BACK),
+        Case(
+            "each token sees itself and the first", _seeing(lambda q, k, n: (k == q) | (k == 0) & (k <= q)), _LOOK_BACK
+        ),
+        Case(
+            "the first token is seen by nobody else",
+            _seeing(lambda q, k, n: (k <= q) & ((k > 0) | (q == 0))),
+            _LOOK_BACK,
+        ),
+        Case(
+            "it returns the weights", lambda x: np.where(_past(x), softmax(_scores(x)), 0), "Look at the shape as well."
+        ),
+    )
+
+
+LEAKS = WriteATest(
+    id="attention-test-causal",
+    title="a test of causal attention",
+    reference=hides_the_future,
+    cases=_cases,
+    hint="Which rows may move when one token moves? Allow for rounding, and for any scale and any projections.",
+    mistakes=(
+        Mistake(
+            "accepts everything",
+            lambda attend: True,
+            "accepts whatever it is given",
+            "Call `attend` twice, with one token moved in between, and compare the results row by row.",
+        ),
+        Mistake(
+            "refuses everything",
+            lambda attend: False,
+            "refuses whatever it is given, also what is sound",
+            "Return True at the end, when nothing wrong was found.",
+        ),
+        Mistake(
+            "shape alone",
+            lambda attend: np.shape(attend(np.ones((5, 3)))) == (5, 3),
+            "looks at the shape alone",
+            "A mask does not change the shape. Which numbers would a wrong mask change?",
+        ),
+        Mistake(
+            "last token alone, way 1",
+            lambda attend: _passes(attend, range(23, 24), earlier=False),
+            "moves the last token alone",
+            "A mask may hide the last token from everybody else and show all the others. Move each token in turn.",
+        ),
+        Mistake(
+            "last token alone, way 2",
+            lambda attend: _passes(attend, range(23, 24)),
+            "moves the last token alone",
+            "A mask may hide the last token from everybody else and show all the others. Move each token in turn.",
+        ),
+        Mistake(
+            "first token alone",
+            lambda attend: _passes(attend, range(1)),
+            "moves the first token alone",
+            "The first token is nobody's future. Move each token in turn.",
+        ),
+        Mistake(
+            "future alone",
+            lambda attend: _passes(attend, range(24), earlier=False),
+            "never asks whether the past is seen",
+            _LOOK_BACK,
+        ),
+        Mistake(
+            "past alone",
+            lambda attend: _passes(attend, range(24), later=False),
+            "never asks whether the future is hidden",
+            "A token that is moved must leave all earlier rows where they are.",
+        ),
+        Mistake(
+            "compares exactly",
+            lambda attend: _passes(attend, range(24), exact=True),
+            "refuses one that is sound for its last digit: it compares numbers exactly",
+            "Two ways to compute one number round differently. Allow a gap of 1e-6, say.",
+        ),
+    ),
+)

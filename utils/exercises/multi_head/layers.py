@@ -1,0 +1,252 @@
+"""Exercise of chapter 2 that asks for a test: is a multi-head layer sound, whatever its kernels are?
+
+A layer is a function of texts x (B, T, 12) to (B, T, 12): self-attention without a mask and without positions.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from utils.exercises.attention.inputs import softmax
+from utils.exercises.engine.exercise import Mistake
+from utils.exercises.engine.forms import Case, WriteATest
+
+_WIDTH = 12
+_ROOM = 8  # tokens for which one of the broken layers has room
+Layer = Callable[[np.ndarray], np.ndarray]
+
+
+def layer_is_sound(layer: Layer) -> bool:
+    """Whether texts stay apart, shuffled tokens give shuffled rows, and each token of a text reaches each row of it."""
+    return _apart(layer) and _shuffled(layer) and _reached(layer)
+
+
+def _texts(batch: int = 2, length: int = 11) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(batch, length, _WIDTH))
+
+
+def _apart(layer: Layer, changed: tuple[int, ...] = (0, 1), exact: bool = False) -> bool:
+    x = _texts()
+    for text in changed:
+        other = x + (np.arange(2) == text)[:, None, None]
+        if np.abs(layer(other) - layer(x))[1 - text].max() > (0 if exact else 1e-6):
+            return False
+    return True
+
+
+def _shuffled(layer: Layer, x: np.ndarray | None = None) -> bool:
+    x = _texts() if x is None else x
+    order = np.random.default_rng(1).permutation(x.shape[1])
+    return np.allclose(layer(x[:, order]), layer(x)[:, order], atol=1e-6)
+
+
+def _reached(layer: Layer) -> bool:
+    x = _texts()
+    before = layer(x)
+    for place in range(x.shape[1]):
+        changed = x.copy()
+        changed[0, place] += 1
+        if (np.abs(layer(changed) - before)[0].max(axis=-1) < 1e-6).any():
+            return False
+    return True
+
+
+def _reversed(layer: Layer) -> bool:
+    x = _texts()
+    return np.allclose(layer(x[::-1]), layer(x)[::-1], atol=1e-6)
+
+
+def _kernels(seed: int = 0) -> np.ndarray:
+    """Query, key, value and output kernels, (12, 12) each: the heads stand side by side."""
+    return np.random.default_rng(seed).normal(size=(4, _WIDTH, _WIDTH)) / np.sqrt(_WIDTH)
+
+
+def _split(x: np.ndarray, heads: int = 3) -> np.ndarray:
+    return x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)  # (B, H, T, d)
+
+
+def _merge(x: np.ndarray) -> np.ndarray:
+    x = x.swapaxes(1, 2)
+    return x.reshape(*x.shape[:2], -1)
+
+
+def _split_in_memory(x: np.ndarray) -> np.ndarray:
+    return x.reshape(len(x), 3, x.shape[1], -1)
+
+
+def _merge_in_memory(x: np.ndarray) -> np.ndarray:
+    return x.reshape(len(x), x.shape[2], -1)
+
+
+def _across(x: np.ndarray) -> np.ndarray:
+    """Read (H, B, …) as (B, H, …)."""
+    return x.swapaxes(0, 1).reshape(x.shape)
+
+
+def _layer(
+    split: Callable = _split,
+    merge: Callable = _merge,
+    weigh: Callable[[np.ndarray], np.ndarray] = softmax,
+    value_in: Callable = lambda value: value,
+    kernels: np.ndarray | None = None,
+) -> Layer:
+    """Make a layer, parts of which may be broken: `weigh` turns scores (B, H, T, S) into weights."""
+    w_q, w_k, w_v, w_o = _kernels() if kernels is None else kernels
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        query, key, value = (split(x @ kernel) for kernel in (w_q, w_k, w_v))
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(key.shape[-1])
+        return merge(weigh(scores) @ value_in(value)) @ w_o
+
+    return layer
+
+
+def _masked(allowed: Callable[..., np.ndarray]) -> Layer:
+    """Make a layer with a mask, from a rule on the places of query and key and on the length."""
+
+    def weigh(scores: np.ndarray) -> np.ndarray:
+        places = np.arange(scores.shape[-1])
+        mask = allowed(places[:, None], places[None, :], len(places))
+        return np.where(mask, softmax(np.where(mask, scores, -1e30)), 0)
+
+    return _layer(weigh=weigh)
+
+
+def _with_dropout() -> Layer:
+    rng = np.random.default_rng(0)
+    return _layer(weigh=lambda scores: softmax(scores) * (rng.random(scores.shape) < 0.9))
+
+
+def _rounding(x: np.ndarray) -> np.ndarray:
+    """Shift all scores by a number that the whole batch decides: the softmax takes it out again, up to rounding."""
+
+    def weigh(scores: np.ndarray) -> np.ndarray:
+        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True) + np.tanh(x.sum()))
+        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+    return _layer(weigh=weigh)(x)
+
+
+def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
+    """Make a layer that changes its input first."""
+    return lambda x: _layer()(change(x))
+
+
+_SHUFFLE = "Without a mask and positions the order of the tokens means nothing: shuffle them, and look at the rows."
+_TEXTS = "Change the first text of a batch and look at the rows of the others; then change the last."
+_REACH = "Change one token, and look at every row of its text: each of them must move, its own too."
+
+
+def _cases() -> tuple[Case, ...]:
+    other = _kernels(1)
+    shared = other.copy()
+    shared[1:3] = np.tile(other[1:3, :, :4], 3)  # all heads have one key and value
+    whole = _layer(lambda x: x[:, None], lambda x: x[:, 0])
+    return (
+        Case("three heads", _layer()),
+        Case("three heads with other kernels", _layer(kernels=other)),
+        Case("one head", whole),
+        Case("three heads that share keys and values", _layer(kernels=shared)),
+        Case("float32", lambda x: _layer()(x).astype(np.float32)),
+        Case("it rounds a little otherwise for another batch", _rounding),
+        Case("heads are split by a reshape alone", _layer(split=_split_in_memory), _SHUFFLE),
+        Case("heads are merged by a reshape alone", _layer(merge=_merge_in_memory), _SHUFFLE),
+        Case("heads are split and merged by a reshape alone", _layer(_split_in_memory, _merge_in_memory), _SHUFFLE),
+        Case("a causal mask is left on", _masked(lambda q, k, n: k <= q), _SHUFFLE),
+        Case("tokens see no further than two places", _masked(lambda q, k, n: abs(k - q) <= 2), _SHUFFLE),
+        Case("the last token is seen by nobody", _masked(lambda q, k, n: k < n - 1), _SHUFFLE),
+        Case(
+            f"there is room for {_ROOM} keys, and later tokens are seen by nobody",
+            _masked(lambda q, k, n: k < _ROOM),
+            "How long are the texts that you try?",
+        ),
+        Case("each value stands with the key before it", _layer(value_in=lambda v: np.roll(v, -1, axis=2)), _SHUFFLE),
+        Case("positions are added", _before(lambda x: x + np.sin(np.arange(x.shape[1]))[:, None]), _SHUFFLE),
+        Case("dropout is left on", _with_dropout(), _SHUFFLE),
+        Case("the values of heads are mixed across the batch", _layer(value_in=_across), _TEXTS),
+        Case("the values of the first text are used for all", _layer(value_in=lambda v: 0 * v + v[:1]), _TEXTS),
+        Case("the values of the last text are used for all", _layer(value_in=lambda v: 0 * v + v[-1:]), _TEXTS),
+        Case("the mean of the batch is taken off first", _before(lambda x: x - x.mean(axis=0)), _TEXTS),
+        Case("the softmax runs over the batch", _layer(weigh=lambda s: softmax(s.T).T), _TEXTS),
+        Case("texts and tokens are confused", lambda x: _layer()(x.swapaxes(0, 1)).swapaxes(0, 1), _TEXTS),
+        Case("each token sees itself alone", _masked(lambda q, k, n: k == q), _REACH),
+        Case("tokens come first in the result", lambda x: _layer()(x).swapaxes(0, 1), "Look at the shape as well."),
+    )
+
+
+LAYERS = WriteATest(
+    id="heads-test",
+    title="a test of multi-head layers",
+    reference=layer_is_sound,
+    cases=_cases,
+    hint="You cannot know the numbers, for you do not know the kernels. Ask what must move and what must not. Allow "
+    "for rounding.",
+    mistakes=(
+        Mistake(
+            "accepts everything",
+            lambda layer: True,
+            "accepts whatever it is given",
+            "Call `layer` twice, with something changed in between, and compare the results.",
+        ),
+        Mistake(
+            "refuses everything",
+            lambda layer: False,
+            "refuses whatever it is given, also what is sound",
+            "Return True at the end, when nothing wrong was found.",
+        ),
+        Mistake(
+            "shape alone",
+            lambda layer: layer(_texts()).shape == (2, 11, 12),
+            "looks at the shape alone",
+            "A wrong reshape gives the right shape. Which numbers would it change?",
+        ),
+        Mistake(
+            "batch alone",
+            _apart,
+            "asks only whether texts stay apart",
+            "Within a text, what has to happen when tokens are shuffled, and when one of them changes?",
+        ),
+        Mistake(
+            "batch alone, one way",
+            lambda layer: _apart(layer, (1,)),
+            "asks only whether the first text notices another",
+            "Another text must not notice the first either. And what has to happen within a text?",
+        ),
+        Mistake(
+            "order alone",
+            _shuffled,
+            "asks only whether shuffled tokens give shuffled rows",
+            "Which faults do not care about the order? Look at two texts, and at one token.",
+        ),
+        Mistake(
+            "one text",
+            lambda layer: _shuffled(layer, _texts(1)) and _reached(lambda x: layer(x[:1])),
+            "tries one text alone: what mixes texts is not seen",
+            _TEXTS,
+        ),
+        Mistake(
+            "reach forgotten",
+            lambda layer: _apart(layer) and _shuffled(layer),
+            "never asks whether tokens reach each other",
+            _REACH,
+        ),
+        Mistake(
+            "order forgotten",
+            lambda layer: _apart(layer) and _reached(layer),
+            "never shuffles the tokens",
+            _SHUFFLE,
+        ),
+        Mistake(
+            "texts shuffled",
+            _reversed,
+            "puts the texts in another order, and never the tokens",
+            "Axis 0 counts texts, axis 1 counts tokens.",
+        ),
+        Mistake(
+            "compares exactly",
+            lambda layer: _apart(layer, exact=True) and layer_is_sound(layer),
+            "refuses one that is sound for its last digit: it compares numbers exactly",
+            "Two ways to compute one number round differently. Allow a gap of 1e-6, say.",
+        ),
+    ),
+)
