@@ -1,5 +1,7 @@
 """What the figures show: data, limits, labels, contrast and styles that can be told apart."""
 
+import io
+
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -149,3 +151,17 @@ def test_many_points_are_drawn_as_a_plain_line():
     _, ax = plotting.plot_lines(x, {"size": x}, x_label="width", y_label="size", log="x")
 
     assert ax.lines[0].get_marker() == "None"
+
+
+def test_a_small_png_has_the_same_size_and_colours_in_a_quarter_of_the_bytes():
+    plotting.apply_style()
+    fig, _ = plotting.plot_lines(range(20), {"a": np.arange(20) ** 2, "b": np.arange(20)}, x_label="x", y_label="y")
+    plain = io.BytesIO()
+    fig.savefig(plain, format="png")
+    small = plotting.small_png(fig)
+    assert len(small.data) < len(plain.getvalue()) / 3
+    pictures = (Image.open(io.BytesIO(data)).convert("RGB") for data in (plain.getvalue(), small.data))
+    one, other = (np.asarray(picture, float) for picture in pictures)
+    assert one.shape == other.shape
+    assert np.abs(one - other).mean() < 1
+    assert not plt.fignum_exists(fig.number)
