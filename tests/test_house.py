@@ -14,7 +14,7 @@ from tools.notebooks.chapters import ROOT
 ORDER = (
     *("checks", "reference", "runtime", "plotting", "drawing", "attention", "positions"),
     *("gradients", "schedules", "comparison", "wordpiece", "reviews", "corpora"),
-    *("layers", "training", "transformer", "weights", "checkpoints", "finetuning", "exercises"),
+    *("layers", "order_tasks", "training", "transformer", "weights", "checkpoints", "finetuning", "exercises"),
 )
 MODULES = sorted((ROOT / "utils").rglob("*.py"))
 PROGRAMS = sorted((ROOT / "tools").rglob("*.py"))

@@ -1,9 +1,11 @@
-"""Telling attention where a token stands: sinusoidal, learned and rotary positions, and linear biases (ALiBi).
+"""Telling attention where a token stands: sinusoidal, learned and rotary positions, and biases (ALiBi, T5's buckets).
 
 Sources: Vaswani et al. (2017), arXiv:1706.03762, section 3.5; Su et al. (2021), arXiv:2104.09864; Press et al. (2022),
-arXiv:2108.12409. Letters in shapes: B batch, H heads, T queries (or tokens), S keys. Positions count tokens from 0.
-Where `offset` is given, the first token at hand stands at that position: so a decoder that keeps its earlier keys asks
-for the positions of the new tokens alone.
+arXiv:2108.12409; Raffel et al. (2020), arXiv:1910.10683, section 2.1.
+
+Letters in shapes: B batch, H heads, T queries (or tokens), S keys. Positions count tokens from 0. Where `offset` is
+given, the first token at hand stands at that position: so a decoder that keeps its earlier keys asks for the positions
+of the new tokens alone.
 """
 
 import math
@@ -17,6 +19,7 @@ from keras import backend, ops
 from utils.checks import broadcasts, non_negative_integer, positive_integer, positive_number
 
 _PAIRINGS = ("interleaved", "half")
+_STRETCHES = ("interpolation", "ntk", "yarn")
 
 
 def angular_frequencies(width: int, *, base: float = 10_000.0) -> np.ndarray:
@@ -41,6 +44,66 @@ def angular_frequencies(width: int, *, base: float = 10_000.0) -> np.ndarray:
     """
     base = positive_number("base", base, ", such as 10000.0")
     return base ** (-np.arange(0, _even_width("width", width), 2) / width)
+
+
+def stretched_frequencies(
+    width: int,
+    factor: float,
+    *,
+    method: str,
+    base: float = 10_000.0,
+    trained_length: int | None = None,
+    turns: tuple[float, float] = (1.0, 32.0),
+) -> np.ndarray:
+    """Return frequencies that turn rotary hands more slowly, for texts `factor` times as long as in training.
+
+    "interpolation" (Chen et al., 2023, arXiv:2306.15595) divides all frequencies by the factor. "ntk" raises the base,
+    so that the slowest pair is divided by the factor and the fastest keeps its speed. "yarn" (Peng et al., 2023,
+    arXiv:2309.00071, section 3.2) keeps the pairs that turned often within the training length, divides those that
+    turned less than once, and mixes between; the authors' program lets that mixture run over the numbers of the pairs,
+    the paper, as here, over the turns. YaRN also sharpens the scores, which is left to the caller: by
+    (1 + ln(factor) / 10)².
+
+    Args:
+        width: as in `angular_frequencies`.
+        factor: new length over trained length.
+        method: "interpolation", "ntk" or "yarn".
+        base: as in `angular_frequencies`.
+        trained_length: tokens of a text in training; "yarn" alone needs it.
+        turns: "yarn" divides pairs with fewer turns than the first in trained_length tokens by the whole factor, and
+            keeps those with more than the second. The default is the paper's for Llama.
+
+    Returns:
+        float64 array (width / 2,) in radians per token, for `rotate`.
+
+    Raises:
+        ValueError: a number is not positive, the width is odd or, for "ntk", 2, turns do not rise, trained_length is
+            missing, or method is unknown.
+
+    Example:
+        >>> stretched_frequencies(4, 8, method="interpolation").tolist()
+        [0.125, 0.00125]
+        >>> stretched_frequencies(4, 8, method="ntk").round(5).tolist()
+        [1.0, 0.00125]
+    """
+    if method not in _STRETCHES:
+        raise ValueError(f"expected method to be one of {', '.join(_STRETCHES)}; received {method!r}")
+    factor = positive_number("factor", factor, ", such as 8.0")
+    frequencies = angular_frequencies(width, base=base)
+    if method == "interpolation":
+        return frequencies / factor
+    if method == "ntk":
+        if width == 2:
+            raise ValueError('expected a width of at least 4 for method "ntk", which keeps one pair and slows another')
+        return angular_frequencies(width, base=base * factor ** (width / (width - 2)))
+    if trained_length is None:
+        raise ValueError('expected trained_length for method "yarn", in tokens; received none')
+    fewest, most = turns
+    if not 0 <= fewest < most:
+        raise ValueError(f"expected turns to be two numbers from 0 that rise, such as (1, 32); received {turns}")
+    made = positive_integer("trained_length", trained_length) * frequencies / (2 * np.pi)  # turns within a text
+    kept = np.clip((made - fewest) / (most - fewest), 0, 1)
+    return (1 - kept) * frequencies / factor + kept * frequencies
 
 
 def sinusoidal_positions(length: int, d_model: int, *, offset: int = 0, base: float = 10_000.0) -> Any:
@@ -132,6 +195,7 @@ def rotate(
     *,
     offset: int = 0,
     base: float = 10_000.0,
+    frequencies: Any = None,
     pairing: str = "interleaved",
 ) -> Any:
     """Turn each pair of features of a query or key by an angle in proportion to its position (rotary positions).
@@ -145,15 +209,17 @@ def rotate(
             floats of at least 32 bits, since float16 and bfloat16 round positions to their neighbours.
         offset: position of the first row, if positions are omitted.
         base: as in `angular_frequencies`.
-        pairing: which features turn together. "interleaved" (the paper, GPT-J): 2i with 2i + 1. "half" (GPT-NeoX,
-            Llama): i with i + width / 2. Trained weights fit one of the two only.
+        frequencies: (width / 2,) in radians per token, in place of those of the base; see `stretched_frequencies`.
+        pairing: which features turn together. "interleaved" (the paper, GPT-J, Meta's code of Llama): 2i with 2i + 1.
+            "half" (GPT-NeoX, Llama as Hugging Face stores it): i with i + width / 2. Weights fit one of the two only.
 
     Returns:
         Tensor of the shape and type of rows; angles and products are computed in at least float32.
 
     Raises:
         ValueError: rows are not floating-point or have an odd width, positions do not fit or are in half precision,
-            offset is negative, both are given, base is not positive, or pairing is unknown.
+            offset is negative, both are given, base is not positive, frequencies are not one for each pair, or pairing
+            is unknown.
 
     Example:
         >>> quarter_turn = rotate(np.array([[1.0, 0.0]], "float32"), positions=[np.pi / 2])
@@ -165,8 +231,9 @@ def rotate(
     positions = _positions_of_rows(rows, positions, offset)
     dtype = backend.standardize_dtype(rows.dtype)
     exact = dtype if dtype == "float64" else "float32"  # half precision knows few positions
-    frequencies = angular_frequencies(rows.shape[-1], base=base)
-    cosines, sines = _cosines_and_sines(positions, frequencies, exact)
+    if frequencies is None:
+        frequencies = angular_frequencies(rows.shape[-1], base=base)
+    cosines, sines = _cosines_and_sines(positions, _check_frequencies(frequencies, rows.shape[-1]), exact)
     first, second = _split_pairs(ops.cast(rows, exact), _check_pairing(pairing))
     turned = first * cosines - second * sines, first * sines + second * cosines
     return ops.cast(_join_pairs(*turned, pairing), dtype)
@@ -226,6 +293,49 @@ def alibi_bias(num_heads: int, num_queries: int, num_keys: int | None = None, *,
     distance = ops.abs(ops.cast(queries, "float32")[:, None] - ops.cast(keys, "float32")[None, :])  # (T, S)
     slopes = ops.convert_to_tensor(alibi_slopes(num_heads), "float32")[:, None, None]
     return 0.0 - slopes * distance  # (H, T, S); a sign in front would make minus zeros
+
+
+def relative_buckets(
+    num_queries: int,
+    num_keys: int | None = None,
+    *,
+    num_buckets: int = 32,
+    max_distance: int = 128,
+    offset: int = 0,
+) -> Any:
+    """Return into which bucket T5's decoder puts the distance of each query from each key.
+
+    Section 2.1 of Raffel et al. (2020), arXiv:1910.10683, and the authors' program. Half of the buckets hold one
+    distance each: 0, 1, 2, ... The other half grow like a geometric sequence up to max_distance; the last one takes
+    all that is further. Keys ahead of a query share bucket 0: a causal mask hides them. A head's bias is a learned
+    number for each bucket.
+
+    Args:
+        num_queries: T.
+        num_keys: S; T when omitted.
+        num_buckets: an even number from 2.
+        max_distance: in tokens, more than num_buckets / 2.
+        offset: position of the first query among the keys, as in `alibi_bias`.
+
+    Returns:
+        int32 tensor (T, S) of numbers below num_buckets.
+
+    Raises:
+        ValueError: a size is not such a number.
+
+    Example:
+        >>> ops.convert_to_numpy(relative_buckets(1, 8, num_buckets=4, max_distance=6, offset=7)).tolist()
+        [[3, 3, 3, 3, 2, 2, 1, 0]]
+    """
+    edge = _even_buckets(num_buckets, max_distance)
+    distances = np.arange(max_distance + 1)
+    grown = np.log(np.maximum(distances, 1) / edge) / math.log(max_distance / edge)  # 0 at the edge, 1 at the maximum
+    further = edge + np.floor(grown * (num_buckets - edge) + 1e-9)
+    buckets = np.where(distances < edge, distances, np.minimum(further, num_buckets - 1)).astype("int32")
+    queries = _consecutive(num_queries, offset, "num_queries")
+    keys = _consecutive(num_queries if num_keys is None else num_keys, 0, "num_keys")
+    behind = ops.clip(ops.cast(queries, "int32")[:, None] - ops.cast(keys, "int32")[None, :], 0, max_distance)  # (T, S)
+    return ops.take(ops.convert_to_tensor(buckets), behind, axis=0)
 
 
 def _consecutive(length: Any, offset: Any, name: str = "length") -> Any:
@@ -300,6 +410,28 @@ def _known_or_tensor(name: str, value: Any) -> Any:
         except TypeError:
             return value
     return non_negative_integer(name, value)
+
+
+def _even_buckets(num_buckets: Any, max_distance: Any) -> int:
+    """Return how many buckets hold one distance each, refusing sizes of which no buckets can be made."""
+    edge, odd = divmod(positive_integer("num_buckets", num_buckets), 2)
+    if odd or positive_integer("max_distance", max_distance) <= edge:
+        raise ValueError(
+            f"expected an even num_buckets and a max_distance above half of it; received {num_buckets} and "
+            f"{max_distance}"
+        )
+    return edge
+
+
+def _check_frequencies(frequencies: Any, width: int) -> np.ndarray:
+    """Return frequencies as numbers, refusing another shape than one for each pair."""
+    numbers = np.asarray(frequencies, "float64")
+    if numbers.shape != (width // 2,) or not np.isfinite(numbers).all():
+        raise ValueError(
+            f"expected {width // 2} finite frequencies, one for each pair of {width} features; "
+            f"received shape {numbers.shape}"
+        )
+    return numbers
 
 
 def _check_pairing(pairing: Any) -> str:

@@ -9,8 +9,10 @@ from utils.positions import (
     alibi_bias,
     alibi_slopes,
     angular_frequencies,
+    relative_buckets,
     rotate,
     sinusoidal_positions,
+    stretched_frequencies,
 )
 
 ROWS = np.ones((2, 3, 5, 4), "float32")
@@ -134,3 +136,33 @@ def test_numbers_in_tensors_are_looked_at_where_they_are_known():
     for wrong in (ops.convert_to_tensor(2.0), ops.convert_to_tensor([1, 2])):
         with pytest.raises(ValueError, match="argument `length` must be an integer of at least 0; got "):
             sinusoidal_positions(wrong, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "longer"}, "expected method to be one of interpolation, ntk, yarn; received 'longer'"),
+        ({"method": "yarn"}, 'expected trained_length for method "yarn", in tokens; received none'),
+        ({"method": "ntk", "width": 2}, 'expected a width of at least 4 for method "ntk"'),
+        ({"method": "interpolation", "factor": 0}, "argument `factor` must be positive and finite"),
+        (
+            {"method": "yarn", "trained_length": 9, "turns": (4, 4)},
+            r"expected turns to be two numbers from 0 that rise, such as \(1, 32\); received \(4, 4\)",
+        ),
+    ],
+)
+def test_what_cannot_be_stretched_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        stretched_frequencies(**{"width": 8, "factor": 2.0, **arguments})
+
+
+def test_frequencies_must_be_one_for_each_pair():
+    for wrong in ([1.0], np.ones(4), [1.0, np.nan]):
+        with pytest.raises(ValueError, match="expected 2 finite frequencies, one for each pair of 4 features"):
+            rotate(ROWS, frequencies=wrong)
+
+
+@pytest.mark.parametrize(("num_buckets", "max_distance"), [(7, 20), (8, 4), (0, 3), (8, 0)])
+def test_buckets_that_cannot_be_made_are_refused(num_buckets, max_distance):
+    with pytest.raises(ValueError, match=r"expected an even num_buckets|must be a positive integer"):
+        relative_buckets(3, num_buckets=num_buckets, max_distance=max_distance)

@@ -14,8 +14,10 @@ from utils.positions import (
     alibi_bias,
     alibi_slopes,
     angular_frequencies,
+    relative_buckets,
     rotate,
     sinusoidal_positions,
+    stretched_frequencies,
 )
 
 PAIRINGS = ("interleaved", "half")
@@ -290,3 +292,77 @@ def test_with_equal_scores_weights_fall_by_one_factor_a_token():
     last = numbers(weights)[0, :, -1]
     factors = np.exp(alibi_slopes(4))[:, None] * np.ones((4, 5))
     np.testing.assert_allclose(last[:, 1:] / last[:, :-1], factors, rtol=1e-5)
+
+
+# Stretched frequencies
+
+
+def test_interpolation_divides_every_frequency():
+    np.testing.assert_allclose(stretched_frequencies(4, 8, method="interpolation"), [1 / 8, 0.01 / 8], rtol=1e-12)
+
+
+@pytest.mark.parametrize("width", [4, 14, 64])
+@pytest.mark.parametrize("base", [100.0, 500_000.0])
+def test_ntk_keeps_the_fastest_pair_and_divides_the_slowest_by_the_factor(width, base):
+    slowed = stretched_frequencies(width, 5, method="ntk", base=base) / angular_frequencies(width, base=base)
+    assert slowed[0] == 1
+    assert slowed[-1] == pytest.approx(1 / 5)
+    np.testing.assert_allclose(slowed[1:] / slowed[:-1], 5 ** (-2 / (width - 2)), rtol=1e-9)
+
+
+def test_yarn_by_hand():
+    # Frequencies 1, 0.1, 0.01: within 200π tokens 100, 10 and 1 turns. Of 1 to 19 turns, 10 are half of the way.
+    found = stretched_frequencies(6, 4, method="yarn", base=1000.0, trained_length=628, turns=(1, 19))
+    np.testing.assert_allclose(found, [1, (0.1 + 0.1 / 4) / 2, 0.01 / 4], rtol=2e-3)
+
+
+def test_yarn_far_from_its_ramp_is_that_of_the_transformers_library():
+    rope = pytest.importorskip("transformers.modeling_rope_utils")
+    config = pytest.importorskip("transformers").LlamaConfig(
+        **{"hidden_size": 256, "num_attention_heads": 2, "max_position_embeddings": 8192, "rope_theta": 10_000.0},
+        rope_scaling={"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 2048},
+    )
+    theirs, _ = rope.ROPE_INIT_FUNCTIONS["yarn"](config, "cpu")
+    ours = stretched_frequencies(128, 4, method="yarn", trained_length=2048)
+    turns = 2048 * angular_frequencies(128) / (2 * np.pi)
+    outside = (turns > 40) | (turns < 0.9)  # between, the authors' program mixes by the numbers of the pairs
+    assert 30 < outside.sum() < 64
+    np.testing.assert_allclose(ours[outside], theirs.numpy()[outside], rtol=1e-5)
+
+
+def test_a_factor_of_one_changes_nothing():
+    for method in ("interpolation", "ntk", "yarn"):
+        found = stretched_frequencies(6, 1, method=method, trained_length=9)
+        np.testing.assert_allclose(found, angular_frequencies(6), rtol=1e-12)
+
+
+def test_rotate_takes_frequencies_in_place_of_a_base():
+    rows = draw(B, H, T, WIDTH)
+    given_base = rotate(rows, base=50.0, offset=3)
+    np.testing.assert_allclose(
+        numbers(rotate(rows, frequencies=angular_frequencies(WIDTH, base=50.0), offset=3)), numbers(given_base)
+    )
+    slowed = rotate(rows, frequencies=stretched_frequencies(WIDTH, 4, method="interpolation"))
+    np.testing.assert_allclose(numbers(slowed), numbers(rotate(rows, np.arange(T) / 4)), atol=1e-5)
+
+
+# T5's buckets
+
+
+def test_buckets_are_those_of_t5s_decoder_in_the_transformers_library():
+    t5 = pytest.importorskip("transformers.models.t5.modeling_t5")
+    torch = pytest.importorskip("torch")
+    for num_buckets, max_distance in ((32, 128), (8, 20), (16, 11), (2, 3)):
+        theirs = t5.T5Attention._relative_position_bucket(
+            torch.arange(300)[None, :] - torch.arange(300)[:, None], False, num_buckets, max_distance
+        )
+        ours = relative_buckets(300, num_buckets=num_buckets, max_distance=max_distance)
+        np.testing.assert_array_equal(numbers(ours), theirs.numpy())
+
+
+def test_buckets_of_later_queries_are_rows_of_all():
+    whole = numbers(relative_buckets(9, num_buckets=4, max_distance=7))
+    np.testing.assert_array_equal(numbers(relative_buckets(2, 9, num_buckets=4, max_distance=7, offset=7)), whole[7:])
+    assert whole.dtype == np.int32
+    assert (whole[np.triu_indices(9)] == 0).all()
+    assert set(whole[8]) == {0, 1, 2, 3}
