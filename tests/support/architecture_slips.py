@@ -19,11 +19,6 @@ def norm(mean=True, root=True, ddof=0, inside=True, axis=-1, use_epsilon=True):
     return answer
 
 
-def rms(x, scale, shift, epsilon):
-    length = np.linalg.norm(x, axis=-1, keepdims=True)
-    return x * scale * (length**2 / x.shape[-1] + epsilon) ** -0.5 + shift
-
-
 def loops(allowed):
     """Make a mask by loops from a condition on (row of ids, pad_id, query, key)."""
 
@@ -98,18 +93,6 @@ def low_scores(logits, temperature, top_k):
 
 
 SLIPS = [  # id, name of the mistake, answer
-    ("architecture-layer-norm", "unbiased variance", norm(ddof=1)),
-    ("architecture-layer-norm", "epsilon outside", norm(inside=False)),
-    ("architecture-layer-norm", "epsilon forgotten", norm(use_epsilon=False)),
-    ("architecture-layer-norm", "not rooted", norm(root=False)),
-    ("architecture-layer-norm", "mean kept", norm(mean=False)),
-    ("architecture-layer-norm", "root of the mean square", rms),
-    ("architecture-layer-norm", "over tokens", norm(axis=1)),
-    ("architecture-layer-norm", "over the batch", norm(axis=0)),
-    ("architecture-layer-norm", "over tokens and entries", norm(axis=(1, 2))),
-    ("architecture-layer-norm", "scale forgotten", lambda x, g, b, e: norm()(x, 1, b, e)),
-    ("architecture-layer-norm", "shift forgotten", lambda x, g, b, e: norm()(x, g, 0, e)),
-    ("architecture-layer-norm", "shift before scale", lambda x, g, b, e: (norm()(x, 1, 0, e) + b) * g),
     ("architecture-mask", "not causal", loops(lambda ids, pad, t, s: ids[s] != pad)),
     ("architecture-mask", "padding forgotten", loops(lambda ids, pad, t, s: s <= t)),
     ("architecture-mask", "padded queries", loops(lambda ids, pad, t, s: s <= t and ids[t] != pad)),
@@ -135,15 +118,6 @@ SLIPS = [  # id, name of the mistake, answer
     ("architecture-parameters", "one map in the network", count(maps=1)),
     ("architecture-parameters", "attention to memory", count(memory=1)),
     ("architecture-parameters", "one layer", lambda v, d, n, f: count()(v, d, 1, f)),
-    ("architecture-tokens", "last token read", reads(lambda p, n: p + n, lambda p, n: sum(range(p, p + n + 1)))),
-    ("architecture-tokens", "last token read with a cache", reads(lambda p, n: p + n, again)),
-    ("architecture-tokens", "text read after writing", reads(once, lambda p, n: sum(range(p + 1, p + n + 1)))),
-    ("architecture-tokens", "cache ignored", reads(again, again)),
-    ("architecture-tokens", "always cached", reads(once, once)),
-    ("architecture-tokens", "prompt not read", reads(lambda p, n: n - 1, lambda p, n: sum(range(n)))),
-    ("architecture-tokens", "prompt read once", reads(once, lambda p, n: p + sum(range(n)))),
-    ("architecture-tokens", "only new tokens", reads(once, lambda p, n: n * once(p, n))),
-    ("architecture-tokens", "prompt read each time with a cache", reads(lambda p, n: (p + 1) * n - 1, again)),
     ("architecture-sampling", "temperature multiplied", draw(scale=lambda z, t: z * t)),
     ("architecture-sampling", "temperature ignored", draw(scale=lambda z, t: z)),
     ("architecture-sampling", "temperature of a root", draw(scale=lambda z, t: z / np.sqrt(t))),

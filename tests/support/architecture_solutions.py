@@ -3,13 +3,6 @@
 import numpy as np
 
 
-# architecture-layer-norm
-def layer_norm(x, scale, shift, epsilon):
-    mean = x.mean(axis=-1, keepdims=True)
-    variance = x.var(axis=-1, keepdims=True)  # divides by d
-    return scale * (x - mean) / np.sqrt(variance + epsilon) + shift
-
-
 # architecture-mask
 def decoder_mask(token_ids, pad_id):
     length = token_ids.shape[1]
@@ -27,13 +20,6 @@ def model_parameters(vocabulary_size, d_model, num_layers, intermediate_dim):
     return vocabulary_size * d_model + num_layers * (attention + network + norms)
 
 
-# architecture-tokens
-def tokens_read(prompt_length, num_tokens, use_cache):
-    if use_cache:
-        return prompt_length + num_tokens - 1
-    return num_tokens * prompt_length + num_tokens * (num_tokens - 1) // 2
-
-
 # architecture-sampling
 def next_token(logits, temperature, top_k):
     scores = logits / temperature
@@ -43,9 +29,7 @@ def next_token(logits, temperature, top_k):
 
 
 BY_ID = {
-    "architecture-layer-norm": layer_norm,
     "architecture-mask": decoder_mask,
     "architecture-parameters": model_parameters,
-    "architecture-tokens": tokens_read,
     "architecture-sampling": next_token,
 }

@@ -10,13 +10,6 @@ def naive_softmax(scores):
     return np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
 
 
-def loop_mask(num_queries, num_keys):
-    mask = np.zeros((num_queries, num_keys), dtype=bool)
-    for row in range(num_queries):
-        mask[row, :row] = True
-    return mask
-
-
 def masked_with(forbid):
     def answer(query, key, value, mask):
         weights = naive_softmax(stable(forbid(query @ np.swapaxes(key, -1, -2) / key.shape[-1] ** 0.5, mask)))
@@ -137,10 +130,6 @@ SLIPS = [  # id, name of the mistake, answer
     ("attention-shapes", "leading axes of the weights dropped", lambda q, k, v: ([*q[:-1], v[-1]], [q[-2], k[-2]])),
     ("attention-shapes", "output by keys", lambda q, k, v: ([*q[:-2], k[-2], v[-1]], [*k[:-2], q[-2], k[-2]])),
     ("attention-shapes", "weights of queries", lambda q, k, v: ([*q[:-1], v[-1]], [*k[:-2], q[-2], q[-2]])),
-    ("attention-temperature", "multiplies by the temperature", lambda q, k, v, t: v.T @ naive_softmax(k @ q * t)),
-    ("attention-temperature", "ignores the temperature", lambda q, k, v, t: naive_softmax(k @ q) @ v),
-    ("attention-temperature", "hard look-up", lambda q, k, v, t: v[(k @ q / t).argmax()]),
-    ("attention-temperature", "√d as well", lambda q, k, v, t: naive_softmax(k @ q / np.sqrt(q.size) / t) @ v),
     ("attention-stable-softmax", "no maximum", naive_softmax),
     ("attention-stable-softmax", "maximum of the array", lambda scores: naive_softmax(scores - np.max(scores))),
     ("attention-stable-softmax", "log-sum-exp in float16", lambda s: np.exp(s - logsumexp(s, axis=-1, keepdims=True))),
@@ -149,11 +138,6 @@ SLIPS = [  # id, name of the mistake, answer
         "first axis",
         lambda scores: attention_solutions.softmax(scores.swapaxes(0, -1)).swapaxes(0, -1),
     ),
-    ("attention-causal-mask", "diagonal left out", loop_mask),
-    ("attention-causal-mask", "floats", lambda num_queries, num_keys: np.tril(np.ones((num_queries, num_keys)))),
-    ("attention-causal-mask", "integers", lambda t, s: [[int(key <= query) for key in range(s)] for query in range(t)]),
-    ("attention-causal-mask", "sees the future", lambda t, s: np.triu(np.ones((t, s), dtype=bool))),
-    ("attention-causal-mask", "True forbids", lambda t, s: np.triu(np.ones((t, s)), k=1) == 1),
     ("attention-masked", "NaN in empty rows", masked_with(lambda scores, mask: np.where(mask, scores, -np.inf))),
     ("attention-masked", "mask ignored in empty rows", masked_with(lambda scores, mask: scores - 1e9 * ~mask)),
     ("attention-masked", "uniform empty rows", masked_with(lambda scores, mask: np.where(mask, scores, -1e9))),

@@ -5,19 +5,6 @@ import numpy as np
 from tests.support.attention_solutions import softmax
 
 
-def split_in_pieces(axis):
-    return lambda x, num_heads: np.stack(np.split(x, num_heads, axis=-1), axis=axis)
-
-
-def split_and_permuted(*axes):
-    """Cut each row, then permute the axes as learners do."""
-    return lambda x, num_heads: np.transpose(x.reshape(len(x), -1, num_heads, x.shape[-1] // num_heads), axes)
-
-
-def merge_by_concatenation(axis):
-    return lambda x: np.concatenate([x[:, head] for head in range(x.shape[1])], axis=axis)
-
-
 def layer(scale=lambda x, kernels: kernels[0].shape[-1] ** 0.5, picked=(0, 1, 2), join="rows", axis=-1):
     """Write multi-head attention as a loop over heads; one choice is a learner's own."""
 
@@ -121,36 +108,6 @@ def every_key(query, key, value):
 
 
 SLIPS = [  # id, name of the mistake, answer
-    ("heads-split", "reshape alone", lambda x, heads: x.reshape(len(x), heads, x.shape[1], x.shape[2] // heads)),
-    ("heads-split", "not transposed", split_in_pieces(2)),
-    ("heads-split", "heads before the batch", split_in_pieces(0)),
-    ("heads-split", "interleaved", lambda x, heads: np.stack([x[..., h::heads] for h in range(heads)], axis=1)),
-    (
-        "heads-split",
-        "num_heads taken for the head size",
-        lambda x, size: np.stack([x[..., at : at + size] for at in range(0, x.shape[-1], size)], axis=1),
-    ),
-    (
-        "heads-split",
-        "features before tokens",
-        lambda x, heads: np.ravel(np.einsum("btf->bft", x)).reshape(len(x), heads, x.shape[1], -1),
-    ),
-    (
-        "heads-split",
-        "tokens and features swapped",
-        lambda x, heads: x.swapaxes(1, 2).reshape(len(x), heads, -1, x.shape[1]),
-    ),
-    ("heads-split", "heads and features swapped", split_and_permuted(0, 3, 2, 1)),
-    ("heads-split", "features moved forward", split_and_permuted(0, 3, 1, 2)),
-    ("heads-merge", "reshape alone", lambda x: x.reshape(x.shape[0], x.shape[2], x.shape[1] * x.shape[3])),
-    ("heads-merge", "joined along the tokens", merge_by_concatenation(1)),
-    ("heads-merge", "interleaved", lambda x: np.stack(list(x.swapaxes(0, 1)), axis=-1).reshape(len(x), x.shape[2], -1)),
-    ("heads-merge", "wrong axes", lambda x: np.ravel(np.einsum("bhtd->bdth", x)).reshape(len(x), x.shape[2], -1)),
-    ("heads-merge", "not merged", lambda x: np.stack([x[:, head] for head in range(x.shape[1])], axis=2)),
-    ("heads-merge", "sum over heads", lambda x: np.einsum("bhtd->btd", x)),
-    ("heads-merge", "mean over heads", lambda x: sum(x[:, head] for head in range(x.shape[1])) / x.shape[1]),
-    ("heads-merge", "transposed", lambda x: x.swapaxes(2, 3).reshape(len(x), -1, x.shape[2])),
-    ("heads-merge", "first head", lambda x: np.einsum("bhtd->hbtd", x)[0].tolist()),
     ("heads-attention", "key used as value", layer(picked=(0, 1, 1))),
     ("heads-attention", "query used as key", layer(picked=(0, 0, 2))),
     ("heads-attention", "no scale", layer(scale=lambda x, kernels: 1)),

@@ -3,27 +3,6 @@
 import numpy as np
 
 
-# heads-split
-def split_heads(x, num_heads):
-    batch, length, width = x.shape
-    x = x.reshape(batch, length, num_heads, width // num_heads)
-    return x.swapaxes(1, 2)  # (B, H, T, d)
-
-
-# heads-merge
-def merge_heads(x):
-    batch, num_heads, length, head_size = x.shape
-    x = x.swapaxes(1, 2)  # (B, T, H, d)
-    return x.reshape(batch, length, num_heads * head_size)
-
-
-# heads-parameters
-def count_parameters(query_width, value_width, num_heads, key_dim, value_dim, output_width, use_bias):
-    head = (query_width + use_bias) * key_dim  # a bias is one more row
-    head += (value_width + use_bias) * (key_dim + value_dim)
-    return num_heads * head + (num_heads * value_dim + use_bias) * output_width
-
-
 # heads-attention
 def multi_head(x, query_kernel, key_kernel, value_kernel, output_kernel):
     query = np.einsum("btd,dhk->bhtk", x, query_kernel)
@@ -34,12 +13,6 @@ def multi_head(x, query_kernel, key_kernel, value_kernel, output_kernel):
     weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
     heads = weights @ value  # (B, H, T, value_dim)
     return np.einsum("bhtv,hve->bte", heads, output_kernel)  # adds the heads
-
-
-# heads-cache
-def cache_bytes(num_layers, batch, length, num_kv_heads, key_dim, value_dim, bytes_per_number):
-    numbers_per_token = num_layers * num_kv_heads * (key_dim + value_dim)
-    return batch * length * numbers_per_token * bytes_per_number
 
 
 # heads-grouped
@@ -63,11 +36,7 @@ def one_head_error(coefficients):
 
 
 BY_ID = {
-    "heads-split": split_heads,
-    "heads-merge": merge_heads,
-    "heads-parameters": count_parameters,
     "heads-attention": multi_head,
-    "heads-cache": cache_bytes,
     "heads-grouped": grouped_attention,
     "heads-one-head-error": one_head_error,
 }

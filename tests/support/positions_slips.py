@@ -113,23 +113,6 @@ def first_of_the_power_above(num_heads):
 
 
 SLIPS = [  # id, name of the mistake, answer
-    ("positions-add", "offset ignored", lambda tokens, table, offset: tokens + table[: tokens.shape[1]]),
-    ("positions-add", "one row for all", added(lambda b, t, offset, last: offset)),
-    ("positions-add", "row of the text", added(lambda b, t, offset, last: offset + b)),
-    ("positions-add", "counted from one", added(lambda b, t, offset, last: offset + t + 1)),
-    ("positions-add", "last rows", added(lambda b, t, offset, last: last + t)),
-    ("positions-add", "tokens lost", added(at, lambda row, token: row)),
-    ("positions-add", "multiplied", added(at, np.multiply)),
-    ("positions-add", "tokens scaled", added(at, lambda row, token: row + math.sqrt(token.size) * token)),
-    ("positions-sinusoids", "sines first", halves),
-    ("positions-sinusoids", "swapped", waves(functions=(math.cos, math.sin))),
-    ("positions-sinusoids", "a frequency for each feature", waves(lambda p, j, d: p / 10_000 ** (j / d))),
-    ("positions-sinusoids", "i for 2i", waves(lambda p, j, d: p / 10_000 ** (j // 2 / d))),
-    ("positions-sinusoids", "last exponent one", waves(lambda p, j, d: p / 10_000 ** (j // 2 / max(1, d // 2 - 1)))),
-    ("positions-sinusoids", "counted from one", waves(lambda p, j, d: (p + 1) / 10_000 ** (2 * (j // 2) / d))),
-    ("positions-sinusoids", "multiplied", waves(lambda p, j, d: p * 10_000 ** (2 * (j // 2) / d))),
-    ("positions-sinusoids", "sines alone", waves(functions=(math.sin, math.sin))),
-    ("positions-sinusoids", "transposed", lambda length, width: np.transpose(waves()(length, width))),
     ("positions-shift", "backwards", shifted(lambda cos, sin: [[cos, -sin], [sin, cos]])),
     ("positions-shift", "no minus", shifted(lambda cos, sin: [[cos, sin], [sin, cos]])),
     ("positions-shift", "one frequency", shifted(lambda cos, sin: [[cos, sin], [-sin, cos]], power=0)),

@@ -5,22 +5,6 @@ import math
 import numpy as np
 
 
-# positions-add
-def add_positions(tokens, table, offset):
-    length = tokens.shape[1]
-    return tokens + table[offset : offset + length]
-
-
-# positions-sinusoids
-def sinusoids(length, width):
-    wavelengths = 2 * np.pi * 10_000 ** (np.arange(0, width, 2) / width)
-    angles = 2 * np.pi * np.arange(length)[:, None] / wavelengths
-    table = np.empty((length, width))
-    table[:, 0::2] = np.sin(angles)
-    table[:, 1::2] = np.cos(angles)
-    return table
-
-
 # positions-shift
 def shift_matrix(distance, width):
     matrix = np.zeros((width, width))
@@ -51,8 +35,6 @@ def slopes_of_heads(num_heads):
 
 
 BY_ID = {
-    "positions-add": add_positions,
-    "positions-sinusoids": sinusoids,
     "positions-shift": shift_matrix,
     "positions-rotate": rotate_pairs,
     "positions-slopes": slopes_of_heads,

@@ -20,7 +20,7 @@ def test_inputs_are_random_and_their_sizes_distinct_primes(exercise_id):
         assert all(np.unique(one).size > 1 for one in arrays if one.size > 1)
         # Sizes agree where two axes are the same; in trial 0 two more may, to tell apart what widths would give away.
         sizes = {size for one in arrays for size in one.shape}
-        axes = {"attention-temperature": 3, "attention-masked": 4, "attention-query-gradient": 4}.get(exercise_id, 0)
+        axes = {"attention-masked": 4, "attention-query-gradient": 4}.get(exercise_id, 0)
         assert len(sizes) >= axes - (trial == 0)
         seen.append(exercise.describe(exercise.draw(trial)))
     assert len(set(seen)) > exercise.trials / 3
@@ -71,11 +71,3 @@ def test_scores_of_the_masked_exercise_show_every_case():
         seen |= {"underflow"} if ((permitted < -900) & mask.any(axis=-1)).any() else set()
         seen |= {"beside"} if (np.isfinite(permitted) & (forbidden - permitted > 900)).any() else set()
     assert seen == {"ordinary", "extreme", "overflow", "underflow", "beside"}
-
-
-def test_scores_of_the_temperature_exercise_are_as_large_as_the_verdict_says():
-    exercise = EXERCISES["attention-temperature"]
-    drawn = [exercise.draw(trial) for trial in range(exercise.trials)]
-    largest = max(np.abs(keys @ query / temperature).max() for query, keys, _, temperature in drawn)
-    assert 20 < largest < 50
-    assert {0.1 <= temperature <= 10 for *_, temperature in drawn} == {True}

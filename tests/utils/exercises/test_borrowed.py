@@ -11,7 +11,7 @@ from utils.comparison import measured_accuracy, paired_difference
 from utils.comparison import paired_difference as my_own
 from utils.exercises import check
 from utils.exercises.engine.borrowed import books_functions
-from utils.positions import sinusoidal_positions
+from utils.positions import alibi_slopes
 
 BORROWED = "project-paired: the result is right, but this is the book's own `paired_difference`"
 
@@ -82,7 +82,7 @@ def test_the_books_own_function_does_not_pass_however_it_is_handed_in(answer):
 
 def test_the_imports_of_the_chapters_set_up_do_not_pass_under_the_asked_names():
     assert "the book's own `measured_accuracy`" in check("project-noise", measured_accuracy).message
-    assert "the book's own `sinusoidal_positions`" in check("positions-sinusoids", sinusoidal_positions).message
+    assert "the book's own `alibi_slopes`" in check("positions-slopes", alibi_slopes).message
 
 
 def test_own_work_that_compares_itself_with_the_book_or_uses_another_of_its_functions_passes():

@@ -11,43 +11,28 @@ from utils.exercises.engine.checker import EXERCISES
 def test_the_book_s_own_functions_pass():
     from keras import ops
 
-    from utils.positions import LearnedPositions, alibi_slopes, rotate, sinusoidal_positions
+    from utils.positions import alibi_slopes, rotate
 
-    def add(tokens, table, offset):
-        layer = LearnedPositions(max_length=len(table), d_model=table.shape[1])
-        layer.build(tokens.shape)
-        layer.set_weights([table])
-        return ops.convert_to_numpy(layer(tokens, offset=offset))
-
-    assert check("positions-add", add)
-    assert check("positions-sinusoids", Hidden(sinusoidal_positions))
     assert check("positions-rotate", Hidden(lambda x, positions: ops.convert_to_numpy(rotate(x, positions))))
     assert check("positions-slopes", Hidden(alibi_slopes))
 
 
 def test_shift_moves_every_position_of_the_sinusoids():
-    sinusoids = EXERCISES["positions-sinusoids"].reference
+    from keras import ops
+
+    from utils.positions import sinusoidal_positions
+
     for distance, width in drawn("positions-shift"):
-        table = sinusoids(80, width)
+        table = ops.convert_to_numpy(sinusoidal_positions(80, width))
         first, last = max(0, -distance), 80 - max(0, distance)
         moved = table[first:last] @ EXERCISES["positions-shift"].reference(distance, width).T
-        np.testing.assert_allclose(moved, table[first + distance : last + distance], atol=1e-12)
+        np.testing.assert_allclose(moved, table[first + distance : last + distance], atol=1e-5)
 
 
 # Answers that must not pass
 
 
 # Inputs
-
-
-def test_an_early_trial_has_axes_that_a_shape_does_not_tell_apart():
-    tokens, *_ = drawn("positions-add")[0]
-    assert tokens.shape[0] == tokens.shape[1]
-    assert all(len(table) > offset + tokens.shape[1] for tokens, table, offset in drawn("positions-add"))
-    assert all(offset >= 1 for *_, offset in drawn("positions-add"))
-    length, width = drawn("positions-sinusoids")[1]
-    assert length == width
-    assert {width % 2 for _, width in drawn("positions-sinusoids")} == {0}
 
 
 def test_both_signs_of_distance_and_both_kinds_of_head_count_are_tried():

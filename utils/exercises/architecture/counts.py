@@ -1,4 +1,4 @@
-"""Exercises of chapter 4 that ask for a number: the parameters of a model, and the tokens that writing reads."""
+"""Exercise of chapter 4 on the parameters of a model."""
 
 import numpy as np
 
@@ -95,80 +95,4 @@ _PARAMETERS = Exercise(
 )
 
 
-def tokens_read(prompt_length: int, num_tokens: int, use_cache: bool) -> int:
-    """Tokens that a model reads while it continues a prompt; the last token written is not read."""
-    if use_cache:
-        return prompt_length + num_tokens - 1
-    return sum(prompt_length + written for written in range(num_tokens))
-
-
-def _writing_inputs(rng: np.random.Generator, trial: int) -> tuple:
-    return int(rng.integers(2, 40)), int(rng.integers(3, 60)), trial % 2 == 0
-
-
-_TOKENS = Exercise(
-    id="architecture-tokens",
-    title="the tokens that writing reads",
-    reference=tokens_read,
-    make_inputs=_writing_inputs,
-    note="with and without a cache",
-    hint="Write down, for a prompt of 2 and 3 new tokens, what the model is given before each of them.",
-    mistakes=(
-        Mistake(
-            "last token read",
-            lambda p, n, cached: p + n if cached else sum(p + w for w in range(n + 1)),
-            "the last token is read too",
-            "Once it is written, nobody asks what follows it.",
-        ),
-        Mistake(
-            "last token read with a cache",
-            lambda p, n, cached: p + n if cached else tokens_read(p, n, False),
-            "with a cache, the last token is read too",
-            "Once it is written, nobody asks what follows it.",
-        ),
-        Mistake(
-            "text read after writing",
-            lambda p, n, cached: tokens_read(p, n, True) if cached else tokens_read(p + 1, n, False),
-            "without a cache, each token counts as read before it is written",
-            "The first new token is written after reading the prompt alone.",
-        ),
-        Mistake(
-            "cache ignored",
-            lambda p, n, cached: tokens_read(p, n, False),
-            "the cache makes no difference",
-            "With a cache, the keys and values of a token are computed once.",
-        ),
-        Mistake(
-            "always cached",
-            lambda p, n, cached: tokens_read(p, n, True),
-            "it is the count with a cache even where there is none",
-            "Without a cache the whole text is read again for each token.",
-        ),
-        Mistake(
-            "prompt not read",
-            lambda p, n, cached: n - 1 if cached else tokens_read(0, n, False),
-            "the prompt makes no difference",
-            "What is to be continued must be read first.",
-        ),
-        Mistake(
-            "prompt read once",
-            lambda p, n, cached: tokens_read(p, n, True) if cached else p + n * (n - 1) // 2,
-            "without a cache, the prompt is read only once",
-            "Without a cache nothing of it is kept from one token to the next.",
-        ),
-        Mistake(
-            "only new tokens",
-            lambda p, n, cached: p + n - 1 if cached else n * (p + n - 1),
-            "without a cache, the whole text counts for each token, as if it were finished from the start",
-            "The text grows: it is shorter when the first tokens are written.",
-        ),
-        Mistake(
-            "prompt read each time with a cache",
-            lambda p, n, cached: n * p + n - 1 if cached else tokens_read(p, n, False),
-            "with a cache, the prompt is read again for each token",
-            "Its keys and values are in the cache after the first time.",
-        ),
-    ),
-)
-
-EXERCISES = (_PARAMETERS, _TOKENS)
+EXERCISES = (_PARAMETERS,)

@@ -1,12 +1,12 @@
 """The exercises of chapter 1, attention."""
 
-from utils.exercises.attention import further, inputs, invariances, leaks, masks, padded
+from utils.exercises.attention import further, inputs, invariances, leaks, masked, padded
 
 EXERCISES = (
     *inputs.EXERCISES,
-    *masks.EXERCISES,
     invariances.INVARIANCES,
     padded.PADDED,
+    masked.MASKED,
     leaks.LEAKS,
     *further.EXERCISES,
 )

@@ -1,4 +1,4 @@
-"""Exercises of chapter 1 on the parts of attention: shapes, temperature, softmax."""
+"""Exercises of chapter 1 on the parts of attention: shapes, softmax."""
 
 import numpy as np
 
@@ -14,71 +14,6 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     exact = scores.astype(np.float64)
     exponentials = np.exp(exact - exact.max(axis=-1, keepdims=True))
     return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(scores.dtype)
-
-
-def look_up(query: np.ndarray, keys: np.ndarray, values: np.ndarray, temperature: float) -> np.ndarray:
-    """Mix values (S, v) by softmax(keys · query / temperature), for a query (d,) and keys (S, d)."""
-    return softmax(keys @ query / temperature) @ values
-
-
-def _lookup_inputs(rng: np.random.Generator, trial: int) -> tuple:
-    num_keys, dim, value_dim = sizes(rng, 3)
-    temperature = float(10 ** rng.uniform(0.1, 1) if trial % 2 else 10 ** rng.uniform(-1, -0.1))
-    return rng.normal(size=dim), rng.normal(size=(num_keys, dim)), rng.normal(size=(num_keys, value_dim)), temperature
-
-
-_TEMPERATURE = Exercise(
-    id="attention-temperature",
-    title="soft look-up with a temperature",
-    reference=look_up,
-    make_inputs=_lookup_inputs,
-    note="temperatures from 0.1 to 10, scores within ±50",
-    hint="Go step by step: S scores, divided by the temperature; S weights that sum to 1; their mix of the S values.",
-    mistakes=(
-        Mistake(
-            "multiplies by the temperature",
-            lambda query, keys, values, temperature: look_up(query, keys, values, 1 / temperature),
-            "the scores are multiplied by the temperature",
-            "A high temperature must level the weights: it has to bring the scores closer together, not further apart.",
-        ),
-        Mistake(
-            "ignores the temperature",
-            lambda query, keys, values, temperature: look_up(query, keys, values, 1.0),
-            "the temperature makes no difference",
-            "It divides the scores before the softmax.",
-        ),
-        Mistake(
-            "hard look-up",
-            lambda query, keys, values, temperature: values[np.argmax(keys @ query)],
-            "only the value of the best key is returned",
-            "That is the limit as the temperature goes to 0. At any other, each value has a share.",
-        ),
-        Mistake(
-            "divides after the softmax",
-            lambda query, keys, values, temperature: look_up(query, keys, values, 1.0) / temperature,
-            "the weights, not the scores, are divided by the temperature",
-            "Divided weights no longer sum to 1. Divide before the softmax, which then sees to the sum.",
-        ),
-        Mistake(
-            "no softmax",
-            lambda query, keys, values, temperature: keys @ query / temperature @ values,
-            "the values are mixed by the scores themselves: the softmax is missing",
-            "Scores may be negative and sum to anything. The softmax makes shares of them.",
-        ),
-        Mistake(
-            "not normalised",
-            lambda query, keys, values, temperature: np.exp(keys @ query / temperature) @ values,
-            "the weights do not sum to 1: the exponentials are not divided by their sum",
-            "A softmax has two steps: take exponentials, then divide by their sum.",
-        ),
-        Mistake(
-            "√d as well",
-            lambda query, keys, values, temperature: look_up(query, keys, values, temperature * len(query) ** 0.5),
-            "the scores are divided by √d as well as by the temperature",
-            "Scaled dot-product attention sets the temperature to √d; here it is an argument and stands alone.",
-        ),
-    ),
-)
 
 
 def _softmax_inputs(rng: np.random.Generator, trial: int) -> tuple:
@@ -157,4 +92,4 @@ _SOFTMAX = Exercise(
 )
 
 
-EXERCISES = (SHAPES, _TEMPERATURE, _SOFTMAX)
+EXERCISES = (SHAPES, _SOFTMAX)

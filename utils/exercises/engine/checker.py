@@ -68,8 +68,8 @@ def check(exercise_id: str, answer: Any) -> Verdict:
         ValueError: there is no such exercise.
 
     Example:
-        >>> check("attention-causal-mask", lambda num_queries, num_keys: None)
-        ✗ attention-causal-mask: returned None: not written yet, or without return
+        >>> check("positions-shift", lambda distance, width: None)
+        ✗ positions-shift: returned None: not written yet, or without return
           hint: End the function with `return …`.
     """
     exercise = _find(exercise_id)

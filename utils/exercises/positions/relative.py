@@ -165,11 +165,6 @@ def _extra_first(num_heads: int) -> np.ndarray:
     return np.roll(slopes_of_heads(num_heads), num_heads - _power_below(num_heads))
 
 
-def _power_above(num_heads: int) -> np.ndarray:
-    below = _power_below(num_heads)
-    return _row(num_heads if below == num_heads else 2 * below)[:num_heads]
-
-
 def _head_inputs(rng: np.random.Generator, trial: int) -> tuple:
     first = (12, 8, 6)  # the usual ones, then all others up to 40
     rest = [number for number in range(1, 41) if number not in first]
