@@ -20,7 +20,7 @@ CARS, COLOURS, CAR_WIDTH = 8, 7, 16
 RED, BLUE = 0, 1
 PORTS, LONGEST = 8, 256
 WIDTH, HEADS, KEY_DIM = 64, 4, 16
-BUCKETS = 16  # of T5's bias, of which the last begins at a distance of 16 hours
+BUCKETS = 16  # of T5's bias, of which the last begins at a distance of 15 hours
 WAYS = ("none", "learned", "sinusoidal", "rotary", "ALiBi", "T5")
 
 
