@@ -40,7 +40,7 @@ def apply_style() -> None:
     )
 
 
-def small_png(fig: Any, colours: int = 32) -> Any:
+def small_png(fig: Any, colours: int = 64) -> Any:
     """Return a figure as a PNG with a palette, a quarter of the usual size, for a cell to end with; close the figure.
 
     Args:
