@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.measure.results import write_whole
 from tools.notebooks.chapters import ROOT, find_chapters
 from tools.notebooks.counts import ChapterCounts, count_chapter
 
@@ -97,12 +98,6 @@ def ask_device() -> tuple[str, str]:
     return found.backend, found.kind
 
 
-def write_record(record: dict[str, Any], path: Path = RECORD) -> None:
-    """Write a record as JSON that git can compare line by line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Record the last run; return 0, or 1 where the report cannot be used."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (LookupError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    write_record(record, options.output)
+    write_whole(options.output, json.dumps(record, indent=2) + "\n")  # git can compare it line by line
     cells = sum(chapter["cells"] for chapter in record["chapters"])
     print(f"Recorded {cells} cells in {options.output}. Now write the page's tables: python tools/site/check_page.py")
     return 0

@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from tools.measure.results import PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model
+from tools.measure.results import RESULTS, ROOT, command_line, kept, write_result
 from tools.pretraining import card
 from utils import corpora
 from utils.finetuning import FineTuning, choose_max_length, load_transformers
@@ -53,24 +54,13 @@ def measure_once(work: Path, weights: str, pretrained: bool, seed: int, recipe: 
     chosen = {name: value for name, value in recipe.items() if name != "folder"}
     key = json.dumps([weights, pretrained, seed, chosen, sorted(texts[1])])
     path = work / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
-    if not path.is_file():
-        found = measure(pretrained, seed, recipe, *texts)
-        work.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(found), encoding="utf-8")
-        draft.replace(path)
-    return json.loads(path.read_text(encoding="utf-8"))
+    return kept(path, lambda: measure(pretrained, seed, recipe, *texts))
 
 
 def measure_baseline(train: corpora.Corpus, held_out: dict[str, corpora.Corpus]) -> dict[str, float]:
     """Return accuracies by split, and seconds, of logistic regression on TF-IDF of one and two words."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
     begun = time.perf_counter()
-    vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    baseline = make_pipeline(vectoriser, LogisticRegression(C=10, max_iter=1000)).fit(train.texts, train.labels)
+    baseline = baseline_model().fit(train.texts, train.labels)
     found = {"seconds": round(time.perf_counter() - begun, 1)}
     for split, corpus in held_out.items():
         found[split] = round(float(baseline.score(corpus.texts, corpus.labels)), DIGITS)
@@ -159,10 +149,9 @@ def compare(chosen: argparse.Namespace, splits: dict[str, corpora.Corpus], comma
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     if chosen.dev_only:
         return 0
-    packages = (*PACKAGES, "tf-keras", "transformers", "ktrain", "scikit-learn")
     sizes = {split: len(corpus) for split, corpus in splits.items()}
     about = {"data": "SST-2", "sentences": sizes, "sha256": weights, "seeds": chosen.seeds, "recipe": recipe}
-    write_result(card.MEASURED, rows, command, chosen.seeds[0], packages=packages, **about)
+    write_result(card.MEASURED, rows, command, chosen.seeds[0], packages=FINE_TUNING_PACKAGES, **about)
     card.write_card(chosen.checkpoint, RESULTS)
     told = shortfalls(rows)
     print(*told or ["mini-bert earns its place"], sep="\n")

@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model
-from tools.measure.results import ROOT, command_line, write_result
+from tools.measure.results import ROOT, command_line, write_result, write_whole
 from utils import corpora
 from utils.finetuning import choose_max_length, fine_tune, load_transformers
 
@@ -75,8 +75,7 @@ def measure(work: Path, read: dict[str, str]) -> dict[str, float]:
     for size, kind, seed in tqdm(list(itertools.product(SIZES, KINDS, SEEDS)), unit="training"):
         if (name := f"{kind}/{size}/{seed}") not in found:
             found[name] = accuracy(kind, size, seed, train, test, max_length)
-            work.parent.mkdir(parents=True, exist_ok=True)
-            work.write_text(json.dumps({"read": read, "found": found}))
+            write_whole(work, json.dumps({"read": read, "found": found}))
     return found
 
 
