@@ -2,18 +2,18 @@
 
 import argparse
 import importlib.util
-import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.measure.results import ROOT, command_line, write_result
+from tools.measure.results import command_line, write_result
 
 BACKENDS = ("tensorflow", "jax", "torch")
 SEED = 0
@@ -48,36 +48,26 @@ class Benchmark(NamedTuple):
         told = "timed calls of each side (default: %(default)s)"
         parser.add_argument("--repeats", type=int, default=self.repeats, help=told)
         parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=installed, help="default: installed")
-        parser.add_argument("--rows-to", type=Path, help=argparse.SUPPRESS)
         chosen = parser.parse_args(arguments)
         if chosen.repeats < 1:
             parser.error(f"expected --repeats of at least 1; received {chosen.repeats}")
         return chosen
 
-    def run_backend(self, backend: str, repeats: int) -> list[dict[str, Any]]:
-        """Measure one backend in a process of its own and return its rows."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "rows.json"
-            environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-            command = [sys.executable, self.program, "--repeats", str(repeats), "--rows-to", str(path)]
-            subprocess.run(command, env=environment, check=True)
-            return json.loads(path.read_text(encoding="utf-8"))
-
     def main(self, arguments: list[str] | None = None) -> int:
         """Run from the command line; return 0, 1 when a backend could not be measured, or 130 when interrupted."""
         arguments = sys.argv[1:] if arguments is None else arguments
-        chosen = self.parse(arguments)
-        if chosen.rows_to:
-            chosen.rows_to.write_text(json.dumps([show(row) for row in self.measure(chosen.repeats)]), encoding="utf-8")
-            return 0
-        try:
-            rows = [row for backend in chosen.backends for row in self.run_backend(backend, chosen.repeats)]
-        except subprocess.CalledProcessError as error:
-            print(f"{error.cmd[1]} failed with exit code {error.returncode}; nothing was written", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print("interrupted; nothing was written", file=sys.stderr)
-            return 130
+        chosen, rows = self.parse(arguments), []
+        for backend in chosen.backends:
+            try:
+                with start_process({"KERAS_BACKEND": backend}) as process:
+                    rows += process.submit(show_rows, self.measure, chosen.repeats).result()
+            except KeyboardInterrupt:
+                print("interrupted; nothing was written", file=sys.stderr)
+                return 130
+            except Exception as error:
+                traceback.print_exception(error)
+                print(f"{backend} could not be measured; nothing was written", file=sys.stderr)
+                return 1
         command = command_line(f"tools/bench/{Path(self.program).name}", arguments)
         write_result(self.result, rows, command, SEED, repeats=chosen.repeats, warm_up=WARM_UP, **self.sizes)
         for backend in chosen.backends:
@@ -86,10 +76,23 @@ class Benchmark(NamedTuple):
         return 0
 
 
-def show(row: dict[str, Any]) -> dict[str, Any]:
-    """Print a row as soon as it is measured, and return it."""
-    print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-    return row
+def start_process(environment: Mapping[str, str]) -> ProcessPoolExecutor:
+    """Return a process of its own, told what a library needs to know before it is imported there."""
+    return ProcessPoolExecutor(1, get_context("spawn"), set_environment, [environment])
+
+
+def set_environment(environment: Mapping[str, str]) -> None:
+    """Set variables of the process at hand."""
+    os.environ.update(environment)
+
+
+def show_rows(measure: Callable[[int], Iterable[dict[str, Any]]], repeats: int) -> list[dict[str, Any]]:
+    """Print each row as soon as it is measured, and return them all."""
+    rows = []
+    for row in measure(repeats):
+        print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        rows.append(row)
+    return rows
 
 
 def modes(backend: str) -> tuple[bool, ...]:

@@ -1,7 +1,7 @@
 """What the benchmarks of ours against another compare, and how they report. Nothing here is timed."""
 
 import json
-import subprocess
+import os
 
 import keras
 import numpy as np
@@ -109,49 +109,46 @@ def test_calls_take_turns_at_going_first_and_warm_up_is_not_timed(monkeypatch):
 
 
 ROW = {"backend": "jax", "ours_ms": 2.0, "keras_ms": 3.0, "ratio": 1.5}
-BENCHMARK = layers.BENCHMARK._replace(measure=lambda repeats: [ROW | {"repeats": repeats}])
 
 
-def test_a_process_of_a_backend_hands_over_its_rows(monkeypatch):
-    def run(command, env, check):
-        assert env["KERAS_BACKEND"] == "jax"
-        assert BENCHMARK.main(command[2:]) == 0
-
-    monkeypatch.setattr(pairs.subprocess, "run", run)
-    assert BENCHMARK.run_backend("jax", 4) == [ROW | {"repeats": 4}]
+def rows_of_a_process(repeats):
+    return [ROW | {"backend": os.environ["KERAS_BACKEND"], "ratio": repeats / 2}]
 
 
-def test_ratios_are_printed_and_stored_with_the_sizes(monkeypatch, tmp_path, capsys):
-    ratios = {"jax": 1.5, "torch": 0.75}
-    monkeypatch.setattr(
-        pairs.Benchmark, "run_backend", lambda self, name, _: [ROW | {"backend": name, "ratio": ratios[name]}]
-    )
+def ends_its_process(repeats):
+    os._exit(3)
+
+
+def interrupts(repeats):
+    raise KeyboardInterrupt
+
+
+BENCHMARK = layers.BENCHMARK._replace(measure=rows_of_a_process)
+
+
+def test_each_backend_is_measured_in_a_process_of_its_own_and_stored_with_the_sizes(monkeypatch, tmp_path, capfd):
     write = results.write_result
     monkeypatch.setattr(pairs, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
-    assert BENCHMARK.main(["--repeats", "2", "--backends", "jax", "torch"]) == 0
-    said = capsys.readouterr().out
+    assert BENCHMARK.main(["--repeats", "3", "--backends", "jax", "torch"]) == 0
+    said = capfd.readouterr().out
+    assert "backend torch  ours_ms 2.0  keras_ms 3.0  ratio 1.5\n" in said
     assert "jax: ours is 1.50 to 1.50 times as fast as Keras's layer" in said
-    assert "torch: ours is 0.75 to 0.75 times" in said
     record = json.loads((tmp_path / "layers-bench.json").read_text(encoding="utf-8"))
-    assert [stored["ratio"] for stored in record["rows"]] == [1.5, 0.75]
-    assert record["command"] == "python tools/bench/layers.py --repeats 2 --backends jax torch"
+    assert [row["backend"] for row in record["rows"]] == ["jax", "torch"]
+    assert record["command"] == "python tools/bench/layers.py --repeats 3 --backends jax torch"
     assert (record["batch"], record["width"], record["num_heads"], record["key_dim"]) == (32, 128, 4, 32)
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("measure", "code", "said"),
     [
-        (subprocess.CalledProcessError(3, ["python", "x.py"]), 1, "x.py failed with exit code 3; nothing was written"),
-        (KeyboardInterrupt(), 130, "interrupted; nothing was written"),
+        (ends_its_process, 1, "jax could not be measured; nothing was written"),
+        (interrupts, 130, "interrupted; nothing was written"),
     ],
 )
-def test_failed_and_interrupted_runs_write_nothing(monkeypatch, capsys, error, code, said):
-    def run(*_, **__):
-        raise error
-
-    monkeypatch.setattr(pairs.subprocess, "run", run)
+def test_failed_and_interrupted_runs_write_nothing(monkeypatch, capsys, measure, code, said):
     monkeypatch.setattr(pairs, "write_result", lambda *args, **named: pytest.fail("something was written"))
-    assert BENCHMARK.main(["--backends", "jax"]) == code
+    assert BENCHMARK._replace(measure=measure).main(["--backends", "jax"]) == code
     assert said in capsys.readouterr().err
 
 
