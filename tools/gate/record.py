@@ -25,17 +25,7 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "matplotlib", "nbval", "ipyke
 
 
 def build_record(report: Path, chapters: list[Path], backend: str, device: str) -> dict[str, Any]:
-    """Turn nbval's report into a record.
-
-    Args:
-        report: junit XML that `pytest --nbval` wrote.
-        chapters: the notebooks that were run.
-        backend: the Keras backend they ran on.
-        device: the device they ran on.
-
-    Returns:
-        date of the run, python, platform, packages, backend, device, and for each chapter its cells, how many were
-        compared, ignored and found different, the seconds they took and the file's sha256.
+    """Turn nbval's report, junit XML, into a record of when and on what the chapters ran, and what came of each.
 
     Raises:
         ValueError: the report is older than a chapter, lacks some of its cells or skipped some.

@@ -19,10 +19,6 @@ PACKAGES = ("numpy", "keras", "tensorflow", "jax", "torch")
 def command_line(program: str, arguments: Iterable[str]) -> str:
     """Return what a reader types to run a program of this book again.
 
-    Args:
-        program: path from the repository's root.
-        arguments: what followed it.
-
     Example:
         >>> command_line("tools/bench/attention.py", ["--repeats", "30"])
         'python tools/bench/attention.py --repeats 30'

@@ -8,6 +8,7 @@ the figures into the data card. What pre-training is worth, tools/measure/learni
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from tqdm import tqdm
 
-from tools.measure.results import RESULTS, command_line, kept, write_result
+from tools.measure.results import RESULTS, command_line, write_result
 from tools.reviews.write import as_csv
 from utils import reviews
 from utils.finetuning import choose_max_length, fine_tune, load_transformers
@@ -97,13 +98,18 @@ def measure(names: Sequence[str], seeds: int, progress: bool = True, keep: Path 
 
 def _predicted(name: str, seed: int, keep: Path | None) -> list[str]:
     """Return what one classifier says of the test's reviews: as an earlier run left it, or trained now."""
-
-    def predicted() -> list[str]:
-        known, held_out = (reviews.generate(split) for split in reviews.SPLITS)
-        predict = train(name, [row.text for row in known], [row.label for row in known], seed)
-        return [str(label) for label in predict([row.text for row in held_out])]
-
-    return kept(keep / f"{_run_digest(name, seed)}.json", predicted) if keep else predicted()
+    path = keep / f"{_run_digest(name, seed)}.json" if keep else None
+    if path and path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    known, held_out = (reviews.generate(split) for split in reviews.SPLITS)
+    predict = train(name, [row.text for row in known], [row.label for row in known], seed)
+    predicted = [str(label) for label in predict([row.text for row in held_out])]
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(predicted), encoding="utf-8")
+        draft.replace(path)
+    return predicted
 
 
 def _run_digest(name: str, seed: int) -> str:

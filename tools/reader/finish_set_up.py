@@ -53,9 +53,9 @@ def finish(root: Path, *, fetched: bool) -> None:
         )
 
 
-def least_versions(requirements: Path = REQUIREMENTS) -> dict[str, str]:
-    """Return {package: least version} of a requirements file."""
-    return {found["name"]: found["version"] for found in _REQUIREMENT.finditer(requirements.read_text("utf-8"))}
+def least_versions() -> dict[str, str]:
+    """Return {package: least version} of `requirements.txt`."""
+    return {found["name"]: found["version"] for found in _REQUIREMENT.finditer(REQUIREMENTS.read_text("utf-8"))}
 
 
 def is_installed(package: str) -> bool:
