@@ -59,8 +59,13 @@ format: .venv/all.stamp ## Put code and notebooks into the house style
 bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a training step against other libraries', in one run
 	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/logits.py && $(PY) tools/bench/encoder.py
 
-bench-build: ## Time `make book` from a fresh clone and again with the environment in place
-	@$(PYTHON) tools/bench/build.py
+bench-build: ## Time `make book` from a fresh clone of the last commit, and again with the environment in place
+	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; git clone --quiet --depth 1 "file://$(CURDIR)" "$$place/book"; \
+	outer="-u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u MAKEOVERRIDES -u PYTHONPATH -u IPYTHONDIR -u VIRTUAL_ENV"; \
+	TIMEFORMAT="%1R s"; book() { time env $$outer make -C "$$place/book" book PYTHON="$(PYTHON)" > "$$place/log" || \
+	{ cat "$$place/log" >&2; echo 'mend the build first (`make book`)' >&2; exit 1; }; }; \
+	echo "fresh clone, packages downloaded (aim: 60 s)"; book; rm -rf "$$place/book/_build"; \
+	echo "environment in place, clean (aim: 15 s)"; book; echo "environment in place, again (aim: 15 s)"; book
 
 bench-pages: book ## Measure every page: weight, layout shift, axe, Lighthouse (npm packages go to _build)
 	@$(PY) tools/bench/pages.py

@@ -78,12 +78,8 @@ def paired_difference(
 
 def _truth_values(name: str, value: Sequence[bool] | np.ndarray) -> np.ndarray:
     values = np.asarray(value)
-    if values.ndim != 1 or not np.isin(values, (0, 1)).all():
-        raise ValueError(f"expected {name} to be one row of true and false; received {_shown(values)}")
+    wrong = values[~np.isin(values, (0, 1))]
+    if values.ndim != 1 or wrong.size:
+        received = f"shape {values.shape}" if values.ndim != 1 else f"{wrong[0]} among them"
+        raise ValueError(f"expected {name} to be one row of true and false; received {received}")
     return values.astype(bool)
-
-
-def _shown(values: np.ndarray) -> str:
-    if values.ndim != 1:
-        return f"shape {values.shape}"
-    return f"{values[~np.isin(values, (0, 1))][0]} among them"

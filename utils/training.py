@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from utils.checks import sizes_agree
+
 
 def shift_right(labels: Any, start_id: int) -> Any:
     """Return what a decoder may read while it learns to write `labels`: the start token, then all but the last.
@@ -91,8 +93,7 @@ def _split_labels(labels: Any, logits: Any, pad_id: int) -> tuple[Any, Any, Any]
     """Return labels, scores in at least float32, and where a label is a token."""
     labels, logits = ops.convert_to_tensor(labels), ops.convert_to_tensor(logits)
     received, expected = tuple(labels.shape), tuple(logits.shape[:-1])
-    pairs = zip(received, expected, strict=False)
-    if len(received) != len(expected) or not all(None in pair or pair[0] == pair[1] for pair in pairs):
+    if not sizes_agree(received, expected):
         raise ValueError(f"expected labels of shape {expected}, one for each row of logits; received shape {received}")
     dtype = keras.backend.result_type(logits.dtype, "float32")
     return labels, ops.cast(logits, dtype), ops.not_equal(labels, pad_id)

@@ -130,7 +130,11 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
     folder = Path(folder)
     settings = _tokenizer_settings(folder)
     if (folder / "tokenizer.json").is_file():
-        tokenizer = _read_tokenizer(folder / "tokenizer.json")
+        try:
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the library raises nothing more precise
+            expected = f"a tokenizer of the tokenizers library in {folder / 'tokenizer.json'}"
+            raise ValueError(f"expected {expected}: {error}") from error
     elif (folder / "vocab.txt").is_file():
         _check_vocabulary_suffices(settings, folder)
         tokenizer = _tokenizer_of(
@@ -197,13 +201,6 @@ def _tokenizer_settings(folder: Path) -> dict[str, Any]:
             for token, at in found["added_tokens.json"].items()
         }
     return settings
-
-
-def _read_tokenizer(path: Path) -> Tokenizer:
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing more precise
-        raise ValueError(f"expected a tokenizer of the tokenizers library in {path}: {error}") from error
 
 
 def _set_switches(tokenizer: Tokenizer, settings: Mapping[str, Any], folder: Path) -> None:

@@ -8,7 +8,6 @@ from safetensors.numpy import save_file
 WORDS = ["a", "the", "film", "plot", "was", "is", "it", "very", "not", "dull", "long", "and", "of", "in", "good", "bad"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WIDTH, LAYERS, HEADS, INTERMEDIATE, POSITIONS = 16, 2, 2, 24, 40
-RUN_AS = {"KERAS_BACKEND": "tensorflow"}
 
 
 def texts_and_labels(count, seed=0):
@@ -21,6 +20,12 @@ def texts_and_labels(count, seed=0):
         words.insert(rng.integers(len(words) + 1), {"up": "good", "down": "bad", "level": "dull"}[label])
         texts.append(" ".join(words))
     return texts, labels
+
+
+TEXTS, LABELS = texts_and_labels(160)
+HELD_OUT = texts_and_labels(60, seed=1)
+CHOICES = {"max_length": 16, "batch_size": 8, "validation": HELD_OUT}  # of a training that learns these texts
+PEAK = 1e-2
 
 
 def pytorch_weights(seed=0):
@@ -54,21 +59,24 @@ def pytorch_weights(seed=0):
     return weights
 
 
+def as_tensorflow_writes(arrays):
+    """Return weights under the names, and in the layout, of TensorFlow's classes: kernels are (in, out)."""
+    found = {}
+    for name, array in arrays.items():
+        *path, last = name.split(".")
+        if "orm" in path[-1]:
+            last = {"weight": "gamma", "bias": "beta"}[last]
+        elif path[-1] in ("position_embeddings", "token_type_embeddings"):
+            last = "embeddings"
+        elif last == "weight" and path[-1] != "word_embeddings":
+            last, array = "kernel", np.ascontiguousarray(array.T)
+        found["/".join([*path, last]).replace("layer/", "layer_._") + ":0"] = array
+    return found
+
+
 def tensorflow_weights(weights):
-    """Return the same under TensorFlow's names: kernels are (in, out)."""
-    named = {}
-    for name, array in weights.items():
-        path, kind = name.rsplit(".", 1)
-        if path == "embeddings.word_embeddings":
-            kind = "weight"
-        elif path.endswith("_embeddings"):
-            kind = "embeddings"
-        elif path.endswith("LayerNorm"):
-            kind = {"weight": "gamma", "bias": "beta"}[kind]
-        elif kind == "weight":
-            kind, array = "kernel", np.ascontiguousarray(array.T)
-        named[f"bert/{path.replace('layer.', 'layer_._').replace('.', '/').replace('_/_', '_._')}/{kind}:0"] = array
-    return named
+    """Return those of `pytorch_weights` as the encoder of a TensorFlow model has them."""
+    return {f"bert/{name}": array for name, array in as_tensorflow_writes(weights).items()}
 
 
 def write_bert(folder, written_by="tf", dropout=0.1, **changes):

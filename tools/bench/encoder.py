@@ -1,19 +1,18 @@
 """Measure one training step of our encoder with a classifier against other libraries', all in one run, in turns.
 
 All train the same small classifier (see `tools/bench/encoder_rows.py`) with Adam on random batches. Each library has a
-process of its own, and only one is asked at a time. The matrix products of a step, alone, say what the machine allows:
-the faster of NumPy's and PyTorch's. A ratio above 1 says that a row is faster than the fastest TensorFlow contestant
-that is not ours.
+process of its own, and only one works at a time. The matrix products of a step, alone, say what the machine allows: the
+faster of NumPy's and PyTorch's. A ratio above 1 says that a row is faster than the fastest TensorFlow contestant that
+is not ours.
 """
 
 import argparse
+import contextlib
 import importlib.util
-import json
-import os
 import random
 import statistics
-import subprocess
 import sys
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +21,9 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.bench.encoder_rows import Sizes
-from tools.measure.results import PACKAGES, ROOT, command_line, write_result
+from tools.bench.encoder_rows import Sizes, timed_steps
+from tools.bench.pairs import start_process
+from tools.measure.results import PACKAGES, command_line, write_result
 
 LENGTHS = (64, 256)
 SEED, WARM_UP = 0, 8  # warm-up steps of each row
@@ -42,11 +42,9 @@ class Row(NamedTuple):
         """How it runs, in words."""
         if self.model == "matrix products":
             return "alone"
-        return (
-            ("XLA" if self.option else "graph")
-            if self.place in ("tensorflow", "tf-keras")
-            else ("XLA" if self.place == "jax" else "eager")
-        )
+        if self.place == "torch":
+            return "eager"
+        return "XLA" if self.option else "graph"
 
 
 ROWS = (
@@ -69,51 +67,24 @@ PLACES = {
 PACKAGE = {"tf-keras": "tf_keras"}  # where it is not called as the place
 
 
-class Worker:
-    """A process in which one library trains what it is asked to.
+def measure(places: Iterable[str], length: int, turns: int) -> list[dict[str, Any]]:
+    """Time the rows of these places in turns, each turn in an order of its own, and return a record of each.
 
     Raises:
-        RuntimeError: in `ask`, when the process ended instead of answering.
+        RuntimeError: a library could not train its model, or its process ended.
     """
-
-    def __init__(self, place: str):
-        environment = {**os.environ, **PATIENT, **PLACES[place], "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "tools.bench.encoder_rows"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self.place, self.process = place, subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
-
-    def ask(self, request: Any) -> dict[str, Any]:
-        """Send a request and return the answer."""
-        try:
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise RuntimeError(f"the process of {self.place} ended with exit code {self.process.wait()}; see above")
-        return json.loads(line)
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.stdin.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-
-
-def measure(rows: Iterable[Row], workers: dict[str, Worker], length: int, turns: int) -> list[dict[str, Any]]:
-    """Time all rows in turns, each turn in an order of its own, and return a record of each."""
-    rows, order = tuple(rows), random.Random(SEED)
-    seconds: dict[Row, list[float]] = {row: [] for row in rows}
-    sizes = Sizes(length)
-    for turn in tqdm(range(turns), desc=f"length {length}", unit="turn"):
-        for row in order.sample(rows, len(rows)):
-            request = [row.model, row.option, sizes._asdict(), WARM_UP, STEPS[length], SEED + 1000 * (turn + 1)]
-            seconds[row].append(statistics.median(workers[row.place].ask(request)["seconds"]))
-    for worker in workers.values():
-        worker.ask("forget")
+    seconds: dict[Row, list[float]] = {row: [] for row in ROWS if row.place in places}
+    order, sizes = random.Random(SEED), Sizes(length)
+    with contextlib.ExitStack() as stack:
+        workers = {place: stack.enter_context(start_process({**PATIENT, **PLACES[place]})) for place in places}
+        for turn in tqdm(range(turns), desc=f"length {length}", unit="turn"):
+            for row in order.sample(list(seconds), len(seconds)):
+                request = (row.model, row.option, sizes, WARM_UP, STEPS[length], SEED + 1000 * (turn + 1))
+                try:
+                    times = workers[row.place].submit(timed_steps, *request).result()
+                except Exception as error:
+                    raise RuntimeError(f"{row.model} failed on {row.place}: {error!r}") from error
+                seconds[row].append(statistics.median(times))
     return records(seconds, sizes)
 
 
@@ -166,26 +137,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return chosen
 
 
-def run(chosen: argparse.Namespace) -> list[dict[str, Any]]:
-    """Start a process for each place, measure every length, and end the processes whatever happens."""
-    workers: dict[str, Worker] = {}
-    try:
-        for place in chosen.places:
-            workers[place] = Worker(place)
-        rows = [row for row in ROWS if row.place in workers]
-        return [record for length in chosen.lengths for record in measure(rows, workers, length, chosen.turns)]
-    finally:
-        for worker in workers.values():
-            worker.close()
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; return 0, 1 when a library could not be measured, or 130 when interrupted."""
     chosen = parse(arguments)
     try:
-        rows = run(chosen)
+        rows = [row for length in chosen.lengths for row in measure(chosen.places, length, chosen.turns)]
     except RuntimeError as error:
-        print(f"{error}; nothing was written", file=sys.stderr)
+        traceback.print_exception(error)
+        print("nothing was written", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)

@@ -1,13 +1,10 @@
 """What `tools/bench/encoder.py` compares: one small text classifier, as five libraries build it.
 
 Each has embeddings of tokens, positions and one type, a normalisation, post-norm layers with exact GELU, a dense layer
-with tanh on a pooled vector, and a linear head: the same number of parameters, which is checked. Run as a program, this
-file is a worker: it reads requests from its standard input and answers each with a line of JSON.
+with tanh on a pooled vector, and a linear head: the same number of parameters, which is checked.
 """
 
-import json
-import os
-import sys
+import functools
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -102,24 +99,18 @@ def _keras_step(model: Any, compiled: bool) -> tuple[Step, int]:
     return (lambda ids, labels: float(model.train_on_batch(ids, labels))), model.count_params()
 
 
-def bert_configuration(sizes: Sizes) -> Any:
-    """Return the configuration of a BERT of these sizes."""
-    from transformers import BertConfig
+def build_tensorflow_bert(sizes: Sizes, compiled: bool) -> tuple[Step, int]:
+    """Return the same for Hugging Face's TensorFlow BERT under Keras 2, as ktrain trains it."""
+    import tf_keras
+    from transformers import BertConfig, TFBertForSequenceClassification
 
-    return BertConfig(
+    config = BertConfig(
         **{"vocab_size": sizes.vocabulary, "hidden_size": sizes.width, "num_hidden_layers": sizes.layers},
         **{"num_attention_heads": sizes.heads, "intermediate_size": sizes.intermediate, "hidden_act": "gelu"},
         **{"max_position_embeddings": sizes.length, "type_vocab_size": 1, "num_labels": sizes.classes},
         **{"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "layer_norm_eps": EPSILON},
     )
-
-
-def build_tensorflow_bert(sizes: Sizes, compiled: bool) -> tuple[Step, int]:
-    """Return the same for Hugging Face's TensorFlow BERT under Keras 2, as ktrain trains it."""
-    import tf_keras
-    from transformers import TFBertForSequenceClassification
-
-    model = TFBertForSequenceClassification(bert_configuration(sizes))
+    model = TFBertForSequenceClassification(config)
     model.build()
     loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(tf_keras.optimizers.Adam(LEARNING_RATE), loss, jit_compile=compiled)
@@ -193,6 +184,7 @@ def draw_batch(sizes: Sizes, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return ids, rng.integers(0, sizes.classes, sizes.batch).astype("int32")
 
 
+@functools.cache
 def prepare_row(model: str, option: Any, sizes: Sizes, warm_up: int) -> Step:
     """Build a contestant and train it a little on one batch.
 
@@ -209,36 +201,12 @@ def prepare_row(model: str, option: Any, sizes: Sizes, warm_up: int) -> Step:
     return step
 
 
-def timed_steps(step: Step, sizes: Sizes, steps: int, seed: int) -> list[float]:
-    """Return the seconds of each training step, each on a batch of its own."""
-    seconds = []
+def timed_steps(model: str, option: Any, sizes: Sizes, warm_up: int, steps: int, seed: int) -> list[float]:
+    """Return the seconds of each training step of a contestant, each on a batch of its own."""
+    step, seconds = prepare_row(model, option, sizes, warm_up), []
     for at in range(steps):
         batch = draw_batch(sizes, seed + at)
         start = time.perf_counter()
         step(*batch)
         seconds.append(time.perf_counter() - start)
     return seconds
-
-
-def main() -> int:
-    """Answer requests until there are no more: [model, option, sizes, warm-up steps, steps, seed] or "forget"."""
-    answers = os.fdopen(os.dup(1), "w")  # what libraries print to standard output is no answer
-    os.dup2(2, 1)
-    ready: dict[str, Step] = {}
-    for line in sys.stdin:
-        request = json.loads(line)
-        if request == "forget":
-            ready.clear()
-            answer: Any = {}
-        else:
-            model, option, given, warm_up, steps, seed = request
-            sizes, key = Sizes(**given), json.dumps(request[:3])
-            if key not in ready:
-                ready[key] = prepare_row(model, option, sizes, warm_up)
-            answer = {"seconds": timed_steps(ready[key], sizes, steps, seed)}
-        print(json.dumps(answer), file=answers, flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

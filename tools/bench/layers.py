@@ -5,12 +5,7 @@ pass and the gradients of all weights. A ratio above 1 says that ours is faster.
 own.
 """
 
-import argparse
-import functools
-import importlib.util
 import itertools
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,13 +13,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.bench import attention as bench
-from tools.measure.results import command_line, write_result
+from tools.bench.pairs import SEED, Benchmark, figures, modes
 
 BATCH, WIDTH, NUM_HEADS, KEY_DIM = 32, 128, 4, 32
 LENGTHS = (64, 256)
-SEED = 0
-COLUMNS = ("backend", "length", "pass", "mode")
 
 
 def measure(repeats: int) -> Iterator[dict[str, Any]]:
@@ -38,17 +30,14 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
         array = rng.normal(size=(BATCH, length, WIDTH)).astype("float32")
         layers, inputs = make_pair(array.shape), keras.ops.convert_to_tensor(array)
         check_same(layers, inputs)
-        for training, compiled in itertools.product((False, True), bench.modes(backend)):
+        for training, compiled in itertools.product((False, True), modes(backend)):
             calls = tuple(prepare_call(layer, inputs, training, compiled) for layer in layers)
-            ours_ms, keras_ms, ratio = bench.compare(calls, repeats)
             yield {
                 "backend": backend,
                 "length": length,
                 "pass": "training step" if training else "forward",
                 "mode": "compiled" if compiled else "eager",
-                "ours_ms": round(ours_ms, 3),
-                "keras_ms": round(keras_ms, 3),
-                "ratio": round(ratio, 3),
+                **figures(calls, repeats, "keras"),
             }
 
 
@@ -121,52 +110,8 @@ def _torch_call(layer: Any, inputs: Any, training: bool, compiled: bool) -> Call
     return step if training else lambda: layer(inputs, inputs)
 
 
-run_backend = functools.partial(bench.run_backend, program=__file__)
-
-
-def show(row: dict[str, Any]) -> dict[str, Any]:
-    """Print one row of the table as soon as it is measured, and return it."""
-    cells = "".join(f"{row[column]!s:<16}" for column in COLUMNS)
-    print(f"{cells}{row['ours_ms']:>9.2f} ms{row['keras_ms']:>9.2f} ms{row['ratio']:>7.2f}", flush=True)
-    return row
-
-
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    installed = [name for name in bench.BACKENDS if importlib.util.find_spec(name)]
-    parser.add_argument("--repeats", type=int, default=30, help="timed calls of each side (default: 30)")
-    parser.add_argument("--backends", nargs="+", choices=bench.BACKENDS, default=installed, help="default: installed")
-    parser.add_argument("--rows-to", type=Path, help=argparse.SUPPRESS)
-    chosen = parser.parse_args(arguments)
-    if chosen.repeats < 1:
-        parser.error(f"expected --repeats of at least 1; received {chosen.repeats}")
-    return chosen
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line; return 0, 1 when a backend could not be measured, or 130 when interrupted."""
-    chosen = parse(arguments)
-    if chosen.rows_to:
-        chosen.rows_to.write_text(json.dumps([show(row) for row in measure(chosen.repeats)]), encoding="utf-8")
-        return 0
-    print("".join(f"{column:<16}" for column in COLUMNS) + f"{'ours':>12}{'Keras':>12}{'ratio':>7}", flush=True)
-    try:
-        rows = [row for backend in chosen.backends for row in run_backend(backend, chosen.repeats)]
-    except subprocess.CalledProcessError as error:
-        print(f"{error.cmd[1]} failed with exit code {error.returncode}; nothing was written", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
-    command = command_line("tools/bench/layers.py", sys.argv[1:] if arguments is None else arguments)
-    sizes = {"batch": BATCH, "width": WIDTH, "num_heads": NUM_HEADS, "key_dim": KEY_DIM}
-    write_result("layers-bench", rows, command, SEED, repeats=chosen.repeats, warm_up=bench.WARM_UP, **sizes)
-    for backend in chosen.backends:
-        ratios = [row["ratio"] for row in rows if row["backend"] == backend]
-        print(f"{backend}: ours is {min(ratios):.2f} to {max(ratios):.2f} times as fast as Keras's layer")
-    return 0
-
+SIZES = {"batch": BATCH, "width": WIDTH, "num_heads": NUM_HEADS, "key_dim": KEY_DIM}
+BENCHMARK = Benchmark(__file__, __doc__, measure, "layers-bench", "Keras's layer", SIZES)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -5,24 +5,17 @@ products. A ratio above 1 says that ours is faster than the three alone; ours is
 a ratio of 0.5. Each backend runs in a process of its own.
 """
 
-import argparse
-import functools
-import importlib.util
-import json
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.bench import attention as bench
-from tools.measure.results import command_line, write_result
+from tools.bench.pairs import SEED, Benchmark, figures, modes, waiting_call
 
 BATCH, LENGTH, WIDTH, VOCABULARY = 8, 128, 64, 10_000
-SEED = 0
 
 
 def measure(repeats: int) -> Iterator[dict[str, Any]]:
@@ -35,12 +28,12 @@ def measure(repeats: int) -> Iterator[dict[str, Any]]:
     shapes = ((BATCH, LENGTH, WIDTH), (VOCABULARY, WIDTH), (BATCH, LENGTH, VOCABULARY))
     inputs = [keras.ops.convert_to_tensor(rng.normal(size=shape).astype("float32")) for shape in shapes]
     check_same(inputs)
-    for compiled in bench.modes(backend):
-        calls = prepare_call(scores_and_gradients, inputs, compiled), prepare_call(bare_products, inputs, compiled)
-        ours_ms, bare_ms, ratio = bench.compare(calls, repeats)
+    for compiled in modes(backend):
+        calls = waiting_call(scores_and_gradients, inputs, compiled), waiting_call(bare_products, inputs, compiled)
         yield {
-            **{"backend": backend, "mode": "compiled" if compiled else "eager"},
-            **{"ours_ms": round(ours_ms, 2), "bare_ms": round(bare_ms, 2), "ratio": round(ratio, 3)},
+            "backend": backend,
+            "mode": "compiled" if compiled else "eager",
+            **figures(calls, repeats, "bare"),
         }
 
 
@@ -96,63 +89,9 @@ def check_same(inputs: list[Any]) -> None:
             raise RuntimeError(f"expected our scores and gradients to equal the bare products; they are off by {off}")
 
 
-def prepare_call(function: Callable[..., Any], inputs: list[Any], compiled: bool) -> Callable[[], Any]:
-    """Return a call without arguments that does all the work before it returns."""
-    import keras
-
-    if keras.backend.backend() == "jax":
-        import jax
-
-        run = jax.jit(function) if compiled else function
-        return lambda: jax.block_until_ready(run(*inputs))
-    if compiled:
-        import tensorflow as tf
-
-        function = tf.function(function)
-    return lambda: function(*inputs)
-
-
-run_backend = functools.partial(bench.run_backend, program=__file__)
-
-
-def show(row: dict[str, Any]) -> dict[str, Any]:
-    """Print one row of the table as soon as it is measured, and return it."""
-    print(
-        f"{row['backend']:<12}{row['mode']:<10}{row['ours_ms']:>9.1f} ms{row['bare_ms']:>9.1f} ms{row['ratio']:>7.2f}",
-        flush=True,
-    )
-    return row
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line; return 0, 1 when a backend could not be measured, or 130 when interrupted."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    installed = [name for name in bench.BACKENDS if importlib.util.find_spec(name)]
-    parser.add_argument("--repeats", type=int, default=15, help="timed calls of each side (default: 15)")
-    parser.add_argument("--backends", nargs="+", choices=bench.BACKENDS, default=installed, help="default: installed")
-    parser.add_argument("--rows-to", type=Path, help=argparse.SUPPRESS)
-    chosen = parser.parse_args(arguments)
-    if chosen.repeats < 1:
-        parser.error(f"expected --repeats of at least 1; received {chosen.repeats}")
-    if chosen.rows_to:
-        chosen.rows_to.write_text(json.dumps([show(row) for row in measure(chosen.repeats)]), encoding="utf-8")
-        return 0
-    print(f"{'backend':<12}{'mode':<10}{'ours':>12}{'bare':>12}{'ratio':>7}", flush=True)
-    try:
-        rows = [row for backend in chosen.backends for row in run_backend(backend, chosen.repeats)]
-    except subprocess.CalledProcessError as error:
-        print(f"{error.cmd[1]} failed with exit code {error.returncode}; nothing was written", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
-    command = command_line("tools/bench/logits.py", sys.argv[1:] if arguments is None else arguments)
-    sizes = {"batch": BATCH, "length": LENGTH, "width": WIDTH, "vocabulary": VOCABULARY}
-    write_result("logits-bench", rows, command, SEED, repeats=chosen.repeats, warm_up=bench.WARM_UP, **sizes)
-    slowest = min(row["ratio"] for row in rows)
-    print(f"ours takes at most {1 / slowest:.2f} times as long as the bare products (meant: at most 2)")
-    return 0
-
+SIZES = {"batch": BATCH, "length": LENGTH, "width": WIDTH, "vocabulary": VOCABULARY}
+RIVAL = "the bare products (meant: at least 0.5)"
+BENCHMARK = Benchmark(__file__, __doc__, measure, "logits-bench", RIVAL, SIZES, repeats=15)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -14,11 +14,10 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.gate.steps import Command, Outcome, Runner, Step
+from tools.gate.steps import Command, Runner, Step
 from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
 from tools.notebooks.kernels import CELL_TIMEOUT, kernel_environment
 from tools.validate.run import backends_of
@@ -214,13 +213,8 @@ def prove(steps: Sequence[Step], runner: Runner, show_times: bool = False) -> in
     if show_times:
         print(times(runner, steps))
     print(f"in {time.monotonic() - begun:.0f} s")
-    print(closing_line(total))
+    print(f"proved: {total}")  # in the form that programs may read
     return 1 if total.failed or not total.passed else 0
-
-
-def closing_line(total: Outcome) -> str:
-    """Return the verdict, in the form that programs may read."""
-    return f"proved: {total}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -238,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LookupError as error:
         print(f"prove: {error}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     if any(step.name == "units" for step in steps):
         shutil.rmtree(COVERAGE, ignore_errors=True)
     os.environ.update(kernel_environment())
@@ -248,10 +242,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("prove: interrupted; all that was running has been stopped")
         return 130
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

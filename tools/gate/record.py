@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.measure.results import write_whole
 from tools.notebooks.chapters import ROOT, find_chapters
 from tools.notebooks.counts import ChapterCounts, count_chapter
 
@@ -24,17 +25,7 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "matplotlib", "nbval", "ipyke
 
 
 def build_record(report: Path, chapters: list[Path], backend: str, device: str) -> dict[str, Any]:
-    """Turn nbval's report into a record.
-
-    Args:
-        report: junit XML that `pytest --nbval` wrote.
-        chapters: the notebooks that were run.
-        backend: the Keras backend they ran on.
-        device: the device they ran on.
-
-    Returns:
-        date of the run, python, platform, packages, backend, device, and for each chapter its cells, how many were
-        compared, ignored and found different, the seconds they took and the file's sha256.
+    """Turn nbval's report, junit XML, into a record of when and on what the chapters ran, and what came of each.
 
     Raises:
         ValueError: the report is older than a chapter, lacks some of its cells or skipped some.
@@ -97,12 +88,6 @@ def ask_device() -> tuple[str, str]:
     return found.backend, found.kind
 
 
-def write_record(record: dict[str, Any], path: Path = RECORD) -> None:
-    """Write a record as JSON that git can compare line by line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Record the last run; return 0, or 1 where the report cannot be used."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (LookupError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    write_record(record, options.output)
+    write_whole(options.output, json.dumps(record, indent=2) + "\n")  # git can compare it line by line
     cells = sum(chapter["cells"] for chapter in record["chapters"])
     print(f"Recorded {cells} cells in {options.output}. Now write the page's tables: python tools/site/check_page.py")
     return 0

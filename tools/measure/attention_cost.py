@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import keras
 import numpy as np
 
+from tools.bench.pairs import waiting_call
 from tools.measure.results import command_line, write_result
 from utils import runtime
 from utils.attention import attention_cost, scaled_dot_product_attention
@@ -50,11 +51,12 @@ def measure(rows: list[dict[str, Any]], repeats: int) -> None:
     """Add the median time of a call to each row."""
     rng = runtime.prepare(SEED)
     inputs = [[_draw(rng, row) for _ in range(3)] for row in rows]
+    calls = [waiting_call(scaled_dot_product_attention, arrays, compiled=False) for arrays in inputs]
     times: list[list[float]] = [[] for _ in rows]
     for turn in range(WARM_UP + repeats):
-        for at, arrays in enumerate(inputs):
+        for at, call in enumerate(calls):
             start = time.perf_counter()
-            _finish(scaled_dot_product_attention(*arrays))
+            call()
             times[at].append(1e3 * (time.perf_counter() - start))
         print(f"\r{turn + 1} of {WARM_UP + repeats} rounds", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -65,14 +67,6 @@ def measure(rows: list[dict[str, Any]], repeats: int) -> None:
 def _draw(rng: np.random.Generator, row: dict[str, Any]) -> Any:
     """Draw one input (1, length, key_dim)."""
     return keras.ops.convert_to_tensor(rng.normal(size=(1, row["num_keys"], row["key_dim"])).astype("float32"))
-
-
-def _finish(result: Any) -> None:
-    """Wait until a result is there; only JAX returns before it is."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.block_until_ready(result)
 
 
 def fitted_slope(rows: list[dict[str, Any]], sweep: str, size: str, points: int = FITTED) -> float:

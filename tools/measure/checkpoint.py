@@ -18,10 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from tools.measure.results import PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model, length_for, timed_training
+from tools.measure.results import RESULTS, ROOT, command_line, kept, write_result
 from tools.pretraining import card
 from utils import corpora
-from utils.finetuning import FineTuning, choose_max_length, load_transformers
+from utils.finetuning import FineTuning
 
 CHECKPOINT = ROOT / "data" / "checkpoints" / "mini-bert"
 WORK = ROOT / "_build" / "measure-checkpoint"
@@ -37,15 +38,10 @@ def measure(
     pretrained: bool, seed: int, recipe: dict[str, Any], train: corpora.Corpus, held_out: dict[str, corpora.Corpus]
 ) -> dict[str, float]:
     """Fine-tune once; return accuracies by split, and seconds of training."""
-    rate, epochs = recipe["learning_rate"], recipe["epochs"]
     choices = {name: recipe[name] for name in ("max_length", "batch_size")} | {"seed": seed, "pretrained": pretrained}
     tuning = FineTuning(train.texts, train.labels, recipe["folder"], classes=train.classes, **choices)
-    begun = time.perf_counter()
-    classifier = tuning.fit(rate, epochs)
-    found = {"seconds": round(time.perf_counter() - begun, 1)}
-    for split, corpus in held_out.items():
-        found[split] = round(float(classifier.evaluate(corpus.texts, corpus.labels).accuracy), DIGITS)
-    return found
+    _, seconds, accuracy = timed_training(tuning, recipe["learning_rate"], recipe["epochs"], held_out)
+    return {"seconds": round(seconds, 1)} | {split: round(value, DIGITS) for split, value in accuracy.items()}
 
 
 def measure_once(work: Path, weights: str, pretrained: bool, seed: int, recipe: dict, *texts: Any) -> dict[str, float]:
@@ -53,24 +49,13 @@ def measure_once(work: Path, weights: str, pretrained: bool, seed: int, recipe: 
     chosen = {name: value for name, value in recipe.items() if name != "folder"}
     key = json.dumps([weights, pretrained, seed, chosen, sorted(texts[1])])
     path = work / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
-    if not path.is_file():
-        found = measure(pretrained, seed, recipe, *texts)
-        work.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(found), encoding="utf-8")
-        draft.replace(path)
-    return json.loads(path.read_text(encoding="utf-8"))
+    return kept(path, lambda: measure(pretrained, seed, recipe, *texts))
 
 
 def measure_baseline(train: corpora.Corpus, held_out: dict[str, corpora.Corpus]) -> dict[str, float]:
     """Return accuracies by split, and seconds, of logistic regression on TF-IDF of one and two words."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
     begun = time.perf_counter()
-    vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    baseline = make_pipeline(vectoriser, LogisticRegression(C=10, max_iter=1000)).fit(train.texts, train.labels)
+    baseline = baseline_model().fit(train.texts, train.labels)
     found = {"seconds": round(time.perf_counter() - begun, 1)}
     for split, corpus in held_out.items():
         found[split] = round(float(baseline.score(corpus.texts, corpus.labels)), DIGITS)
@@ -146,9 +131,8 @@ def compare(chosen: argparse.Namespace, splits: dict[str, corpora.Corpus], comma
     """Fine-tune with each seed, write what was found, and say whether the bar is met."""
     train, held_out = splits["train"], {split: splits[split] for split in ("dev", "test")[: 2 - chosen.dev_only]}
     weights = hashlib.sha256((chosen.checkpoint / "model.safetensors").read_bytes()).hexdigest()
-    tokenizer = load_transformers().AutoTokenizer.from_pretrained(chosen.checkpoint, local_files_only=True)
     recipe = {name: getattr(chosen, name) for name in ("learning_rate", "epochs", "batch_size")}
-    recipe["max_length"] = choose_max_length(tokenizer, train.texts, QUANTILE)
+    recipe["max_length"] = length_for(chosen.checkpoint, train.texts, QUANTILE)
     at = recipe | {"folder": chosen.checkpoint}
     rows = []
     for pretrained, name in NAMES.items():
@@ -159,10 +143,9 @@ def compare(chosen: argparse.Namespace, splits: dict[str, corpora.Corpus], comma
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     if chosen.dev_only:
         return 0
-    packages = (*PACKAGES, "tf-keras", "transformers", "ktrain", "scikit-learn")
     sizes = {split: len(corpus) for split, corpus in splits.items()}
     about = {"data": "SST-2", "sentences": sizes, "sha256": weights, "seeds": chosen.seeds, "recipe": recipe}
-    write_result(card.MEASURED, rows, command, chosen.seeds[0], packages=packages, **about)
+    write_result(card.MEASURED, rows, command, chosen.seeds[0], packages=FINE_TUNING_PACKAGES, **about)
     card.write_card(chosen.checkpoint, RESULTS)
     told = shortfalls(rows)
     print(*told or ["mini-bert earns its place"], sep="\n")

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from tqdm import tqdm
 
-from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model
-from tools.measure.results import ROOT, command_line, write_result
+from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model, length_for
+from tools.measure.results import ROOT, command_line, write_result, write_whole
 from utils import corpora
-from utils.finetuning import choose_max_length, fine_tune, load_transformers
+from utils.finetuning import fine_tune
 
 ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
 REVIEWS = ROOT / "data" / "reviews"
@@ -70,13 +70,11 @@ def measure(work: Path, read: dict[str, str]) -> dict[str, float]:
     known = json.loads(work.read_text()) if work.is_file() else {}
     found = known["found"] if known.get("read") == read else {}
     train, test = corpora.load("reviews", "train"), corpora.stratified_sample(corpora.load("reviews", "test"), TESTED)
-    tokenizer = load_transformers().AutoTokenizer.from_pretrained(ENCODER, local_files_only=True)
-    max_length = choose_max_length(tokenizer, train.texts)
+    max_length = length_for(ENCODER, train.texts)
     for size, kind, seed in tqdm(list(itertools.product(SIZES, KINDS, SEEDS)), unit="training"):
         if (name := f"{kind}/{size}/{seed}") not in found:
             found[name] = accuracy(kind, size, seed, train, test, max_length)
-            work.parent.mkdir(parents=True, exist_ok=True)
-            work.write_text(json.dumps({"read": read, "found": found}))
+            write_whole(work, json.dumps({"read": read, "found": found}))
     return found
 
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.measure.results import PACKAGES, ROOT, command_line, write_result
 from utils import corpora
-from utils.finetuning import FineTuning, choose_max_length, load_transformers
+from utils.finetuning import FineTuning, choose_max_length, load_encoder_tokenizer
 
 FINE_TUNING_PACKAGES = (*PACKAGES, "tf-keras", "transformers", "ktrain", "scikit-learn")
 SEED = 0
@@ -71,17 +71,29 @@ def measure_baseline(train: corpora.Corpus, held_out: dict[str, corpora.Corpus])
     return row("TF-IDF + logistic regression", seconds, len(train), accuracy)
 
 
+def length_for(encoder: Path, texts: Sequence[str], quantile: float = 0.99) -> int:
+    """Return the length in tokens of an encoder that holds this share of the texts whole."""
+    return choose_max_length(load_encoder_tokenizer(encoder), texts, quantile)
+
+
+def timed_training(
+    tuning: FineTuning, learning_rate: float, epochs: int, held_out: dict[str, corpora.Corpus]
+) -> tuple[Any, float, dict[str, float]]:
+    """Train; return the classifier, the seconds of training, and accuracies by split."""
+    begun = time.perf_counter()
+    classifier = tuning.fit(learning_rate, epochs)
+    seconds = time.perf_counter() - begun
+    accuracy = {name: classifier.evaluate(corpus.texts, corpus.labels).accuracy for name, corpus in held_out.items()}
+    return classifier, seconds, accuracy
+
+
 def measure(entry: Entry, train: corpora.Corpus, held_out: dict[str, corpora.Corpus]) -> dict[str, Any]:
     """Fine-tune one encoder; return its row."""
-    tokenizer = load_transformers().AutoTokenizer.from_pretrained(entry.folder, local_files_only=True)
-    max_length = choose_max_length(tokenizer, train.texts, 0.995)
+    max_length = length_for(entry.folder, train.texts, 0.995)
     tuning = FineTuning(
         train.texts, train.labels, entry.folder, max_length=max_length, classes=train.classes, seed=SEED
     )
-    begun = time.perf_counter()
-    classifier = tuning.fit(entry.learning_rate, entry.epochs)
-    seconds = time.perf_counter() - begun
-    accuracy = {name: classifier.evaluate(corpus.texts, corpus.labels).accuracy for name, corpus in held_out.items()}
+    classifier, seconds, accuracy = timed_training(tuning, entry.learning_rate, entry.epochs, held_out)
     choices = {"epochs": entry.epochs, "learning_rate": entry.learning_rate, "max_length": max_length, "batch_size": 32}
     parameters = int(classifier.model.count_params())
     return row(entry.name, seconds, len(train) * entry.epochs, accuracy) | choices | {"parameters": parameters}
@@ -93,19 +105,19 @@ def row(name: str, seconds: float, examples: int, accuracy: dict[str, float]) ->
     return {"name": name, **figures, **{f"{split}_accuracy": round(value, 4) for split, value in accuracy.items()}}
 
 
-def read_places(environment: Any = os.environ) -> Path:
+def read_places() -> Path:
     """Return the folder of encoders.
 
     Raises:
         LookupError: a variable is missing, or its folder lacks what is needed; the message says what to put where.
     """
     for name, needed in {"BOOK_DATA_DIR": "sst2", "BOOK_MODEL_DIR": "all-MiniLM-L6-v2"}.items():
-        place = environment.get(name)
+        place = os.environ.get(name)
         if not place:
             raise LookupError(f"expected {name} to name a folder with {needed}/; it is not set")
         if not (Path(place) / needed).is_dir():
             raise LookupError(f"expected a folder {needed} in {place}, which {name} names; there is none")
-    return Path(environment["BOOK_MODEL_DIR"])
+    return Path(os.environ["BOOK_MODEL_DIR"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

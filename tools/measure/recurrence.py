@@ -26,13 +26,7 @@ STEPS = 300
 
 
 def measure(distances: Sequence[int], steps: int, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Train every model for every distance and seed; return one row for each.
-
-    Args:
-        distances: places from the token to remember to the question.
-        steps: batches that each model trains on.
-        seeds: of initial weights and sequences.
-    """
+    """Train every model for every distance and seed, on so many batches; return one row for each."""
     rows = []
     for distance, kind, seed in tqdm(list(itertools.product(distances, KINDS, seeds)), desc="models"):
         rng = runtime.prepare(seed)

@@ -7,7 +7,7 @@ import os
 import platform
 import shlex
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,6 @@ PACKAGES = ("numpy", "keras", "tensorflow", "jax", "torch")
 
 def command_line(program: str, arguments: Iterable[str]) -> str:
     """Return what a reader types to run a program of this book again.
-
-    Args:
-        program: path from the repository's root.
-        arguments: what followed it.
 
     Example:
         >>> command_line("tools/bench/attention.py", ["--repeats", "30"])
@@ -74,15 +70,26 @@ def write_result(
     }
     if clash := sorted(extra.keys() & {*record, "rows"}):
         raise ValueError(f"expected extra entries beside {', '.join(record)}; received {', '.join(clash)} again")
-    path = folder / f"{name}.json"
-    draft = path.with_suffix(".json.draft")
-    folder.mkdir(parents=True, exist_ok=True)
+    return write_whole(folder / f"{name}.json", json.dumps({**record, **extra, "rows": list(rows)}, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write a file, all or nothing, and return its path; its folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
     try:
-        draft.write_text(json.dumps({**record, **extra, "rows": list(rows)}, indent=1) + "\n", encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+def kept(path: Path, measure: Callable[[], Any]) -> Any:
+    """Return what an earlier run has left in a JSON file, or measure it now and leave it there."""
+    if not path.is_file():
+        write_whole(path, json.dumps(measure()))
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:

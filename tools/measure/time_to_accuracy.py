@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from tools.measure.real import FINE_TUNING_PACKAGES, read_places
+from tools.measure.real import FINE_TUNING_PACKAGES, length_for, read_places
 from tools.measure.results import ROOT, command_line, write_result
 from utils import corpora
-from utils.finetuning import FineTuning, choose_max_length, load_transformers
+from utils.finetuning import FineTuning
 from utils.finetuning.progress import read_progress, restore_progress, save_progress
 
 ENCODER = "all-MiniLM-L6-v2"
@@ -45,15 +45,7 @@ class Recipe:
 
 
 class Contestant:
-    """A recipe at work: an encoder that it trains, and the figures so far.
-
-    Args:
-        recipe: the recipe.
-        train: training sentences.
-        dev: sentences to measure on.
-        encoder: folder of the encoder.
-        work: where the state is kept.
-    """
+    """A recipe at work: an encoder that it trains, and the figures so far; its state is kept below `work`."""
 
     def __init__(self, recipe: Recipe, train: corpora.Corpus, dev: corpora.Corpus, encoder: Path, work: Path) -> None:
         self.recipe, self.train, self.dev = recipe, train, dev
@@ -66,7 +58,9 @@ class Contestant:
         self.folder, self.turns = work / recipe.name.replace(" ", "-"), 0
         self.history: dict[str, list[float]] = {"seconds": [], "dev_accuracy": []}
         self._trace()
-        self._restore()
+        if record := read_progress(self.folder, self.settings):
+            restore_progress(self.folder, self.model, record)
+            self.turns, self.history = record["finished"], record["history"]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -84,11 +78,6 @@ class Contestant:
             )
         self.model.set_weights(weights)
         self.model.optimizer.set_weights(state)
-
-    def _restore(self) -> None:
-        if record := read_progress(self.folder, self.settings):
-            restore_progress(self.folder, self.model, record)
-            self.turns, self.history = record["finished"], record["history"]
 
     def batches(self) -> list[np.ndarray]:
         """Return the rows of each batch of the next turn; like lengths go together unless all are padded alike."""
@@ -165,8 +154,7 @@ def turns_to(accuracies: Sequence[float], target: float) -> int | None:
 
 def recipes(train: corpora.Corpus, encoder: Path) -> list[Recipe]:
     """Return the two recipes; the second reads its length from the data."""
-    tokenizer = load_transformers().AutoTokenizer.from_pretrained(encoder, local_files_only=True)
-    longest = choose_max_length(tokenizer, train.texts, 1.0)
+    longest = length_for(encoder, train.texts, 1.0)
     return [Recipe("as tutorials do it", 500, 6, True, 5e-5), Recipe("as the data ask for", longest, 32, False, 1e-4)]
 
 

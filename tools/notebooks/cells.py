@@ -50,7 +50,8 @@ def _live_children(node: ast.AST, called: set[str]) -> list[ast.AST]:
     if isinstance(node, Function | ast.ClassDef) and node.name not in called:
         return []
     if isinstance(node, ast.If | ast.While) and _is_constant(node.test):
-        return list(node.body if _constant_truth(node.test) else node.orelse)
+        taken = node.test.value if isinstance(node.test, ast.Constant) else True
+        return list(node.body if taken else node.orelse)
     if isinstance(node, ast.Try) and any(map(_swallows, node.handlers)):
         return [*node.orelse, *node.finalbody]
     if isinstance(node, ast.With) and any(_called_name(item.context_expr) == "suppress" for item in node.items):
@@ -98,10 +99,6 @@ def _same_twice(parts: list[ast.expr]) -> str:
 def _is_constant(node: ast.expr) -> bool:
     """Return whether an expression names nothing and calls nothing."""
     return not any(isinstance(part, ast.Name | ast.Call | ast.Attribute | ast.Await) for part in ast.walk(node))
-
-
-def _constant_truth(node: ast.expr) -> bool:
-    return bool(node.value) if isinstance(node, ast.Constant) else True
 
 
 def _called_name(node: ast.AST) -> str:

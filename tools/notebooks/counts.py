@@ -53,12 +53,6 @@ class ChapterCounts:
 def count_chapter(path: Path) -> ChapterCounts:
     """Read a notebook and count.
 
-    Args:
-        path: the notebook.
-
-    Returns:
-        Its counts.
-
     Raises:
         ValueError: the file is no notebook, has no heading, or a code cell is not valid Python.
     """

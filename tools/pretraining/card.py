@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tools.measure.results import write_whole
+
 TRAINING, MEASURED = "mini-bert-training", "mini-bert-sst2"
 TEACHER_ADDRESS = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2"
 CARD = """\
@@ -89,11 +91,7 @@ LOSSES = ("sentences", "contexts", "last", "middle", "masked")
 
 def write_card(folder: Path, results: Path) -> Path:
     """Write README.md of the checkpoint in a folder, from the figures in results."""
-    path = folder / "README.md"
-    draft = folder / ".README.md.draft"
-    draft.write_text(model_card(folder, results), encoding="utf-8")
-    draft.replace(path)
-    return path
+    return write_whole(folder / "README.md", model_card(folder, results))
 
 
 def model_card(folder: Path, results: Path) -> str:

@@ -181,15 +181,11 @@ class Trainer:
         if path.is_file():
             self._load()
 
-    def run(self, steps: int | None = None) -> bool:
-        """Train to the end of the plan, or for so many more steps; return whether the plan is done.
-
-        An interrupt takes effect after the step under way, and the checkpoint is written first.
-        """
-        end = self.plan.steps if steps is None else min(self.plan.steps, self.step + steps)
+    def run(self) -> None:
+        """Train to the end of the plan, or until an interrupt: the step under way is done, the checkpoint written."""
         bar = tqdm(total=self.plan.steps, initial=self.step, desc="student", unit=" steps")
         with stop_between_steps() as stop, bar:
-            while self.step < end and not stop():
+            while self.step < self.plan.steps and not stop():
                 started = time.perf_counter()
                 self._take_step()
                 self.seconds += time.perf_counter() - started
@@ -199,7 +195,6 @@ class Trainer:
                 if self.step % self.plan.save_every == 0:
                     self._save()
         self._save()
-        return self.step >= self.plan.steps
 
     def _take_step(self) -> None:
         """Do one step: forward, backward, update."""

@@ -10,10 +10,10 @@ import importlib.metadata
 import os
 import re
 import shlex
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from tools.reader.finish_set_up import pip_install, release, version_of
 
 REQUIREMENTS = "requirements.txt"
 FOLDER = ".packages"  # under the book's root; git ignores it
@@ -48,10 +48,10 @@ def add_packages(root: Path, requirements: Path, *, fetched: bool) -> None:
         raise RuntimeError(f"{', '.join(loaded)} was imported before this cell. Restart, and run this cell first")
     print(describe(missing, unfit) + ". Installing; this takes a minute or two", flush=True)
     if unfit:
-        pip(["--no-deps", "--target", str(own), *map("".join, unfit.items())], [])
+        pip_install(["--no-deps", "--target", str(own), *map("".join, unfit.items())], [])
         put_first(own)
     if missing:
-        pip([*map("".join, missing.items())], installed_versions())
+        pip_install([*map("".join, missing.items())], installed_versions())
     importlib.invalidate_caches()
 
 
@@ -74,24 +74,11 @@ def put_first(folder: Path) -> None:
     importlib.invalidate_caches()
 
 
-def version_of(package: str) -> str | None:
-    """Return the version that an import would find, or None."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def fits(package: str, bounds: str) -> bool:
     """Return whether the installed version of a package lies within bounds such as ">=4.57,<5"."""
-    version = _numbers(version_of(package) or "")
+    version = release(version_of(package) or "")
     compare = {">=": version.__ge__, "<": version.__lt__, "==": version.__eq__}
-    return all(compare[sign](_numbers(bound)) for sign, bound in _BOUND.findall(bounds))
-
-
-def _numbers(version: str) -> list[int]:
-    release = re.match(r"[\d.]*\d|", version)[0]
-    return [int(number) for number in release.split(".") if number]
+    return all(compare[sign](release(bound)) for sign, bound in _BOUND.findall(bounds))
 
 
 def describe(missing: dict[str, str], unfit: dict[str, str]) -> str:
@@ -106,21 +93,3 @@ def installed_versions() -> list[str]:
     found = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
     kept = {name: version_of(name) for name in found if name}
     return sorted(f"{name}=={version}" for name, version in kept.items() if version and "+" not in version)
-
-
-def pip(wanted: list[str], kept: list[str]) -> None:
-    """Install with pip, the versions in `kept` unmoved.
-
-    Raises:
-        RuntimeError: pip could not; its words are in the message.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        constraints = Path(folder, "kept.txt")
-        constraints.write_text("\n".join(kept) + "\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(constraints), *wanted]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        words = (done.stderr or done.stdout).strip()
-        raise RuntimeError(
-            f"pip could not install {', '.join(wanted)}:\n{words}\ninstall them yourself, then try again"
-        )

@@ -53,9 +53,9 @@ def finish(root: Path, *, fetched: bool) -> None:
         )
 
 
-def least_versions(requirements: Path = REQUIREMENTS) -> dict[str, str]:
-    """Return {package: least version} of a requirements file."""
-    return {found["name"]: found["version"] for found in _REQUIREMENT.finditer(requirements.read_text("utf-8"))}
+def least_versions() -> dict[str, str]:
+    """Return {package: least version} of `requirements.txt`."""
+    return {found["name"]: found["version"] for found in _REQUIREMENT.finditer(REQUIREMENTS.read_text("utf-8"))}
 
 
 def is_installed(package: str) -> bool:
@@ -83,11 +83,12 @@ def outdated_packages(least: dict[str, str]) -> list[str]:
     return [
         f"{package} {found} is installed and the chapters need {least[package]} or later"
         for package, found in versions.items()
-        if found and package in least and _release(found) < _release(least[package])
+        if found and package in least and release(found) < release(least[package])
     ]
 
 
-def _release(version: str) -> list[int]:
+def release(version: str) -> list[int]:
+    """Return the numbers of a version, to be compared: [4, 57] of "4.57rc1"."""
     return [int(number) for number in re.match(r"[\d.]*\d|", version)[0].split(".") if number]
 
 
@@ -107,14 +108,19 @@ def install_missing() -> None:
     if missing := missing_packages():
         wanted = [f"{package}>={least[package]}" for package in missing]
         print(f"Installing {', '.join(wanted)}; this takes a minute or two", flush=True)
-        _pip_install(wanted)
+        kept = [f"{package}=={version}" for package in KEPT if (version := version_of(package))]
+        pip_install(wanted, kept, f" beside {', '.join(kept) or 'nothing else'}")
         importlib.invalidate_caches()
     if not is_installed(BACKENDS[0]):
         os.environ.setdefault("KERAS_BACKEND", next(filter(is_installed, BACKENDS), BACKENDS[0]))
 
 
-def _pip_install(wanted: list[str]) -> None:
-    kept = [f"{package}=={version}" for package in KEPT if (version := version_of(package))]
+def pip_install(wanted: list[str], kept: list[str], beside: str = "") -> None:
+    """Install with pip, the versions in `kept` unmoved.
+
+    Raises:
+        RuntimeError: pip could not; its words are in the message, and beside what.
+    """
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder, "kept.txt")
         constraints.write_text("\n".join(kept) + "\n", encoding="utf-8")
@@ -122,6 +128,6 @@ def _pip_install(wanted: list[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(
-            f"pip could not install {', '.join(wanted)} beside {', '.join(kept) or 'nothing else'}:\n"
+            f"pip could not install {', '.join(wanted)}{beside}:\n"
             f"{(done.stderr or done.stdout).strip()}\ninstall them yourself, then run this cell again"
         )

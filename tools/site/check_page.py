@@ -16,6 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.measure.results import write_whole
 from tools.mutants.mutants import MUTANTS, Mutant
 from tools.notebooks.chapters import ROOT, find_chapters
 from tools.notebooks.counts import ChapterCounts, count_chapter
@@ -169,8 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     if not options.check:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(text, encoding="utf-8")
+        write_whole(options.output, text)
         print(f"Wrote {options.output}.")
         return 0
     if options.output.exists() and options.output.read_text(encoding="utf-8") == text:

@@ -9,15 +9,7 @@ NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; columns after the first are right-aligned where they hold numbers only.
-
-    Args:
-        header: titles of the columns.
-        rows: cells, each as long as the header.
-
-    Returns:
-        The table's lines.
-    """
+    """Return a Markdown table; columns are right-aligned where they hold numbers only."""
     rows = [list(row) for row in rows]
     numeric = [all(isinstance(row[column], int) for row in rows) for column in range(len(header))]
     rule = ["---:" if right else "---" for right in numeric]

@@ -23,12 +23,7 @@ def article_words(html: str) -> int:
 
 
 def missing_pages(site: Path = SITE, names: list[str] | None = None) -> Iterator[str]:
-    """Yield a sentence for each page that is absent or empty; `index.html` is one of the pages.
-
-    Args:
-        site: folder of the built site.
-        names: pages expected, without suffix; those of `_toc.yml` if not given.
-    """
+    """Yield a sentence for each page, of `_toc.yml` or of these names, that is absent or empty; `index.html` is one."""
     for name in ["index", *(page_names() if names is None else names)]:
         page = site / f"{name}.html"
         if not page.is_file():

@@ -122,7 +122,8 @@ def read_record(trial: Trial) -> dict[str, Any]:
 def judge(trial: Trial, record: Mapping[str, Any]) -> Verdict:
     """Compare what was run with what the chapter holds and with what was asked for."""
     chapter, counts = read_chapter(trial.path), count_chapter(trial.path)
-    cells = {index: cell for index, cell in enumerate(_code_cells(chapter)) if is_code(cell)}
+    numbered = [cell for cell in chapter.notebook.cells if cell.cell_type == "code"]  # by nbval, empty ones among them
+    cells = {index: cell for index, cell in enumerate(numbered) if is_code(cell)}
     run_cells = {note["index"]: note for note in record["cells"] if note["index"] in cells}
     ended = {index: note for index, note in run_cells.items() if note["outcome"] != "skipped"}
     numbers = {index: number for number, index in enumerate(cells, start=1)}
@@ -145,11 +146,6 @@ def judge(trial: Trial, record: Mapping[str, Any]) -> Verdict:
     unexecuted = [numbers[index] for index, cell in cells.items() if cell.execution_count is None]
     faults = [*_faults_of_cells(missed, reasons, unexecuted), *_faults_of_kernel(trial, record["kernel"])]
     return Verdict(row, differences, [f"{where}: {fault}" for fault in faults])
-
-
-def _code_cells(chapter: Chapter) -> list[Any]:
-    """Return the cells that nbval numbers, empty ones among them."""
-    return [cell for cell in chapter.notebook.cells if cell.cell_type == "code"]
 
 
 def _faults_of_cells(missed: Sequence[int], reasons: set[str], unexecuted: Sequence[int]) -> list[str]:

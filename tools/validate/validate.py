@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -159,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the module's first lines list the exit statuses."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         return validate(options, arguments)
     except CannotRun as error:
@@ -168,10 +167,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("validate: interrupted; all that was running has been stopped", file=sys.stderr)
         return 130
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

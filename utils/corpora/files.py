@@ -27,23 +27,10 @@ def read_corpus(
     classes: Sequence[str] | None = None,
     split: str = UNSPLIT,
 ) -> Corpus:
-    """Read one file of labelled texts.
+    """Read one file of labelled texts: .csv, .tsv or .jsonl, compressed or not, with the options of `corpora.load`.
 
-    Args:
-        path: .csv, .tsv or .jsonl, compressed or not.
-        text: name of the column of texts; "text", "review" or "sentence" where omitted.
-        label: name of the column of labels; "label" where omitted.
-        encoding: UTF-8 where omitted.
-        quotes: whether double quotes enclose fields, in CSV and TSV.
-        columns: names of the columns of a file without a header.
-        classes: names of the classes in the order of their labels; found in the file where omitted.
-        split: what the corpus calls its split.
-
-    Returns:
-        The corpus, in the order of the file. Rows without text are dropped and counted in `warnings`.
-
-    Raises:
-        CorpusError: names the file, the line and the remedy.
+    The corpus is in the order of the file and calls its split as `split` says. Rows without text are dropped and
+    counted in `warnings`. A CorpusError names the file, the line and the remedy.
     """
     table = read_table(path, encoding, quotes, columns)
     if columns is not None and _lowered(table.rows[0]) == _lowered(columns):

@@ -63,15 +63,11 @@ def _read_reviews(split: str) -> Corpus:
     if not path.is_file():
         place = path.relative_to(REVIEWS.parents[1]).as_posix()
         raise CorpusError(f"{place} is missing, which the book ships; fetch the repository again")
-    corpus = read_corpus(path, classes=_spelling(path))
+    in_digits = set(read_table(path).column("label")) <= {"0", "1"}
+    corpus = read_corpus(path, classes=("0", "1") if in_digits else CLASSES)
     numbers = {name: number for number, name in enumerate(corpus.classes)}
     true = np.array([numbers[str(word)] for word in corpus.columns["true_label"]])
     return replace(corpus, classes=CLASSES, columns={**corpus.columns, "true_label": true})
-
-
-def _spelling(path: Path) -> tuple[str, str]:
-    """Return how the file writes the two classes."""
-    return ("0", "1") if set(read_table(path).column("label")) <= {"0", "1"} else CLASSES
 
 
 def _read_sst2(split: str) -> Corpus:
@@ -83,7 +79,7 @@ def _read_sst2(split: str) -> Corpus:
     if "label" not in read_table(path, quotes=False).columns:
         remedy = "use split='dev', or add the file stsa.binary.test"
         raise CorpusError(f"{path}: GLUE publishes no labels for the {split} set of SST-2; {remedy}")
-    return _name_classes(read_corpus(path, text="sentence", quotes=False, classes=("0", "1")))
+    return replace(read_corpus(path, text="sentence", quotes=False, classes=("0", "1")), classes=CLASSES)
 
 
 def _read_label_text(path: Path) -> Corpus:
@@ -113,10 +109,11 @@ def _read_imdb(split: str) -> Corpus:
 
 def _read_rated_lines(path: Path) -> Corpus:
     """Read IMDB from JSON Lines with the keys id, label, rating and text."""
-    corpus = _name_classes(read_corpus(path, classes=("0", "1")))
+    corpus = read_corpus(path, classes=("0", "1"))
     if missing := {"id", "rating"} - corpus.columns.keys():
         raise CorpusError(f"{path}: expected the keys id, label, rating and text; {sorted(missing)} missing")
-    return replace(corpus, columns={name: corpus.columns[name] for name in ("id", "rating")})
+    columns = {name: corpus.columns[name] for name in ("id", "rating")}
+    return replace(corpus, classes=CLASSES, columns=columns)
 
 
 def _read_rated_folder(folder: Path) -> Corpus:
@@ -128,11 +125,6 @@ def _read_rated_folder(folder: Path) -> Corpus:
     names = [path.stem.split("_") for _, path in paths]
     columns = {"id": as_array([name[0] for name in names]), "rating": as_array([name[1] for name in names])}
     return Corpus(texts, np.array([label for label, _ in paths]), CLASSES, columns, source=str(folder))
-
-
-def _name_classes(corpus: Corpus) -> Corpus:
-    """Call the classes 0 and 1 negative and positive."""
-    return replace(corpus, classes=CLASSES)
 
 
 def _find(name: str, places: list[str]) -> Path:

@@ -109,7 +109,10 @@ def _rectangle(path: Path, columns: list[str], records: Iterator[tuple[int, list
     lines, rows = [], []
     for line, fields in records:
         if any(field.strip() for field in fields[len(columns) :]) or len(fields) < len(columns):
-            raise CorpusError(_wrong_width(path, line, len(fields), columns, why))
+            expected = f"expected {len(columns)} fields ({', '.join(columns)}), {why}; found {len(fields)}"
+            raise CorpusError(
+                f"{path}, line {line}: {expected}; enclose a text that holds the delimiter in double quotes"
+            )
         lines.append(line)
         rows.append(fields[: len(columns)])
     return Table(path, tuple(columns), lines, rows)
@@ -154,7 +157,13 @@ def _records(path: Path, text: str, delimiter: str, quotes: bool, above: int = 0
         except StopIteration:
             return
         except csv.Error as error:
-            raise CorpusError(_broken_quotes(path, line, above + reader.line_num, error)) from error
+            last = above + reader.line_num
+            span = f"line {line}" if line == last else f"lines {line} to {last}"
+            raise CorpusError(
+                f"{path}, {span}: the double quotes of the row that begins on line {line} do not match ({error}); "
+                "enclose the field in quotes and double those inside it, or pass quotes=False if the file encloses "
+                "no field"
+            ) from error
         if fields and not (len(fields) == 1 and not fields[0].strip()):
             yield line, fields
 
@@ -167,23 +176,6 @@ def _fields_of_any_length() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(before)
-
-
-def _broken_quotes(path: Path, first: int, last: int, error: csv.Error) -> str:
-    """Say where the record began whose quotes do not match."""
-    span = f"line {first}" if first == last else f"lines {first} to {last}"
-    return (
-        f"{path}, {span}: the double quotes of the row that begins on line {first} do not match ({error}); "
-        "enclose the field in quotes and double those inside it, or pass quotes=False if the file encloses no field"
-    )
-
-
-def _wrong_width(path: Path, line: int, width: int, columns: Sequence[str], why: str) -> str:
-    """Say which row has more or fewer fields than there are names."""
-    return (
-        f"{path}, line {line}: expected {len(columns)} fields ({', '.join(columns)}), {why}; "
-        f"found {width}; enclose a text that holds the delimiter in double quotes"
-    )
 
 
 def _read_json_lines(path: Path, text: str) -> Table:

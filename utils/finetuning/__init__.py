@@ -30,7 +30,6 @@ _MODULE_OF = {
     "occlusion": "evaluation",
     "tensorflow_folder": "encoders",
     "token_counts": "tokens",
-    "training_speed": "speed",
 }
 __all__ = list(_MODULE_OF)
 

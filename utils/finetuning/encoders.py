@@ -15,6 +15,7 @@ from utils.finetuning.ktrain_mends import load_transformers
 
 WEIGHTS = "model.safetensors"
 DEFAULT_POSITIONS = 512  # where config.json does not say
+UNWRITABLE = ("EACCES", "EPERM", "EEXIST", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR")  # what a folder may answer
 UNTRUSTED = {"local_files_only": True, "trust_remote_code": False}  # for every call of from_pretrained
 _NOT_IN_EVERY_CHECKPOINT = ("pooler", "position_ids")
 # Of these networks the first token's position is pad_token_id + 1, so that the positions before it are never used.
@@ -34,15 +35,7 @@ def _writing(folder: Path, variable: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (
-            errno.EACCES,
-            errno.EPERM,
-            errno.EEXIST,
-            errno.EROFS,
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.ENOTDIR,
-        ):
+        if errno.errorcode.get(error.errno) not in UNWRITABLE:
             raise
         raise CacheError(
             f"expected to be able to write in {folder}, where encoders are kept: {error.strerror}. "

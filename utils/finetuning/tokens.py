@@ -3,7 +3,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,31 +133,26 @@ def _padded_batches(dataset: Any, seed: int, first: tuple[int, int], train: bool
     import tensorflow as tf
 
     names = ("input_ids", "attention_mask", "token_type_ids")[: 3 if dataset.use_token_type_ids else 2]
+
+    def batches() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        for rows in _training_order(dataset, seed, *first) if train else _in_order(dataset):
+            x = dataset.x[rows]
+            used = x[:, 1].any(axis=0)  # columns in which some row has a token
+            yield {name: x[:, place][:, used] for place, name in enumerate(names)}, dataset.y[rows]
+
     signature = (
         {name: tf.TensorSpec((None, None), tf.int32) for name in names},
         tf.TensorSpec((None, dataset.y.shape[1]), tf.int64),
     )
-    index = _training_order(dataset, seed, *first) if train else functools.partial(_in_order, dataset)
-    generate = functools.partial(_generate, dataset, names, index)
-    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
 
 
-def _training_order(dataset: Any, seed: int, first_epoch: int, first_batch: int) -> Callable[[], Iterator[np.ndarray]]:
-    def rows() -> Iterator[np.ndarray]:
-        yield from epoch_batches(dataset, seed, first_epoch)[first_batch:]
-        for epoch in itertools.count(first_epoch + 1):
-            yield from epoch_batches(dataset, seed, epoch)
-
-    return rows
+def _training_order(dataset: Any, seed: int, first_epoch: int, first_batch: int) -> Iterator[np.ndarray]:
+    yield from epoch_batches(dataset, seed, first_epoch)[first_batch:]
+    for epoch in itertools.count(first_epoch + 1):
+        yield from epoch_batches(dataset, seed, epoch)
 
 
 def _in_order(dataset: Any) -> Iterator[np.ndarray]:
     for start in range(0, len(dataset.x), dataset.batch_size):
         yield np.arange(start, min(start + dataset.batch_size, len(dataset.x)))
-
-
-def _generate(dataset: Any, names: Sequence[str], index: Callable[[], Iterator[np.ndarray]]) -> Iterator[tuple]:
-    for rows in index():
-        x = dataset.x[rows]
-        used = x[:, 1].any(axis=0)  # columns in which some row has a token
-        yield {name: x[:, place][:, used] for place, name in enumerate(names)}, dataset.y[rows]

@@ -228,20 +228,20 @@ def pytorch_name(name: str, array: np.ndarray) -> tuple[str, np.ndarray]:
 
 def _planned_layer(block: EncoderLayer, arrays: BertArrays, prefix: str, parts: Mapping[str, str]) -> list:
     """Return (layer, its arrays) for each part of an encoder layer."""
-    names = {ours: f"{prefix}{theirs}" for ours, theirs in parts.items()}
+
+    def weight_and_bias(part: str) -> list[np.ndarray]:
+        return [arrays[f"{prefix}{parts[part]}.{kind}"] for kind in ("weight", "bias")]
+
     heads = block.num_heads
-    attention = []
-    for part in ("query", "key", "value"):
-        attention += [split_heads(arrays[f"{names[part]}.{kind}"], heads) for kind in ("weight", "bias")]
-    output = arrays[f"{names['output']}.weight"].T  # (H·D, d_model)
-    attention += [output.reshape(heads, output.shape[0] // heads, -1), arrays[f"{names['output']}.bias"]]
+    attention = [split_heads(array, heads) for part in ("query", "key", "value") for array in weight_and_bias(part)]
+    output, bias = weight_and_bias("output")
+    attention += [output.T.reshape(heads, output.shape[1] // heads, -1), bias]  # (H·D, d_model), then (H, D, d_model)
     planned: list[tuple[keras.Layer, list[np.ndarray]]] = [(block.attention, attention)]
     feed_forward = block.feed_forward
     for part, dense in (("wide", feed_forward.intermediate_dense), ("narrow", feed_forward.output_dense)):
-        planned.append((dense, [arrays[f"{names[part]}.weight"].T, arrays[f"{names[part]}.bias"]]))
-    for part in ("attention_norm", "feed_forward_norm"):
-        planned.append((getattr(block, part), [arrays[f"{names[part]}.weight"], arrays[f"{names[part]}.bias"]]))
-    return planned
+        kernel, bias = weight_and_bias(part)
+        planned.append((dense, [kernel.T, bias]))
+    return planned + [(getattr(block, part), weight_and_bias(part)) for part in ("attention_norm", "feed_forward_norm")]
 
 
 def _embedding_arrays(arrays: BertArrays, has_types: bool) -> list[np.ndarray]:

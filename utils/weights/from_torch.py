@@ -43,24 +43,14 @@ def load_torch_layer(layer: EncoderLayer | DecoderLayer, arrays: Mapping[str, np
     names = _DECODER if isinstance(layer, DecoderLayer) else _ENCODER
     planned = []
     for ours, theirs in names.items():
-        part = getattr(layer, ours)
+        part, start = getattr(layer, ours), f"{prefix}{theirs}."
         attends = isinstance(part, MultiHeadAttention)
-        planned.append((part, (_attention_arrays if attends else _scale_and_shift)(part, arrays, f"{prefix}{theirs}.")))
+        planned.append((part, _attention_arrays(part, arrays, start) if attends else _weight_and_bias(arrays, start)))
     for ours, theirs in (("intermediate_dense", "linear1"), ("output_dense", "linear2")):
         dense = getattr(layer.feed_forward, ours)
-        planned.append(
-            (dense, [_array(arrays, f"{prefix}{theirs}.weight").T, _array(arrays, f"{prefix}{theirs}.bias")])
-        )
+        weight, bias = _weight_and_bias(arrays, f"{prefix}{theirs}.")
+        planned.append((dense, [weight.T, bias]))
     set_all_weights(planned, prefix)
-
-
-def load_torch_norm(norm: keras.layers.LayerNormalization, arrays: Mapping[str, np.ndarray], prefix: str) -> None:
-    """Give a built normalisation the weights of a `torch.nn.LayerNorm`, for instance prefix "encoder.norm.".
-
-    Raises:
-        ValueError: an array is missing or has another shape than expected.
-    """
-    set_all_weights([(norm, _scale_and_shift(norm, arrays, prefix))], prefix)
 
 
 def gap_to_torch(layer: EncoderLayer | DecoderLayer, case: Mapping[str, np.ndarray]) -> float:
@@ -120,7 +110,8 @@ def load_torch_transformer(model: Transformer, arrays: Mapping[str, np.ndarray])
             raise ValueError(f"expected {len(stack.blocks)} layers of the {part}, as ours has; received {theirs}")
         for at, block in enumerate(stack.blocks):
             load_torch_layer(block, arrays, f"{part}.layers.{at}.")
-        load_torch_norm(stack.final_norm, arrays, f"{part}.norm.")
+        prefix = f"{part}.norm."
+        set_all_weights([(stack.final_norm, _weight_and_bias(arrays, prefix))], prefix)
 
 
 def gap_to_torch_transformer(case: Mapping[str, np.ndarray], num_heads: int, **choices: Any) -> float:
@@ -207,12 +198,11 @@ def _attention_arrays(attention: MultiHeadAttention, arrays: Mapping[str, np.nda
     kernels = np.split(_array(arrays, f"{prefix}in_proj_weight"), 3)
     biases = np.split(_array(arrays, f"{prefix}in_proj_bias"), 3)
     pairs = [split_heads(array, heads) for pair in zip(kernels, biases, strict=True) for array in pair]
-    output = _array(arrays, f"{prefix}out_proj.weight").T  # (H·D, d_model)
-    output = output.reshape(heads, output.shape[0] // heads, -1)
-    return [*pairs, output, _array(arrays, f"{prefix}out_proj.bias")]
+    output, bias = _weight_and_bias(arrays, f"{prefix}out_proj.")
+    return [*pairs, output.T.reshape(heads, output.shape[1] // heads, -1), bias]  # (H·D, d_model), then (H, D, d_model)
 
 
-def _scale_and_shift(norm: keras.Layer, arrays: Mapping[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+def _weight_and_bias(arrays: Mapping[str, np.ndarray], prefix: str) -> list[np.ndarray]:
     return [_array(arrays, f"{prefix}weight"), _array(arrays, f"{prefix}bias")]
 
 

@@ -1,7 +1,7 @@
 """What the benchmark of encoders compares, and how it reports. Nothing here is timed."""
 
-import io
 import json
+from concurrent.futures import Future
 
 import keras
 import numpy as np
@@ -9,7 +9,6 @@ import pytest
 
 from tools.bench import encoder as bench_encoder
 from tools.bench import encoder_rows as bench_encoder_rows
-from tools.bench.encoder import Row, Worker
 from tools.bench.encoder_rows import Sizes
 from tools.measure import results
 
@@ -21,8 +20,7 @@ TINY = Sizes(length=5, batch=3, vocabulary=17, width=6, heads=2, intermediate=7,
 def test_contestants_have_equal_parameters_and_learn(require, model):
     if model.startswith("torch"):
         require("torch")
-    step = bench_encoder_rows.prepare_row(model, False, TINY, warm_up=4)
-    seconds = bench_encoder_rows.timed_steps(step, TINY, 2, seed=1)
+    seconds = bench_encoder_rows.timed_steps(model, False, TINY, warm_up=4, steps=2, seed=1)
     assert len(seconds) == 2
     assert min(seconds) > 0
 
@@ -73,50 +71,30 @@ def test_a_contestant_of_another_size_or_that_learns_nothing_is_refused(monkeypa
         bench_encoder_rows.prepare_row("lazy", False, TINY, 2)
 
 
-def test_a_worker_answers_each_request_and_forgets_when_told(monkeypatch):
-    made = []
-
-    def prepare(model, option, sizes, warm_up):
-        made.append((model, option, sizes, warm_up))
-        return lambda *batch: 0.0
-
-    class Kept(io.StringIO):
-        def close(self):
-            pass
-
-    answers, request = Kept(), json.dumps(["ours", True, TINY._asdict(), 2, 3, 7])
-    monkeypatch.setattr(bench_encoder_rows, "prepare_row", prepare)
-    monkeypatch.setattr(bench_encoder_rows.os, "dup", lambda number: 9)
-    monkeypatch.setattr(bench_encoder_rows.os, "dup2", lambda one, other: None)
-    monkeypatch.setattr(bench_encoder_rows.os, "fdopen", lambda number, mode: answers)
-    monkeypatch.setattr(bench_encoder_rows.sys, "stdin", [request, request, '"forget"', request])
-    assert bench_encoder_rows.main() == 0
-    said = [json.loads(line) for line in answers.getvalue().splitlines()]
-    assert [len(answer.get("seconds", [])) for answer in said] == [3, 3, 0, 3]
-    assert made == [("ours", True, TINY, 2)] * 2
-
-
 SECONDS = {"tensorflow": 0.004, "tf-keras": 0.003, "numpy": 0.002}
 
 
-class FakeWorker:
+class FakeProcess:
     """Answers as if each row took the milliseconds of its place."""
 
-    def __init__(self, place):
-        self.place, self.asked, self.closed = place, [], False
+    def __init__(self, environment):
+        self.place = next(name for name, told in bench_encoder.PLACES.items() if told.items() <= environment.items())
+        self.ended = False
 
-    def ask(self, request):
-        self.asked.append(request)
-        slower = 1.5 if request[0] == "Keras layers" else 1
-        return {} if request == "forget" else {"seconds": [slower * SECONDS[self.place]] * 3}
+    def __enter__(self):
+        return self
 
-    def close(self):
-        self.closed = True
+    def __exit__(self, *error):
+        self.ended = True
+
+    def submit(self, function, model, *rest):
+        future = Future()
+        future.set_result([(1.5 if model == "Keras layers" else 1) * SECONDS[self.place]] * 3)
+        return future
 
 
 def test_ratios_are_to_the_fastest_tensorflow_contestant_that_is_not_ours(monkeypatch, tmp_path, capsys):
-    workers = {}
-    monkeypatch.setattr(bench_encoder, "Worker", lambda place: workers.setdefault(place, FakeWorker(place)))
+    monkeypatch.setattr(bench_encoder, "start_process", FakeProcess)
     write = results.write_result
     monkeypatch.setattr(bench_encoder, "write_result", lambda *a, **named: write(*a, **named, folder=tmp_path))
     places = ["tensorflow", "tf-keras", "numpy"]
@@ -133,12 +111,11 @@ def test_ratios_are_to_the_fastest_tensorflow_contestant_that_is_not_ours(monkey
     assert found["Keras layers", "graph"]["ratio_to_fastest_tensorflow_peer"] == 0.5
     assert found["ours", "graph"]["share_of_bound"] == 0.5
     assert found["ours", "graph"]["tokens_per_second"] == 64 * 32 / 0.004
-    assert all(worker.closed and worker.asked[-1] == "forget" for worker in workers.values())
     assert "512,000 tokens/s   0.50 of the bound   0.75" in capsys.readouterr().out
 
 
 def test_a_dry_run_writes_nothing(monkeypatch):
-    monkeypatch.setattr(bench_encoder, "Worker", FakeWorker)
+    monkeypatch.setattr(bench_encoder, "start_process", FakeProcess)
     monkeypatch.setattr(bench_encoder, "write_result", lambda *a, **named: pytest.fail("something was written"))
     assert bench_encoder.main(["--turns", "1", "--places", "numpy", "--dry-run"]) == 0
 
@@ -146,53 +123,43 @@ def test_a_dry_run_writes_nothing(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (RuntimeError("the process of jax ended"), 1, "ended; nothing was written"),
+        (RuntimeError("ours failed on jax"), 1, "ours failed on jax\nnothing was written"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
 def test_failed_and_interrupted_runs_write_nothing(monkeypatch, capsys, error, code, said):
-    def run(chosen):
+    def measure(*request):
         raise error
 
-    monkeypatch.setattr(bench_encoder, "run", run)
+    monkeypatch.setattr(bench_encoder, "measure", measure)
     monkeypatch.setattr(bench_encoder, "write_result", lambda *a, **named: pytest.fail("something was written"))
     assert bench_encoder.main(["--places", "jax"]) == code
     assert said in capsys.readouterr().err
 
 
 def test_processes_end_whatever_happens(monkeypatch):
-    workers = []
+    processes = []
 
-    class Failing(FakeWorker):
-        def __init__(self, place):
-            super().__init__(place)
-            workers.append(self)
+    class Failing(FakeProcess):
+        def submit(self, *request):
+            raise MemoryError("gone")
 
-        def ask(self, request):
-            raise RuntimeError("gone")
+    def start(environment):
+        processes.append(Failing(environment))
+        return processes[-1]
 
-    monkeypatch.setattr(bench_encoder, "Worker", Failing)
+    monkeypatch.setattr(bench_encoder, "start_process", start)
     assert bench_encoder.main(["--places", "numpy", "tensorflow"]) == 1
-    assert [worker.closed for worker in workers] == [True, True]
+    assert [process.ended for process in processes] == [True, True]
 
 
-def test_a_process_of_its_own_multiplies_and_one_that_ends_is_reported():
-    worker = Worker("numpy")
-    try:
-        answer = worker.ask(["matrix products", "numpy", TINY._asdict(), 1, 2, 0])
-        assert len(answer["seconds"]) == 2
-        with pytest.raises(RuntimeError, match="the process of numpy ended with exit code 1; see above"):
-            worker.ask(["no such model", "numpy", TINY._asdict(), 1, 2, 0])
-    finally:
-        worker.close()
-    assert worker.process.poll() == 1
-
-
-def test_modes_are_told_apart():
-    assert [Row("ours", place, True).mode for place in ("tensorflow", "tf-keras", "jax")] == ["XLA"] * 3
-    assert Row("ours", "tensorflow", False).mode == "graph"
-    assert Row("ours", "torch", False).mode == "eager"
-    assert Row("matrix products", "numpy", "numpy").mode == "alone"
+def test_a_process_of_its_own_multiplies_and_what_fails_in_one_is_reported(monkeypatch):
+    monkeypatch.setattr(bench_encoder, "Sizes", lambda length: TINY)
+    (row,) = bench_encoder.measure(["numpy"], 64, 1)
+    assert (row["model"], row["share_of_bound"]) == ("matrix products", 1)
+    monkeypatch.setattr(bench_encoder, "ROWS", [bench_encoder.Row("no such model", "numpy", None)])
+    with pytest.raises(RuntimeError, match="no such model failed on numpy: KeyError"):
+        bench_encoder.measure(["numpy"], 64, 1)
 
 
 def test_number_of_turns_is_checked(capsys):

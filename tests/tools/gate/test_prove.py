@@ -4,15 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import require_or_skip
-from tests.support.broken import plain_environment, take_interrupts, wait_for
+from tests.support.processes import interrupted, is_running
 from tools.gate import prove
 from tools.gate.steps import Command, Outcome, Runner, Step
 from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
@@ -70,11 +68,7 @@ def test_later_commands_run_after_a_failure(tmp_path):
         ("def test_a(): pass", ["-k", "no_such_word"], "it ran no test (status 5)"),
         ("def test_a(): pass", ["--no-such-option"], "left no whole report"),
         ("def test_a():\n    import os\n    os._exit(0)", [], "left no whole report"),
-        (
-            "import atexit, os\natexit.register(lambda: os._exit(9))\ndef test_a(): pass",
-            [],
-            "ended with status 9 though",
-        ),
+        ("import atexit, os\natexit.register(os._exit, 9)\ndef test_a(): pass", [], "ended with status 9 though"),
     ],
 )
 def test_step_that_proves_nothing_fails(tmp_path, body, options, note):
@@ -220,11 +214,9 @@ def test_spelling_has_its_exceptions_in_the_settings():
     (spelling,) = (step.commands[0] for step in prove.everyday_steps() if step.name == "spelling")
     assert not [option for option in spelling.arguments if option.startswith("--")]
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["codespell"]
-    for word in settings["ignore-words-list"].split(","):
-        done = subprocess.run(
-            [sys.executable, "-m", "codespell_lib", "-"], input=word, cwd=ROOT, capture_output=True, text=True
-        )
-        assert done.stdout == "", f"{word} is refused though it is listed"
+    words = settings["ignore-words-list"].replace(",", " ")
+    command = [sys.executable, "-m", "codespell_lib", "-"]
+    assert subprocess.run(command, input=words, cwd=ROOT, capture_output=True, text=True).stdout == ""
 
 
 @pytest.mark.parametrize("name", ["torchh", "tools.nothing"])
@@ -267,36 +259,12 @@ sys.exit(prove.main([]))
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_stops_every_process_and_starts_no_other(tmp_path, number, stubborn):
     source = INTERRUPTED.format(root=str(ROOT), stubborn=stubborn)
-    process = subprocess.Popen(
-        [sys.executable, "-c", source],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=plain_environment(),
-        preexec_fn=take_interrupts,
-    )
-    pid = int(wait_for(tmp_path / "child"))
-    process.send_signal(number)
-    printed, _ = process.communicate(timeout=20)
-    assert process.returncode == 130
+    status, printed, _, child = interrupted([sys.executable, "-c", source], tmp_path / "child", number, tmp_path)
+    assert status == 130
     assert "begin  next" not in printed
     assert printed.endswith("prove: interrupted; all that was running has been stopped\n")
-    assert not is_running(pid)
+    assert not is_running(child)
     assert not (tmp_path / "second").exists()
-
-
-def is_running(pid, seconds=5):
-    """Return whether a process is still there after a moment."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        if Path(f"/proc/{pid}/stat").exists() and " Z " in Path(f"/proc/{pid}/stat").read_text():
-            return False  # ended, and its parent has not asked yet
-        time.sleep(0.05)
-    return True
 
 
 def test_broken_report_is_a_failure(tmp_path):

@@ -1,10 +1,8 @@
 """What the measuring programs count, fit and compare. Nothing here is timed."""
 
-import keras
 import numpy as np
 import pytest
 
-from tools.bench import attention as bench
 from tools.measure import attention_cost as measure_attention_cost
 from tools.measure import attention_scale as measure_attention_scale
 from tools.measure import learning_curve as measure_learning_curve
@@ -59,41 +57,6 @@ def test_shares_of_queries_compare_the_same_draw_with_and_without_the_division()
     assert alike["median_divided"] == alike["median_undivided"]
     assert wide["share_below_a_tenth"]["mean"] > 0.4
     assert wide["largest_weight_undivided"]["mean"] > wide["largest_weight_divided"]["mean"]
-
-
-def test_calls_take_turns_at_going_first_and_warm_up_is_not_timed(monkeypatch):
-    called, now = [], [0.0]
-
-    def call(name, seconds):
-        called.append(name)
-        now[0] += seconds[(len(called) - 1) // 2]
-
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
-    calls = (lambda: call("a", [99, 99, 99, 1, 2, 6]), lambda: call("b", [99, 99, 99, 4, 6, 6]))
-    assert bench.compare(calls, repeats=3) == (2000, 6000, 3)
-    assert "".join(called) == "ba" + "ab" + "ba" + "ab" + "ba" + "ab"
-
-
-def test_bench_refuses_to_time_different_results():
-    arrays = [np.random.default_rng(seed).normal(size=(2, 3, 5, 7)).astype("float32") for seed in range(3)]
-    swapped = [np.swapaxes(array, 1, 2) for array in arrays]
-    bench._check_same(arrays, swapped)
-    with pytest.raises(RuntimeError, match=r"expected ours in the native layout to equal Keras's output to 1e-5"):
-        bench._check_same([arrays[0] * 1.01, *arrays[1:]], swapped)
-
-
-@pytest.mark.parametrize("gradient", [False, True])
-def test_timed_calls_compute_what_they_claim(gradient):
-    arrays = [np.random.default_rng(seed).normal(size=(2, 3, 5, 7)).astype("float32") for seed in range(3)]
-    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
-    found = []
-    for function in (bench._ours_in_keras_layout, bench._keras):
-        result = bench._call(function, tensors, gradient, False)()
-        found.append([keras.ops.convert_to_numpy(part) for part in (result if gradient else [result])])
-    assert len(found[0]) == (3 if gradient else 1)
-    for ours, theirs in zip(*found, strict=True):
-        assert ours.shape == (2, 3, 5, 7)
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_a_target_counts_as_reached_when_it_was_met_twice_running():

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -12,14 +11,17 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.support.broken import code, notebook, plain_environment, take_interrupts, text, wait_for, write_book
+from tests.support.broken import code, notebook, plain_environment, text, write_book
+from tests.support.processes import interrupted, is_running
 from tools.notebooks import execute
 from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
+
+COMMAND = [sys.executable, str(ROOT / "tools" / "notebooks" / "execute.py"), "--folder"]
 
 
 def run(folder, *arguments):
     """Run the command on a folder of chapters; return (exit code, what it printed)."""
-    command = [sys.executable, str(ROOT / "tools" / "notebooks" / "execute.py"), "--folder", str(folder), *arguments]
+    command = [*COMMAND, str(folder), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=plain_environment(), timeout=60)
     return done.returncode, done.stdout + done.stderr
 
@@ -121,18 +123,12 @@ def test_interrupt_leaves_the_file_alone_and_no_kernel_behind(tmp_path):
     source = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(60)"
     folder = write_book(tmp_path, long=notebook([code("x = 1"), code(source)]))
     before = (folder / "01-long.ipynb").read_bytes()
-    command = [sys.executable, str(ROOT / "tools" / "notebooks" / "execute.py"), "--folder", str(folder)]
-    environment = plain_environment()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=take_interrupts)
-    pid = int(wait_for(folder / "pid"))
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    status, printed, _, kernel = interrupted([*COMMAND, str(folder)], folder / "pid")
+    assert status == 130
     assert "01-long: interrupted in cell [2]. The file is unchanged" in printed
     assert (folder / "01-long.ipynb").read_bytes() == before
     assert {path.name for path in folder.iterdir()} == {"01-long.ipynb", "pid"}
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    assert not is_running(kernel)
 
 
 def test_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

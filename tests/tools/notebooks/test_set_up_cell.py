@@ -115,13 +115,6 @@ def test_a_failing_fetch_leaves_nothing_and_names_the_address(empty, address):
     assert run(empty, set_up_text(address)).returncode == 0
 
 
-def test_without_a_network_the_error_names_the_host(empty):
-    result = run(empty, set_up_text("https://localhost:9/anna/the-book"))
-    assert result.returncode == 1
-    assert "ConnectionError: Could not fetch https://localhost:9/anna/the-book" in result.stderr
-    assert list(empty.iterdir()) == []
-
-
 def test_without_git_the_error_says_so(empty, address, tmp_path):
     programs = tmp_path / "bin"
     programs.mkdir()

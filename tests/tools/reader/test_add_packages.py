@@ -28,7 +28,7 @@ def machine(monkeypatch, tmp_path):
 
     monkeypatch.setattr(add_packages, "version_of", packages.get)
     monkeypatch.setattr(add_packages, "installed_versions", lambda: [f"{n}=={v}" for n, v in packages.items()])
-    monkeypatch.setattr(add_packages.subprocess, "run", pip)
+    monkeypatch.setattr(subprocess, "run", pip)
     monkeypatch.setattr(sys, "path", [str(tmp_path), "elsewhere"])
     monkeypatch.setenv("PYTHONPATH", "before")
     for name in ("transformers", "huggingface_hub"):

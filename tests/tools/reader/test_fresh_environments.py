@@ -185,14 +185,3 @@ def test_ktrain_trains_in_every_order_of_imports_on_another_python_too(fresh, tm
         folder = tmp_path / order
         folder.mkdir()
         check_order(order, folder, str(fresh))
-
-
-def test_what_is_looked_for_and_absent_is_none(monkeypatch, tmp_path):
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert find_python("3.11") is None
-    program = tmp_path / "versions" / "3.11.9" / "bin" / "python"
-    program.parent.mkdir(parents=True)
-    program.symlink_to(sys.executable)
-    assert find_python("3.11") == str(program)

@@ -1,4 +1,4 @@
-"""`make book`, `make serve`, `make bench-build` and the search for a browser: they work, or say what to do."""
+"""`make book`, `make serve` and the search for a browser: they work, or say what to do."""
 
 import os
 import shutil
@@ -15,10 +15,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.support.broken import take_interrupts
-from tools.bench import build as bench_build
 from tools.site import browser, serve
 from tools.site import build as build_site
-from tools.site import pages as site_pages
 
 ROOT = Path(__file__).resolve().parents[3]
 WORDS = "Every page of this small book holds enough words to count as a page with text. " * 4
@@ -126,13 +124,6 @@ def test_problems_are_the_warnings_and_errors_of_a_log_each_once():
     assert list(build_site.problems(log)) == [log[1], log[3]]
 
 
-def test_page_names_follow_the_table_of_contents():
-    names = site_pages.page_names()
-    assert names[0] == "intro"
-    assert "chapters/01-attention" in names
-    assert names[-1] == "pages/bibliography"
-
-
 def test_server_serves_a_folder_on_this_machine_only(tmp_path):
     (tmp_path / "index.html").write_text("the book")
     with serve.open_server(tmp_path, 0) as server:
@@ -234,22 +225,3 @@ def test_without_rights_and_packages_the_advice_is_printed(bare_machine, capsys)
     assert browser.main(["--install"]) == 1
     assert [command[1:3] for command in commands] == [["-m", "playwright"]]
     assert "install Chromium or Chrome with your system's packages, or set BOOK_CHROMIUM" in capsys.readouterr().err
-
-
-def test_the_timed_build_runs_free_of_the_outer_make(monkeypatch):
-    monkeypatch.setenv("MAKEFLAGS", "-n")
-    monkeypatch.setenv("PYTHONPATH", "/outer")
-    monkeypatch.setenv("HOME", "elsewhere")
-    environment = bench_build.inner_environment()
-    assert environment["HOME"] == "elsewhere"
-    assert not {"MAKEFLAGS", "PYTHONPATH"} & set(environment)
-
-
-def test_a_build_that_fails_is_not_timed(tmp_path, monkeypatch, capsys):
-    makefile = "book:\n\t@echo lost page >&2; exit 3\n"
-    monkeypatch.setattr(bench_build, "clone", lambda into: (into.mkdir(), (into / "Makefile").write_text(makefile)))
-    monkeypatch.setattr(bench_build.tempfile, "tempdir", str(tmp_path))
-    assert bench_build.main([]) == 1
-    assert "lost page" in (errors := capsys.readouterr().err)
-    assert "mend the build first" in errors
-    assert list(tmp_path.iterdir()) == []

@@ -1,13 +1,10 @@
 """`make publish`: what was built goes to the branch gh-pages of origin, commit upon commit, or nothing does."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.support.book_copies import WHO, commit_all, git
-from tools.notebooks.chapters import ROOT
+from tests.support.book_copies import WHO, git
 from tools.site import publish
 from tools.site.addresses import COLAB_FOLDER
 from tools.site.repository import with_address
@@ -223,17 +220,3 @@ def test_a_push_that_the_remote_refuses_is_an_error_in_its_words(book, capsys):
     hook.chmod(0o755)
     assert publish.main(["--root", str(root)]) == 1
     assert "the branch is protected" in capsys.readouterr().err
-
-
-def test_help_says_what_it_does():
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools/site/publish.py", "--help"], capture_output=True, text=True, check=True
-    )
-    assert "gh-pages" in done.stdout
-    assert "--dry-run" in done.stdout
-
-
-def test_git_helper_of_these_tests_fails_when_git_does(tmp_path):
-    commit_all_failed = pytest.raises(AssertionError, match="git")
-    with commit_all_failed:
-        commit_all(tmp_path)  # nothing to commit

@@ -3,16 +3,15 @@
 Five small chapters that need no Keras are run by nbval; a module of one function stands in for the kernel's report.
 """
 
-import os
 import re
 import signal
-import subprocess
 import sys
 import time
 
 import pytest
 
-from tests.support.broken import code, plain_environment, take_interrupts, wait_for
+from tests.support.broken import code
+from tests.support.processes import interrupted, is_running
 from tests.support.validation_chapters import FAKE, QUESTION, write_chapter
 from tools.notebooks.chapters import ROOT
 from tools.validate import run as validate_run
@@ -115,29 +114,8 @@ sys.exit(validate.main(["--all"]))
 def test_interrupt_leaves_no_kernel_behind(tmp_path, number):
     wait = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(300)"
     write_chapter(tmp_path, "long", [code(wait)])
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED.replace('"long', f'"{tmp_path}/long').replace('"reports', f'"{tmp_path}/r')],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=plain_environment(),
-        preexec_fn=take_interrupts,
-    )
-    pid = int(wait_for(tmp_path / "pid", 60))
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
+    source = INTERRUPTED.replace('"long', f'"{tmp_path}/long').replace('"reports', f'"{tmp_path}/r')
+    status, _, told, kernel = interrupted([sys.executable, "-c", source], tmp_path / "pid", number, ROOT)
+    assert status == 130
     assert "all that was running has been stopped" in told
-    assert not is_running(pid)
-
-
-def is_running(pid, seconds=10):
-    """Return whether a process is still there after a while."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        time.sleep(0.1)
-    return True
+    assert not is_running(kernel)

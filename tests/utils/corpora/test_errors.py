@@ -5,21 +5,11 @@ import re
 
 import pytest
 
+from tests.support.corpus_files import refusal
 from utils import corpora
 from utils.corpora import CorpusError
 
 GOOD = "text,label\nfine,1\ndull,0\n"
-
-
-def refusal(folder, content, name="own.csv", **options):
-    """Return what is said about a file, which must begin with its path."""
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(CorpusError) as caught:
-        corpora.load(path, **options)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    return message.removeprefix(str(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \r\n", b"\xef\xbb\xbf", "\ufeff\n".encode("utf-16")])

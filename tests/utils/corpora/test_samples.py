@@ -39,13 +39,6 @@ def test_beginnings_hold_the_shares_of_websters_method(labels, seed):
     np.testing.assert_array_equal(seats, totals)
 
 
-@pytest.mark.parametrize("size", range(1, 61))
-def test_a_sample_of_two_classes_has_their_shares_to_within_one(size):
-    corpus = corpus_of(np.repeat([0, 1], [43, 17]))
-    found = corpora.stratified_sample(corpus, size, seed=5).counts()
-    assert abs(found["a"] - size * 43 / 60) <= 1
-
-
 def test_ties_are_broken_at_random():
     firsts = {int(np.array([0, 1])[stratified_order(np.array([0, 1]), seed)[0]]) for seed in range(20)}
     assert firsts == {0, 1}

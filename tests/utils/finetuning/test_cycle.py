@@ -79,19 +79,6 @@ def test_rates_rise_to_the_peak_in_the_middle_and_fall(steps, peak):
         assert rates[middle] == pytest.approx(peak)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
-@given(st.integers(2, 200), PEAKS)
-def test_one_more_step_of_the_fall_would_reach_a_thousandth(half, peak):
-    rates = one_cycle(2 * half, peak)
-    assert rates[-1] + np.diff(rates[half:])[-1] == pytest.approx(peak / 1000, rel=1e-9)
-
-
-@settings(max_examples=50, deadline=None, derandomize=True)
-@given(STEPS, PEAKS)
-def test_rates_are_in_proportion_to_the_peak(steps, peak):
-    np.testing.assert_allclose(one_cycle(steps, peak), peak * one_cycle(steps, 1.0), rtol=1e-12)
-
-
 @pytest.mark.parametrize("steps", [0, -3, 2.0, "7", True])
 def test_a_number_of_steps_that_is_not_a_positive_integer_is_refused(steps):
     with pytest.raises(ValueError, match=f"steps to be an integer of at least 1; received {steps!r}"):

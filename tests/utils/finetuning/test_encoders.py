@@ -77,6 +77,7 @@ def test_missing_weight_is_named_and_a_missing_pooler_is_allowed(tmp_path):
     assert all((found[name] == expected[name]).all() for name in kept)
 
 
+@pytest.mark.slow
 def test_loading_needs_no_torch(tmp_path):
     write_bert(tmp_path / "bert", "pt")
     code = f"""
@@ -106,9 +107,6 @@ else:
     assert done.returncode == 0, done.stderr[-3000:]
     assert "logits 2" in done.stdout
     assert "needed:" in done.stdout, done.stdout
-
-
-test_loading_needs_no_torch = pytest.mark.slow(test_loading_needs_no_torch)
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/such/folder", "~/bert", "a/b/c", "c:\\bert"])

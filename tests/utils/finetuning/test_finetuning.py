@@ -12,22 +12,12 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from tests.support.finetuning_toys import texts_and_labels, write_bert
+from tests.support.finetuning_toys import CHOICES, HELD_OUT, LABELS, PEAK, TEXTS, write_bert
 from tests.utils.finetuning.test_ktrain_mends import run
 from utils import finetuning
 from utils.checkpoints import CheckpointError, verify_checkpoint
 from utils.finetuning import Classifier, FineTuning
 from utils.finetuning.encoders import folder_digest, usable_positions
-
-TEXTS, LABELS = texts_and_labels(160)
-HELD_OUT = texts_and_labels(60, seed=1)
-CHOICES = {"max_length": 16, "batch_size": 8, "validation": HELD_OUT}
-PEAK = 1e-2
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    return write_bert(tmp_path_factory.mktemp("models") / "bert")
 
 
 @pytest.fixture(scope="module")

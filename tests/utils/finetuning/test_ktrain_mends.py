@@ -164,14 +164,6 @@ def test_importing_the_package_chooses_legacy_keras_whatever_the_variable_was(be
     assert done.stdout.split() == ["1", "False"]
 
 
-def test_the_variable_is_set_in_one_place():
-    setters = [
-        path.name for path in (ROOT / "utils").rglob("*.py") if re.search(r'"TF_USE_LEGACY_KERAS"', path.read_text())
-    ]
-    assert setters == ["__init__.py"]
-    assert "TF_USE_LEGACY_KERAS" in (ROOT / "utils" / "finetuning" / "__init__.py").read_text()
-
-
 def test_every_name_that_the_package_hands_on_is_there():
     from utils import finetuning
 

@@ -7,20 +7,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.support.finetuning_toys import texts_and_labels, write_bert
-from utils import finetuning
+from tests.support.finetuning_toys import CHOICES, HELD_OUT, LABELS, PEAK, TEXTS, write_bert
 from utils.finetuning import FineTuning, fine_tune
 
 pytestmark = pytest.mark.slow
-TEXTS, LABELS = texts_and_labels(160)
-HELD_OUT = texts_and_labels(60, seed=1)
-CHOICES = {"max_length": 16, "batch_size": 8, "validation": HELD_OUT}
-PEAK = 1e-2
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    return write_bert(tmp_path_factory.mktemp("models") / "bert")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +26,12 @@ def weights_of(classifier):
 def assert_same_weights(one, other):
     for mine, theirs in zip(weights_of(one), weights_of(other), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def assert_same_training(one, other):
+    assert_same_weights(one, other)
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert other.details["history"][name] == pytest.approx(one.details["history"][name], rel=1e-6)
 
 
 def test_same_seed_repeats_bit_for_bit_and_another_does_not(bert):
@@ -85,9 +81,7 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(calm_bert, tmp_
     with pytest.raises(ValueError, match="encoder was"):
         FineTuning(TEXTS, LABELS, other, **CHOICES).fit(PEAK, 3, checkpoints=part, resume=True, progress=False)
     resumed = again.fit(PEAK, 3, checkpoints=part, resume=True, progress=False)
-    assert_same_weights(whole, resumed)
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-        assert resumed.details["history"][name] == pytest.approx(whole.details["history"][name], rel=1e-6)
+    assert_same_training(whole, resumed)
     rates = np.array(again.learner.history.history["lr"])
     assert len(rates) == 60
     assert rates.argmax() in (29, 30, 31)
@@ -113,9 +107,7 @@ def test_a_long_epoch_is_kept_from_time_to_time_and_goes_on_in_its_middle(calm_b
     assert [(state["finished"], state["batches"]) for state in states] == [(0, number) for number in range(1, 6)]
     again = FineTuning(TEXTS, LABELS, calm_bert, **CHOICES)
     resumed = again.fit(PEAK, 2, resume=True, **options)
-    assert_same_weights(whole, resumed)
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-        assert resumed.details["history"][name] == pytest.approx(whole.details["history"][name], rel=1e-6)
+    assert_same_training(whole, resumed)
     assert len(again.learner.history.history["lr"]) == 40
 
 
@@ -149,15 +141,6 @@ def test_padding_everything_to_one_length_is_ktrains_own_way_and_learns_the_same
     assert theirs[0]["input_ids"].shape == (8, 16)
     assert ours[0]["input_ids"].shape[1] == int(ours[0]["attention_mask"].numpy().sum(axis=1).max()) < 16
     assert padded.fit(PEAK, 6, progress=False).evaluate(*HELD_OUT).accuracy > 0.9
-
-
-def test_speed_is_measured_without_a_trace_and_padding_costs(bert):
-    plain, measured = (FineTuning(TEXTS, LABELS, bert, **CHOICES) for _ in range(2))
-    speed = finetuning.training_speed(measured, steps=5, warm_up=2)
-    assert 1 < speed < 1e6
-    assert_same_weights(plain.fit(PEAK, 1, progress=False), measured.fit(PEAK, 1, progress=False))
-    with pytest.raises(ValueError, match="expected steps and warm_up of at least 1; received 0 and 3"):
-        finetuning.training_speed(measured, steps=0)
 
 
 def test_training_and_predicting_print_nothing_unless_asked(bert, capfd):

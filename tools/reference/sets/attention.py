@@ -16,17 +16,7 @@ B, T, H, S, KEY_DIM, VALUE_DIM = 2, 3, 4, 5, 7, 6
 
 
 def build(seed: int) -> dict[str, np.ndarray]:
-    """Compute all cases with PyTorch.
-
-    Args:
-        seed: seed of NumPy's generator, from which all inputs come.
-
-    Returns:
-        "case/name" to array.
-
-    Raises:
-        ModuleNotFoundError: PyTorch is not installed.
-    """
+    """Compute all cases with PyTorch."""
     rng = np.random.default_rng(seed)
     allowed = rng.random((B, 1, S, S)) > 0.4
     allowed[..., 0] = True

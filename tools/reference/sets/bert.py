@@ -24,17 +24,7 @@ SIZES = {
 
 
 def build(seed: int) -> dict[str, np.ndarray]:
-    """Compute both cases with PyTorch and transformers.
-
-    Args:
-        seed: seed of NumPy's generator, from which all inputs and weights come.
-
-    Returns:
-        "case/name" to array.
-
-    Raises:
-        ModuleNotFoundError: PyTorch is not installed.
-    """
+    """Compute both cases with PyTorch and transformers."""
     rng = np.random.default_rng(seed)
     return {f"{case}/{name}": array for case in SIZES for name, array in _solve(rng, case).items()}
 

@@ -25,17 +25,7 @@ ENCODER_LAYER, DECODER_LAYER, WHOLE = "TransformerEncoderLayer", "TransformerDec
 
 
 def build(seed: int) -> dict[str, np.ndarray]:
-    """Compute all cases with PyTorch.
-
-    Args:
-        seed: seed of NumPy's generator, from which all inputs and parameters come.
-
-    Returns:
-        "case/name" to array.
-
-    Raises:
-        ModuleNotFoundError: PyTorch is not installed.
-    """
+    """Compute all cases with PyTorch."""
     rng = np.random.default_rng(seed)
     source_padding, target_padding = np.arange(S) >= np.array([[3], [5]]), np.arange(T) >= np.array([[3], [2]])
     ahead = np.triu(np.ones((T, T), bool), 1)

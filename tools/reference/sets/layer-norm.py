@@ -11,17 +11,7 @@ T, WIDTH, EPSILON = 5, 7, 1e-5
 
 
 def build(seed: int) -> dict[str, np.ndarray]:
-    """Compute both cases with PyTorch.
-
-    Args:
-        seed: seed of NumPy's generator, from which all inputs come.
-
-    Returns:
-        "case/name" to array.
-
-    Raises:
-        ModuleNotFoundError: PyTorch is not installed.
-    """
+    """Compute both cases with PyTorch."""
     rng = np.random.default_rng(seed)
     cases = {name: _case(rng, spread) for name, spread in (("usual", 1.0), ("small", 1e-3))}
     return {f"{case}/{name}": array for case, found in cases.items() for name, array in found.items()}

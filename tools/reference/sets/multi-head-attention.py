@@ -23,17 +23,7 @@ INPUTS = ("query", "key", "value")
 
 
 def build(seed: int) -> dict[str, np.ndarray]:
-    """Compute all cases with PyTorch.
-
-    Args:
-        seed: seed of NumPy's generator, from which all inputs and parameters come.
-
-    Returns:
-        "case/name" to array.
-
-    Raises:
-        ModuleNotFoundError: PyTorch is not installed.
-    """
+    """Compute all cases with PyTorch."""
     rng = np.random.default_rng(seed)
     padding = np.arange(S) >= np.array([[3], [5]])
     forbidden = (rng.random((S, S)) > 0.5) & ~np.eye(S, dtype=bool)

@@ -23,17 +23,7 @@ ROTARY_HEADS, ALIBI_HEADS = 3, (1, 8, 12)
 
 
 def build(seed: int) -> dict[str, np.ndarray]:
-    """Compute all cases with PyTorch and transformers.
-
-    Args:
-        seed: seed of NumPy's generator, from which all inputs come.
-
-    Returns:
-        "case/name" to array, and the version of transformers.
-
-    Raises:
-        ModuleNotFoundError: PyTorch or transformers is not installed.
-    """
+    """Compute all cases with PyTorch and transformers."""
     rng = np.random.default_rng(seed)
     cases = {"sinusoidal": _sinusoidal(), "learned": _learned(rng)}
     cases |= {"interleaved": _rotary(rng, _gptj), "half": _rotary(rng, _llama)}

@@ -110,9 +110,7 @@ def _close(out: TextIO) -> None:
 
 def _message(error: BaseException) -> str:
     """Return what to say of an error."""
-    if isinstance(error, CommandError):
-        return str(error)
-    if isinstance(error, MissingPackageError):
+    if isinstance(error, CommandError | MissingPackageError):
         return str(error)
     return "interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {explain(error)}"
 

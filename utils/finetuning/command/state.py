@@ -39,7 +39,8 @@ class Unfinished:
             return
         try:
             before = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))["settings"]
-            names = sorted(name for name in before.keys() | self.settings.keys() if self._differs(before, name))
+            names = sorted(before.keys() | self.settings.keys())
+            names = [name for name in names if before.get(name, ...) != self.settings.get(name, ...)]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"expected an unfinished training in {self.folder}; its {RECORD} cannot be read: remove the folder, "
@@ -51,9 +52,6 @@ class Unfinished:
             changes = "; ".join(f"{name} was {before.get(name)}, now {self.settings.get(name)}" for name in names)
             remedy = "give the same again to go on, --restart to begin anew, or another --output"
             raise InputError(f"{self.folder} holds an unfinished training of another kind: {changes}; {remedy}")
-
-    def _differs(self, before: dict[str, Any], name: str) -> bool:
-        return name not in before or name not in self.settings or before[name] != self.settings[name]
 
     def begin(self) -> None:
         """Write down which training it is."""

@@ -70,20 +70,11 @@ def test_each_line_gets_its_class_and_its_probability(run):
 def test_json_holds_the_text_and_all_classes(run):
     status, out, _ = run('so "good"\n \nnaïve\n'.encode(), "--json", "--quiet")
     assert status == 0
+    names = ("text", "label", "probability", "probabilities")
     assert [json.loads(line) for line in out.splitlines()] == [
-        {
-            "text": 'so "good"',
-            "label": "good",
-            "probability": 0.75,
-            "probabilities": {"très bad": 0.25, "good": 0.75},
-        },
-        {"text": " ", "label": None, "probability": None, "probabilities": None},
-        {
-            "text": "naïve",
-            "label": "très bad",
-            "probability": 0.875,
-            "probabilities": {"très bad": 0.875, "good": 0.125},
-        },
+        dict(zip(names, ('so "good"', "good", 0.75, {"très bad": 0.25, "good": 0.75}), strict=True)),
+        dict(zip(names, (" ", None, None, None), strict=True)),
+        dict(zip(names, ("naïve", "très bad", 0.875, {"très bad": 0.875, "good": 0.125}), strict=True)),
     ]
 
 
@@ -105,10 +96,8 @@ def test_nothing_to_classify_is_told(run):
 def test_bytes_that_are_not_text_end_it_after_the_lines_before_them(run):
     status, out, err = run("good\nok\nd\xe9j\xe0 good\n".encode("cp1252"), "--quiet")
     assert (status, out) == (2, "good\t0.7500\ntrès bad\t0.8750\n")
-    told = (
-        "predict: standard input, line 3: byte 0xe9 is not utf-8; name the encoding, for instance --encoding cp1252\n"
-    )
-    assert err == told
+    told = "predict: standard input, line 3: byte 0xe9 is not utf-8; name the encoding, for instance --encoding cp1252"
+    assert err == f"{told}\n"
     assert run("good\nd\xe9j\xe0 good\n".encode("cp1252"), "--encoding", "cp1252")[1].count("good\t") == 2
 
 
@@ -198,25 +187,20 @@ def test_a_fingerprint_is_passed_on(run):
     assert run.loaded == [("out", "ab" * 32)]
 
 
+EXPECTED = "expected a folder that a classifier was saved to"
+
+
 @pytest.mark.parametrize(
-    ("kind", "message"),
+    ("kind", "what"),
     [
         ("empty", "expected a checkpoint with manifest.json in {folder}; there is none"),
-        ("missing", "expected a folder that a classifier was saved to; there is no {folder}"),
-        ("file", "expected a folder that a classifier was saved to; {folder} is a file: name the folder that holds it"),
-        (
-            "encoder",
-            "expected a folder that a classifier was saved to; {folder} is an encoder, not a classifier: train first, "
-            "with this encoder",
-        ),
-        (
-            "unfinished",
-            "expected a folder that a classifier was saved to; {folder} holds an unfinished training: finish it with "
-            "the same command",
-        ),
+        ("missing", f"{EXPECTED}; there is no {{folder}}"),
+        ("file", f"{EXPECTED}; {{folder}} is a file: name the folder that holds it"),
+        ("encoder", f"{EXPECTED}; {{folder}} is an encoder, not a classifier: train first, with this encoder"),
+        ("unfinished", f"{EXPECTED}; {{folder}} holds an unfinished training: finish it with the same command"),
     ],
 )
-def test_what_is_not_a_classifier_is_refused_for_what_it_is(tmp_path, monkeypatch, capsys, kind, message):
+def test_what_is_not_a_classifier_is_refused_for_what_it_is(tmp_path, monkeypatch, capsys, kind, what):
     folder = tmp_path / kind
     if kind in ("empty", "unfinished"):
         folder.mkdir()
@@ -229,7 +213,7 @@ def test_what_is_not_a_classifier_is_refused_for_what_it_is(tmp_path, monkeypatc
     monkeypatch.setattr(sys, "stdin", StandardInput(io.BytesIO(b"good\n")))
     assert main(["predict", "--model", str(folder)]) == 2
     printed = capsys.readouterr()
-    expected = f"predict: --model {folder}: {message.format(folder=folder)}"
+    expected = f"predict: --model {folder}: {what.format(folder=folder)}"
     assert (printed.out, printed.err.splitlines()[-1]) == ("", expected)
 
 

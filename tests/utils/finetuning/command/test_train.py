@@ -595,14 +595,6 @@ def test_a_cache_of_the_hub_that_cannot_be_written_is_named(place, capsys, monke
     assert "--model" not in told
 
 
-def test_positions_before_the_first_of_roberta_do_not_count(place, capsys):
-    config = json.loads((place / "bert" / "config.json").read_text())
-    (place / "bert" / "config.json").write_text(json.dumps({**config, "model_type": "roberta", "pad_token_id": 1}))
-    expected = "expected --max-length of at most 38: --model bert has 38 positions; received 39"
-    assert refusal(capsys, "--max-length", "39") == expected
-    assert train("--max-length", "38") == 0
-
-
 def test_batches_of_an_unfinished_epoch_are_kept_and_told(place, tuning, capsys):
     def interrupt(at):
         record = {"finished": 1, "batches": 7, "partial": {"loss": 0.5}}
