@@ -46,6 +46,14 @@ class FakeClassifier:
     def evaluate(self, texts, labels, progress=False):
         return Evaluation(tuple(self.classes), np.array(labels), self.predict_probability(texts))
 
+    @property
+    def temperature(self):
+        return self.details["temperature"]
+
+    def calibrate(self, texts, labels, progress=False):
+        self.details["temperature"] = 1.5
+        return self.evaluate(texts, labels)
+
     def save(self, folder, overwrite=False):
         details = {**self.details, "classes": self.classes, "max_length": 8}
         return save_checkpoint(folder, FakeNetwork(), FakeTokenizer(), details, overwrite=overwrite)
