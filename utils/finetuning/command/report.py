@@ -103,6 +103,23 @@ def majority(evaluation: Evaluation) -> tuple[Any, float]:
     return evaluation.classes[counts.argmax()], float(counts.max() / counts.sum())
 
 
+def figures_of(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what was measured on the held-out texts, for JSON."""
+    figures = evaluation.metrics()
+    name, share = majority(evaluation)
+    best = {"majority_class": name, "majority_share": share}
+    return rounded({"accuracy": figures.pop("accuracy"), **best, **figures})
+
+
+def rounded(figures: Any) -> Any:
+    """Return figures with four digits after the point."""
+    if isinstance(figures, dict):
+        return {name: rounded(value) for name, value in figures.items()}
+    if isinstance(figures, list):
+        return [rounded(value) for value in figures]
+    return round(figures, 4) if isinstance(figures, float) else figures
+
+
 def result_lines(evaluation: Evaluation) -> list[str]:
     """Return accuracy and majority share in one line, the recall of each class in another.
 

@@ -31,9 +31,10 @@ from utils.finetuning.command.report import (
     calibration_figures,
     calibration_line,
     corpus_warnings,
-    majority,
+    figures_of,
     result_lines,
     result_warnings,
+    rounded,
     schedule_warnings,
     token_warnings,
 )
@@ -46,7 +47,6 @@ from utils.finetuning.encoders import (
     tensorflow_folder,
     usable_positions,
 )
-from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.labels import lone_surrogate
 from utils.finetuning.tokens import choose_max_length, count_truncated
 from utils.finetuning.tuning import FineTuning
@@ -95,25 +95,10 @@ def train(options: argparse.Namespace, interruptions: Interruptions, out: TextIO
         _note(options, line)
     trained = {"max_length": max_length, "training_texts": len(training)}
     trained |= {"seconds": round(sum(classifier.details["history"]["seconds"]), 1)}
-    figures = {**trained, **_figures(evaluation), **_rounded(calibration), "warnings": warnings}
+    measured = figures_of(evaluation)
+    trained["validation_texts"] = measured.pop("texts")
+    figures = {**trained, **measured, **rounded(calibration), "warnings": warnings}
     _write_result(options, output, figures, out)
-
-
-def _figures(evaluation: Evaluation) -> dict[str, Any]:
-    """Return what was measured on the held-out texts, for JSON."""
-    figures = evaluation.metrics()
-    name, share = majority(evaluation)
-    best = {"majority_class": name, "majority_share": share}
-    return _rounded({"validation_texts": figures.pop("texts"), "accuracy": figures.pop("accuracy"), **best, **figures})
-
-
-def _rounded(figures: Any) -> Any:
-    """Return figures with four digits after the point."""
-    if isinstance(figures, dict):
-        return {name: _rounded(value) for name, value in figures.items()}
-    if isinstance(figures, list):
-        return [_rounded(value) for value in figures]
-    return round(figures, 4) if isinstance(figures, float) else figures
 
 
 def _prepare_state(
