@@ -100,6 +100,8 @@ def _run(options: argparse.Namespace, interruptions: Interruptions, out: TextIO)
         from utils.finetuning.command.train import train as run
     elif options.command == "evaluate":
         from utils.finetuning.command.evaluate import evaluate as run
+    elif options.data:
+        from utils.finetuning.command.predict_file import predict_file as run
     else:
         from utils.finetuning.command.predict import predict as run
     run(options, interruptions, out)

@@ -4,10 +4,7 @@ import argparse
 import csv
 import json
 import os
-import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +16,7 @@ from utils.corpora.known import KNOWN
 from utils.finetuning.calibration import reliability
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
+from utils.finetuning.command.files import replacing
 from utils.finetuning.command.report import counted, figures_of, majority, result_warnings
 from utils.finetuning.evaluation import Evaluation, occlusion
 
@@ -172,15 +170,6 @@ def _write_files(folder: Path, report: dict[str, Any], corpus: Corpus, evaluatio
             )
     with replacing(folder / "confusion.png") as draft:
         _draw_confusion(draft, evaluation)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield where to write a file, which takes the place of `path` once it is whole."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        draft = Path(folder) / path.name
-        yield draft
-        os.replace(draft, path)
 
 
 def _draw_confusion(path: Path, evaluation: Evaluation) -> None:

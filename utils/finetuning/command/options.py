@@ -17,10 +17,11 @@ there.
 
 example: python -m utils.finetuning train --data mine.csv --model data/checkpoints/mini-bert --output mine
 """
-PREDICT = """Classify texts, one a line, from standard input.
+PREDICT = """Classify texts, one a line, from standard input; or with --data the rows of a file, however many.
 
 One line of output for each line of input: class, tab, probability; with --json an object with the probabilities of all
-classes. Lines without text get an empty line, or null.
+classes. Lines without text get an empty line, or null. With --data and --output FILE.csv, each row gets two more
+columns, predicted and probability; what is finished is kept in OUTPUT.unfinished, and the same command goes on there.
 
 example: echo 'not bad at all' | python -m utils.finetuning predict --model mine
 """
@@ -43,11 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(
         commands.add_parser("evaluate", help="measure on labelled texts", description=EVALUATE, formatter_class=layout)
     )
-    predict = commands.add_parser("predict", help="classify lines", description=PREDICT, formatter_class=layout)
-    predict.add_argument("--model", required=True, metavar="FOLDER", help="what `train` wrote to its --output")
-    predict.add_argument("--json", action="store_true", help="write one JSON object a line")
-    predict.add_argument("--encoding", default="utf-8", help="of standard input (default: %(default)s)")
-    predict.add_argument("--fingerprint", metavar="SHA256", help="refuse any other classifier; in the JSON of `train`")
+    text = "classify lines, or the rows of a file"
+    _add_predict(commands.add_parser("predict", help=text, description=PREDICT, formatter_class=layout))
     for command in commands.choices.values():
         command.add_argument("--quiet", action="store_true", help="no progress bar, no notes; errors only")
         command.add_argument("--traceback", action="store_true", help="show where in the code an error came from")
@@ -84,6 +82,23 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
     add("--columns", type=names, metavar="NAME,NAME", help=text)
     add("--encoding", help="of the file (default: UTF-8)")
     add("--no-quotes", action="store_true", help="double quotes are part of the text and enclose no field")
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `predict`."""
+    add = parser.add_argument
+    add("--model", required=True, metavar="FOLDER", help="what `train` wrote to its --output")
+    add("--json", action="store_true", help="write one JSON object a line")
+    add("--fingerprint", metavar="SHA256", help="refuse any other classifier; in the JSON of `train`")
+    add("--encoding", help="of standard input, or of the file (default: UTF-8)")
+    add("--data", metavar="FILE", help="CSV, TSV or JSON Lines file with a column of texts, instead of standard input")
+    add("--output", metavar="FILE.csv", help="where its rows go, with their classes")
+    add("--text-column", metavar="NAME", help="column of texts (default: text, review or sentence)")
+    text = "names of all columns of a file without a header, such as id,text (default: the first row names them)"
+    add("--columns", type=names, metavar="NAME,NAME", help=text)
+    add("--no-quotes", action="store_true", help="double quotes are part of the text and enclose no field")
+    add("--overwrite", action="store_true", help="replace a file that is already at --output")
+    add("--restart", action="store_true", help="do not go on with what was interrupted, begin anew")
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
