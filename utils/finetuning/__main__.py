@@ -1,4 +1,4 @@
-"""Run the command line: `python -m utils.finetuning train | predict`."""
+"""Run the command line: `python -m utils.finetuning train | evaluate | predict`."""
 
 import atexit
 import contextlib

@@ -10,6 +10,7 @@ import numpy as np
 from utils.checkpoints import DETAILS, Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from utils.checkpoints.manifest import MANIFEST
 from utils.checkpoints.places import settled
+from utils.finetuning.calibration import fit_temperature
 from utils.finetuning.encoders import WEIGHTS, load_config, load_encoder_tokenizer
 from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.ktrain_mends import load_transformers
@@ -28,7 +29,11 @@ class Classifier:
         tokenizer: its tokenizer.
         classes: names of the C classes, in the order of the model's outputs.
         max_length: longer texts are cut to this many tokens.
-        details: what else is to be kept with it: training settings, history.
+        details: what else is to be kept with it: training settings, history; a temperature, by which its logits are
+            divided, 1.0 where there is none (see `utils.finetuning.calibration`).
+
+    Raises:
+        ValueError: the temperature is not a positive number.
     """
 
     def __init__(
@@ -39,10 +44,36 @@ class Classifier:
         self.model, self.tokenizer = model, tokenizer
         self.classes, self.max_length = list(classes), int(max_length)
         self.details = dict(details or {})
+        if not isinstance(self.temperature, float | int) or not 0 < self.temperature < np.inf:
+            raise ValueError(f"expected a positive number as temperature; received {self.temperature!r}")
         # One graph for all sizes: the same text gets the same bits, whatever was predicted before.
         self._inputs = input_names(model, tokenizer)
         sizes = {name: tf.TensorSpec((None, None), tf.int32) for name in self._inputs}
         self._logits = tf.function(lambda inputs: model(inputs, training=False).logits, input_signature=[sizes])
+
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by before they become probabilities; set it with `calibrate`."""
+        return self.details.get("temperature", 1.0)
+
+    def calibrate(self, texts: Iterable[str], labels: Iterable[Any], progress: bool = False) -> Evaluation:
+        """Fit the temperature on texts that were not trained on; predictions stay, probabilities become more honest.
+
+        Args:
+            texts: N strings, at least one.
+            labels: N labels, as for `evaluate`.
+            progress: whether to show a progress bar.
+
+        Returns:
+            What the classifier said of these texts before, at temperature 1.
+
+        Raises:
+            TypeError, ValueError: as for `evaluate`.
+        """
+        self.details["temperature"] = 1.0
+        before = self.evaluate(texts, labels, progress)
+        self.details["temperature"] = fit_temperature(before)
+        return before
 
     def predict(self, texts: Iterable[str], progress: bool = False) -> list[Any]:
         """Return the most probable class of each text, by name.
@@ -74,7 +105,7 @@ class Classifier:
             for rows, inputs in self._batches(texts):
                 logits[rows] = self._logits(inputs).numpy()
                 bar.update(len(rows))
-        shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        shifted = np.exp((logits - logits.max(axis=-1, keepdims=True)) / self.temperature)
         return shifted / shifted.sum(axis=-1, keepdims=True)
 
     def _batches(self, texts: list[str]) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:

@@ -16,7 +16,7 @@ from tests.support.finetuning_toys import CHOICES, HELD_OUT, LABELS, PEAK, TEXTS
 from tests.utils.finetuning.test_ktrain_mends import run
 from utils import finetuning
 from utils.checkpoints import CheckpointError, verify_checkpoint
-from utils.finetuning import Classifier, FineTuning
+from utils.finetuning import Classifier, FineTuning, at_temperature, fit_temperature
 from utils.finetuning.encoders import folder_digest, usable_positions
 
 
@@ -295,3 +295,22 @@ def test_rates_and_epochs_that_make_no_sense_are_told(tuned):
         tuning.fit(PEAK, 0)
     with pytest.raises(ValueError, match="as many labels as texts"):
         classifier.evaluate([], [])
+
+
+def test_a_fitted_temperature_changes_probabilities_alone_and_is_kept(tuned, tmp_path):
+    _, classifier = tuned
+    wrong = ["down" if place % 4 == 0 else label for place, label in enumerate(HELD_OUT[1])]
+    before = classifier.calibrate(HELD_OUT[0], wrong)
+    try:
+        assert classifier.temperature == fit_temperature(before) > 1
+        after = classifier.evaluate(HELD_OUT[0], wrong)
+        np.testing.assert_array_equal(after.predicted, before.predicted)
+        np.testing.assert_allclose(after.probability, at_temperature(before.probability, classifier.temperature))
+        again = Classifier.load(classifier.save(tmp_path / "calibrated"))
+        np.testing.assert_array_equal(again.predict_probability(HELD_OUT[0]), after.probability)
+    finally:
+        del classifier.details["temperature"]
+    assert classifier.temperature == 1
+    for wrong in (0, -1.0, float("nan"), float("inf"), "warm"):
+        with pytest.raises(ValueError, match="expected a positive number as temperature; received"):
+            Classifier(classifier.model, classifier.tokenizer, classifier.classes, 16, {"temperature": wrong})

@@ -1,4 +1,4 @@
-"""The command line of fine-tuning: `python -m utils.finetuning train | predict`; each answers --help.
+"""The command line of fine-tuning: `python -m utils.finetuning train | evaluate | predict`; each answers --help.
 
 Results go to standard output, all else to standard error. Exit status: 0 done, 1 failed on the way, 2 wrong use or
 unusable input, 130 interrupted.
@@ -94,9 +94,14 @@ def native_log_hidden() -> Iterator[Any]:
 
 def _run(options: argparse.Namespace, interruptions: Interruptions, out: TextIO) -> None:
     """Do what the chosen command does; each is imported only when it is chosen."""
-    require_packages(*NEEDED, *(("ktrain", "sklearn") if options.command == "train" else ()))
+    more = {"train": ("ktrain", "sklearn"), "evaluate": ("sklearn", "matplotlib")}
+    require_packages(*NEEDED, *more.get(options.command, ()))
     if options.command == "train":
         from utils.finetuning.command.train import train as run
+    elif options.command == "evaluate":
+        from utils.finetuning.command.evaluate import evaluate as run
+    elif options.data:
+        from utils.finetuning.command.predict_file import predict_file as run
     else:
         from utils.finetuning.command.predict import predict as run
     run(options, interruptions, out)

@@ -17,12 +17,21 @@ there.
 
 example: python -m utils.finetuning train --data mine.csv --model data/checkpoints/mini-bert --output mine
 """
-PREDICT = """Classify texts, one a line, from standard input.
+PREDICT = """Classify texts, one a line, from standard input; or with --data the rows of a file, however many.
 
 One line of output for each line of input: class, tab, probability; with --json an object with the probabilities of all
-classes. Lines without text get an empty line, or null.
+classes. Lines without text get an empty line, or null. With --data and --output FILE.csv, each row gets two more
+columns, predicted and probability; what is finished is kept in OUTPUT.unfinished, and the same command goes on there.
 
 example: echo 'not bad at all' | python -m utils.finetuning predict --model mine
+"""
+EVALUATE = """Measure a classifier on labelled texts that it was not trained on.
+
+Prints accuracy beside the majority's share, precision, recall and F1 of each class, the confusion matrix, how far the
+probabilities can be believed, and the worst errors with the words that decided them. With --json it prints all of this
+as one line of JSON instead; with --output it also writes report.json, errors.csv and confusion.png.
+
+example: python -m utils.finetuning evaluate --model mine --data test.csv --output mine-on-test
 """
 
 
@@ -30,13 +39,13 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser; the name of the chosen command is under `command`."""
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog=PROGRAM, description=ABOUT, formatter_class=layout)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="train | predict")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train | evaluate | predict")
     _add_train(commands.add_parser("train", help="fine-tune and keep", description=TRAIN, formatter_class=layout))
-    predict = commands.add_parser("predict", help="classify lines", description=PREDICT, formatter_class=layout)
-    predict.add_argument("--model", required=True, metavar="FOLDER", help="what `train` wrote to its --output")
-    predict.add_argument("--json", action="store_true", help="write one JSON object a line")
-    predict.add_argument("--encoding", default="utf-8", help="of standard input (default: %(default)s)")
-    predict.add_argument("--fingerprint", metavar="SHA256", help="refuse any other classifier; in the JSON of `train`")
+    _add_evaluate(
+        commands.add_parser("evaluate", help="measure on labelled texts", description=EVALUATE, formatter_class=layout)
+    )
+    text = "classify lines, or the rows of a file"
+    _add_predict(commands.add_parser("predict", help=text, description=PREDICT, formatter_class=layout))
     for command in commands.choices.values():
         command.add_argument("--quiet", action="store_true", help="no progress bar, no notes; errors only")
         command.add_argument("--traceback", action="store_true", help="show where in the code an error came from")
@@ -59,14 +68,55 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     text = "highest of the cycle (default: %(default)s; small encoders want more, 1e-4 to 5e-4)"
     add("--learning-rate", type=learning_rate, default=5e-5, metavar="RATE", help=text)
     add("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="of random numbers (default: %(default)s)")
+    _add_file_options(parser)
+    add("--overwrite", action="store_true", help="replace a classifier that is already in --output")
+    add("--restart", action="store_true", help="do not go on with an interrupted training, begin anew")
+
+
+def _add_file_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a file of labelled texts is to be read."""
+    add = parser.add_argument
     add("--text-column", metavar="NAME", help="column of texts (default: text, review or sentence)")
     add("--label-column", metavar="NAME", help="column of labels, words or numbers (default: label)")
     text = "names of all columns of a file without a header, such as text,label (default: the first row names them)"
     add("--columns", type=names, metavar="NAME,NAME", help=text)
     add("--encoding", help="of the file (default: UTF-8)")
     add("--no-quotes", action="store_true", help="double quotes are part of the text and enclose no field")
-    add("--overwrite", action="store_true", help="replace a classifier that is already in --output")
-    add("--restart", action="store_true", help="do not go on with an interrupted training, begin anew")
+
+
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `predict`."""
+    add = parser.add_argument
+    add("--model", required=True, metavar="FOLDER", help="what `train` wrote to its --output")
+    add("--json", action="store_true", help="write one JSON object a line")
+    add("--fingerprint", metavar="SHA256", help="refuse any other classifier; in the JSON of `train`")
+    add("--encoding", help="of standard input, or of the file (default: UTF-8)")
+    add("--data", metavar="FILE", help="CSV, TSV or JSON Lines file with a column of texts, instead of standard input")
+    add("--output", metavar="FILE.csv", help="where its rows go, with their classes")
+    add("--text-column", metavar="NAME", help="column of texts (default: text, review or sentence)")
+    text = "names of all columns of a file without a header, such as id,text (default: the first row names them)"
+    add("--columns", type=names, metavar="NAME,NAME", help=text)
+    add("--no-quotes", action="store_true", help="double quotes are part of the text and enclose no field")
+    add("--overwrite", action="store_true", help="replace a file that is already at --output")
+    add("--restart", action="store_true", help="do not go on with what was interrupted, begin anew")
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `evaluate`."""
+    add = parser.add_argument
+    add("--model", required=True, metavar="FOLDER", help="what `train` wrote to its --output")
+    text = "CSV, TSV or JSON Lines file, folder with test.csv, or reviews, sst2, imdb"
+    add("--data", required=True, metavar="FILE|NAME", help=text)
+    add("--split", metavar="NAME", help="of a folder or a name (default: test)")
+    add(
+        "--output",
+        metavar="FOLDER",
+        help="where report.json, errors.csv and confusion.png go; existing ones are replaced",
+    )
+    add("--errors", type=integer(0), default=5, metavar="N", help="worst errors to show (default: %(default)s)")
+    add("--json", action="store_true", help="write one line of JSON instead of the report")
+    add("--fingerprint", metavar="SHA256", help="refuse any other classifier; in the JSON of `train`")
+    _add_file_options(parser)
 
 
 def integer(least: int, most: float = math.inf):

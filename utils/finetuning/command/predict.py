@@ -37,7 +37,7 @@ def predict(options: argparse.Namespace, interruptions: Interruptions, out: Text
     """
     if sys.stdin is None:
         raise InputError("standard input is closed; expected one text a line")
-    decoder = make_decoder(options.encoding)
+    decoder = make_decoder(options.encoding or "utf-8")
     folder = os.path.expanduser(options.model)
     with using(f"--model {options.model}"):
         classifier = Classifier.load(folder, options.fingerprint)

@@ -8,6 +8,7 @@ import numpy as np
 
 from utils.comparison import paired_difference
 from utils.corpora import Corpus
+from utils.finetuning.calibration import cross_fitted, reliability
 from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.tokens import count_truncated, unknown_shares
 
@@ -102,6 +103,23 @@ def majority(evaluation: Evaluation) -> tuple[Any, float]:
     return evaluation.classes[counts.argmax()], float(counts.max() / counts.sum())
 
 
+def figures_of(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what was measured on the held-out texts, for JSON."""
+    figures = evaluation.metrics()
+    name, share = majority(evaluation)
+    best = {"majority_class": name, "majority_share": share}
+    return rounded({"accuracy": figures.pop("accuracy"), **best, **figures})
+
+
+def rounded(figures: Any) -> Any:
+    """Return figures with four digits after the point."""
+    if isinstance(figures, dict):
+        return {name: rounded(value) for name, value in figures.items()}
+    if isinstance(figures, list):
+        return [rounded(value) for value in figures]
+    return round(figures, 4) if isinstance(figures, float) else figures
+
+
 def result_lines(evaluation: Evaluation) -> list[str]:
     """Return accuracy and majority share in one line, the recall of each class in another.
 
@@ -120,6 +138,27 @@ def result_lines(evaluation: Evaluation) -> list[str]:
         f"held-out accuracy {evaluation.accuracy:.2f} (always {name!r}: {share:.2f})",
         f"recall: {', '.join(recalls)}",
     ]
+
+
+def calibration_figures(before: Evaluation, temperature: float) -> dict[str, Any]:
+    """Return how far the held-out texts' confidence is from their accuracy, at temperature 1 and at the one fitted.
+
+    The second figure is cross-fitted, so that it does not flatter; what is kept is fitted on all held-out texts.
+    """
+    figures = {"temperature": temperature, "calibration_error_before": reliability(before).error}
+    return figures | {"calibration_error": reliability(cross_fitted(before)).error}
+
+
+def calibration_line(figures: dict[str, Any]) -> str:
+    """Return the same in a sentence.
+
+    Example:
+        >>> calibration_line({"temperature": 1.62, "calibration_error_before": 0.071, "calibration_error": 0.02})
+        'confidence was 0.07 from accuracy on average; divided by temperature 1.62, as it is kept, 0.02'
+    """
+    before, after = figures["calibration_error_before"], figures["calibration_error"]
+    kept = f"divided by temperature {figures['temperature']:.2f}, as it is kept, {after:.2f}"
+    return f"confidence was {before:.2f} from accuracy on average; {kept}"
 
 
 def result_warnings(evaluation: Evaluation) -> list[str]:

@@ -27,10 +27,14 @@ from utils.finetuning.command.errors import (
 )
 from utils.finetuning.command.options import PROGRAM, share
 from utils.finetuning.command.report import (
+    FEWEST_HELD_OUT,
+    calibration_figures,
+    calibration_line,
     corpus_warnings,
-    majority,
+    figures_of,
     result_lines,
     result_warnings,
+    rounded,
     schedule_warnings,
     token_warnings,
 )
@@ -43,7 +47,6 @@ from utils.finetuning.encoders import (
     tensorflow_folder,
     usable_positions,
 )
-from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.labels import lone_surrogate
 from utils.finetuning.tokens import choose_max_length, count_truncated
 from utils.finetuning.tuning import FineTuning
@@ -72,7 +75,9 @@ def train(options: argparse.Namespace, interruptions: Interruptions, out: TextIO
         for warning in warnings:
             _note(options, f"warning: {warning}")
         classifier = _fit(options, encoder, max_length, (training, validation), state, interruptions)
-        evaluation = classifier.evaluate(validation.texts, validation.labels, progress=not options.quiet)
+        calibrates = len(validation) >= FEWEST_HELD_OUT  # fewer texts fit a temperature to their own accidents
+        measure = classifier.calibrate if calibrates else classifier.evaluate
+        evaluation = measure(validation.texts, validation.labels, progress=not options.quiet)
         with interruptions.held_off():
             classifier.save(output, overwrite=options.overwrite or is_empty_folder(output))
             state.remove()
@@ -84,28 +89,16 @@ def train(options: argparse.Namespace, interruptions: Interruptions, out: TextIO
         raise
     warnings += result_warnings(evaluation)
     _note(options, f"saved: {output}\ntry: echo 'a text' | {PROGRAM} predict --model {shlex.quote(str(output))}")
-    for line in [*result_lines(evaluation), *(f"warning: {warning}" for warning in warnings)]:
+    calibration = calibration_figures(evaluation, classifier.temperature) if calibrates else {}
+    lines = result_lines(evaluation) + ([calibration_line(calibration)] if calibrates else [])
+    for line in [*lines, *(f"warning: {warning}" for warning in warnings)]:
         _note(options, line)
     trained = {"max_length": max_length, "training_texts": len(training)}
     trained |= {"seconds": round(sum(classifier.details["history"]["seconds"]), 1)}
-    _write_result(options, output, {**trained, **_figures(evaluation), "warnings": warnings}, out)
-
-
-def _figures(evaluation: Evaluation) -> dict[str, Any]:
-    """Return what was measured on the held-out texts, for JSON."""
-    figures = evaluation.metrics()
-    name, share = majority(evaluation)
-    best = {"majority_class": name, "majority_share": share}
-    return _rounded({"validation_texts": figures.pop("texts"), "accuracy": figures.pop("accuracy"), **best, **figures})
-
-
-def _rounded(figures: Any) -> Any:
-    """Return figures with four digits after the point."""
-    if isinstance(figures, dict):
-        return {name: _rounded(value) for name, value in figures.items()}
-    if isinstance(figures, list):
-        return [_rounded(value) for value in figures]
-    return round(figures, 4) if isinstance(figures, float) else figures
+    measured = figures_of(evaluation)
+    trained["validation_texts"] = measured.pop("texts")
+    figures = {**trained, **measured, **rounded(calibration), "warnings": warnings}
+    _write_result(options, output, figures, out)
 
 
 def _prepare_state(

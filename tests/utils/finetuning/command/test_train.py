@@ -71,6 +71,24 @@ def test_result_is_one_line_of_json_and_all_else_goes_to_standard_error(place, t
     assert not (place / "out.unfinished").exists()
 
 
+def test_probabilities_are_calibrated_on_held_out_texts_and_the_temperature_is_kept(place, tuning, capsys):
+    (place / "held-out.csv").write_text("\n".join(["text,label", *ROWS[:49], "a bad film,good", ""]))
+    assert train("--validation", "held-out.csv") == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert result["temperature"] == 1.5
+    assert result["calibration_error_before"] != result["calibration_error"]
+    assert "divided by temperature 1.50, as it is kept" in printed.err
+    assert json.loads((place / "out" / "classifier.json").read_text())["temperature"] == 1.5
+
+
+def test_few_held_out_texts_fit_no_temperature(place, tuning, capsys):
+    assert train() == 0
+    printed = capsys.readouterr()
+    assert "temperature" not in json.loads(printed.out)
+    assert "temperature" not in printed.err
+
+
 def test_training_gets_the_texts_the_classes_and_the_choices(place, tuning, capsys):
     assert train("--seed", "7", "--max-length", "6", "--validation", "0.5") == 0
     (made,) = tuning.made
