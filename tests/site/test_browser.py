@@ -13,7 +13,9 @@ from tools.notebooks.chapters import ROOT, read_chapter
 from tools.site import browser as chromium_finder
 from tools.site.pages import SITE
 
-page_visits = pytest.importorskip("page_visits", reason="playwright is not installed", exc_type=ModuleNotFoundError)
+page_visits = pytest.importorskip(
+    "tests.support.page_visits", reason="playwright is not installed", exc_type=ModuleNotFoundError
+)
 
 # index.html is a copy of the front page.
 NAMES = [
