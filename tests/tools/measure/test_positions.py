@@ -27,7 +27,7 @@ def test_a_curve_is_summed_up_by_blocks_and_by_the_hour_up_to_which_it_holds():
     curve = np.r_[np.nan, np.ones(40), np.zeros(215)]
     assert positions.summed_up(curve) == {"shares": [1.0, round(9 / 32, 4), 0.0, 0.0], "holds_until": 41}
     assert positions.summed_up(np.ones(256))["holds_until"] == 256
-    assert positions.summed_up(np.full(256, 0.5))["holds_until"] == 0
+    assert positions.summed_up(np.full(256, 0.8))["holds_until"] == 0
 
 
 def test_yarn_sharpens_and_the_others_do_not():
