@@ -562,10 +562,10 @@ def vectors(points: Any, names: Sequence[str], *, groups: Any = None, radius: fl
 
 
 def heads_split(values: Any, num_heads: int, *, rows: Sequence[str] = (), digits: int = 1) -> Picture:
-    """Draw how features become heads: (T, d), reshaped to (T, H, key_dim), transposed to (H, T, key_dim).
+    """Draw how features become heads: (T, d_model), reshaped to (T, H, d_k), transposed to (H, T, d_k).
 
     Args:
-        values: (T, d), one example of a batch.
+        values: (T, d_model), one example of a batch.
         num_heads: H; each head has a colour of its own.
         rows: T labels, the tokens.
         digits: decimals.
@@ -586,10 +586,10 @@ def heads_split(values: Any, num_heads: int, *, rows: Sequence[str] = (), digits
 
 
 def heads_merged(heads: Any, *, rows: Sequence[str] = (), digits: int = 1) -> Picture:
-    """Draw how heads become features again: (H, T, key_dim), transposed, reshaped to (T, d).
+    """Draw how heads become features again: (H, T, d_k), transposed, reshaped to (T, d_model).
 
     Args:
-        heads: (H, T, key_dim), one example of a batch.
+        heads: (H, T, d_k), one example of a batch.
         rows: T labels, the tokens.
         digits: decimals.
 
@@ -938,12 +938,16 @@ def _centred(part: Picture, y: float) -> tuple[Picture, float, float]:
 
 
 def _head_steps(split: np.ndarray, rows: Sequence[str], digits: int) -> list[Picture]:
-    """Return pictures of (T, d), (T, H, key_dim) and (H, T, key_dim), coloured by head, for split (T, H, key_dim)."""
+    """Return pictures of (T, d_model), (T, H, d_k) and (H, T, d_k), coloured by head, for split (T, H, key_dim)."""
     tokens, heads, size = split.shape
     labels = rows or [f"token {token + 1}" for token in range(tokens)]
     names = [f"head {head + 1}" for head in range(heads)]
     whole = grid(
-        split.reshape(tokens, -1), axes=("T", "d"), rows=labels, groups=np.arange(heads).repeat(size), digits=digits
+        split.reshape(tokens, -1),
+        axes=("T", "d_model"),
+        rows=labels,
+        groups=np.arange(heads).repeat(size),
+        digits=digits,
     )
     by_token = [
         grid(split[token], name=labels[token], axes=None, groups=np.arange(heads)[:, None], digits=digits)
@@ -953,7 +957,7 @@ def _head_steps(split: np.ndarray, rows: Sequence[str], digits: int) -> list[Pic
         grid(split[:, head], name=names[head], axes=None, groups=head, digits=digits, rows=rows if head == 0 else ())
         for head in range(heads)
     ]
-    shapes = [f"(T, H, key_dim) = {_shape_text(split.shape)}", f"(H, T, key_dim) = {(heads, tokens, size)}"]
+    shapes = [f"(T, H, d_k) = {_shape_text(split.shape)}", f"(H, T, d_k) = {(heads, tokens, size)}"]
     return [whole] + [
         above(side_by_side(*parts), label(shape), gap=2)
         for parts, shape in zip((by_token, by_head), shapes, strict=True)

@@ -12,17 +12,10 @@ ROWS = re.findall(r"^\| ([^|]+) \| `(\w+)` \| ([^|]+) \| ([01 ]+) \|$", TEXT, re
 NOTATION = (ROOT / "pages" / "notation.md").read_text(encoding="utf-8").split("(masks-elsewhere)=")[1]
 LINES = re.findall(r"^\| (.+?) \| `(\w+)` \| (.+?) \|$", NOTATION, re.M)
 SENSES = {(of, argument): sense for of, argument, sense in LINES}
-# How the chapter names what the page on notation, whose lines the tests of that page run, calls layer or operation.
-NAMES = {
-    "this book": "this book",
-    "Keras, `layers.MultiHeadAttention`": "Keras, layer",
-    "PyTorch, `scaled_dot_product_attention`": "PyTorch, operation",
-    "PyTorch, `nn.MultiheadAttention`": "PyTorch, layer",
-}
 
 
 def test_the_table_of_masks_has_every_layer_and_both_functions():
-    assert [(NAMES[of], argument) for of, argument, _, _ in ROWS] == [
+    assert [(of, argument) for of, argument, _, _ in ROWS] == [
         ("this book", "attention_mask"),
         ("Keras, layer", "attention_mask"),
         ("PyTorch, operation", "attn_mask"),
@@ -33,5 +26,5 @@ def test_the_table_of_masks_has_every_layer_and_both_functions():
 
 @pytest.mark.parametrize(("of", "argument", "sense", "example"), ROWS, ids=[f"{of} {name}" for of, name, *_ in ROWS])
 def test_each_line_says_what_the_page_on_notation_says(of, argument, sense, example):
-    assert sense == SENSES[NAMES[of], argument]
+    assert sense == SENSES[of, argument]
     assert example == ("1 1 1 0" if sense == "may attend" else "0 0 0 1")

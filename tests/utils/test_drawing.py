@@ -166,8 +166,8 @@ def test_heads_are_split_and_merged_as_numpy_does_it_and_keep_their_colours():
     made = finished(picture).svg
     for head in (0, 1):  # in each of the three steps half of the cells are of one head
         assert made.count(f'fill="{drawing.COLOURS[head]}"') == 3 * 6
-    assert "(T, H, key_dim) = (3, 2, 2)" in picture.texts
-    assert "(H, T, key_dim) = (2, 3, 2)" in picture.texts
+    assert "(T, H, d_k) = (3, 2, 2)" in picture.texts
+    assert "(H, T, d_k) = (2, 3, 2)" in picture.texts
 
 
 def test_the_residual_stream_adds_each_update():

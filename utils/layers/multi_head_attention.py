@@ -1,8 +1,8 @@
 """Multi-head attention as a Keras layer, written to be read.
 
 Source: Vaswani et al. (2017), "Attention Is All You Need", arXiv:1706.03762, section 3.2.2. Letters in shapes and
-equations: B batch, T queries, S keys, H heads of query, G heads of key and value, M width of an input, K key_dim,
-V value_dim. A mask says *may attend* where it is True.
+equations: B batch, T queries, S keys, H heads of query, G heads of key and value, d_model width of an input, d_k
+key_dim, d_v value_dim. A mask says *may attend* where it is True.
 """
 
 from typing import Any
@@ -26,8 +26,8 @@ class MultiHeadAttention(AttentionLayer):
 
     Args:
         num_heads: H, the number of heads of query.
-        key_dim: width of a query and of a key in one head.
-        value_dim: width of a value in one head; key_dim when omitted.
+        key_dim: d_k, width of a query and of a key in one head.
+        value_dim: d_v, width of a value in one head; key_dim when omitted.
         dropout: share of the weights that training drops.
         use_bias: whether the four projections add a bias.
         output_shape: width, or shape, of an output row; the width of query when omitted.
@@ -73,8 +73,8 @@ class MultiHeadAttention(AttentionLayer):
         """Create three projections into heads and the one, W^O, that brings all heads together.
 
         Args:
-            query_shape: (B, T, M); sizes of batch and length may be None here and below.
-            value_shape: (B, S, M), of another width if need be.
+            query_shape: (B, T, d_model); sizes of batch and length may be None here and below.
+            value_shape: (B, S, d_model), of another width if need be.
             key_shape: likewise; that of value when omitted.
         """
         key_shape = value_shape if key_shape is None else key_shape
@@ -109,14 +109,13 @@ class MultiHeadAttention(AttentionLayer):
     ) -> Any:
         """Let each query attend to the keys, and return the mixture of values that it finds.
 
-        In every mask True, or 1 of any type, says *may attend*; other numbers are refused, and
-        so are floating-point types while a function is traced, as in
+        In every mask True, or 1, says *may attend*; other numbers are refused, as in
         `utils.attention.scaled_dot_product_attention`. A query attends to a key where all
         masks allow it.
 
         Args:
-            query: float tensor (B, T, M).
-            value: float tensor (B, S, M), of another width if need be.
+            query: float tensor (B, T, d_model).
+            value: float tensor (B, S, d_model), of another width if need be.
             key: likewise; value when omitted.
             query_mask: (B, T), False where a query is to attend to nothing. Keras passes the
                 mask of `query`, if any; and of `value` and `key` in the next two.
@@ -132,7 +131,7 @@ class MultiHeadAttention(AttentionLayer):
                 casts it to the layer's compute type.
 
         Returns:
-            The output, (B, T, M) or (B, T, *output_shape), or (output, weights) with weights
+            The output, (B, T, d_model) or (B, T, *output_shape), or (output, weights) with weights
             (B, H, T, S) as they were before dropout.
 
         Raises:
@@ -142,18 +141,18 @@ class MultiHeadAttention(AttentionLayer):
         key = value if key is None else key
         check_shapes(query.shape, value.shape, key.shape, self._widths)
         mask = self.merge_masks(query, key, query_mask, value_mask, key_mask, attention_mask)
-        if mask is not None:  # what is hidden must not reach a projection: 0 · NaN is NaN
+        if mask is not None:  # set what is hidden to 0: a weight of 0 times NaN would be NaN
             pairs = ops.any(mask, axis=1) if len(mask.shape) == 4 else mask
             query, key = zero_hidden(query, pairs, axis=-1), zero_hidden(key, pairs, axis=-2)
             value = zero_hidden(value, pairs, axis=-2)
-        # Each projection gives (B, T, heads, size); attention wants heads before tokens.
-        query = ops.swapaxes(self.query_dense(query), 1, 2)  # (B, H, T, K)
-        key = ops.swapaxes(self.key_dense(key), 1, 2)  # (B, G, S, K)
-        value = ops.swapaxes(self.value_dense(value), 1, 2)  # (B, G, S, V)
+        # Each projection gives (B, T, H, d_k); attention wants heads before tokens.
+        query = ops.swapaxes(self.query_dense(query), 1, 2)  # (B, H, T, d_k)
+        key = ops.swapaxes(self.key_dense(key), 1, 2)  # (B, G, S, d_k)
+        value = ops.swapaxes(self.value_dense(value), 1, 2)  # (B, G, S, d_v)
         key, value = repeat_heads(key, query), repeat_heads(value, query)  # (B, H, S, ...)
         allowed = allowed_pairs(query, key, mask, attention_bias, use_causal_mask)
         weights = attention_weights(query, key, allowed, attention_bias=attention_bias)
         kept = self._dropout_layer(weights, training=training) if self.dropout else weights
-        heads = kept @ zero_hidden(value, allowed, axis=-2)  # (B, H, T, V)
-        output = self.output_dense(heads)  # (B, T, M)
+        heads = kept @ zero_hidden(value, allowed, axis=-2)  # (B, H, T, d_v)
+        output = self.output_dense(heads)  # (B, T, d_model)
         return (output, weights) if return_attention_scores else output
