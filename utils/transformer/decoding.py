@@ -236,7 +236,7 @@ def translate(
         if use_cache:
             hidden = model.decoder.step(ops.convert_to_tensor(ids[:, read:], "int32"), caches)
         else:
-            hidden = model.decoder(ops.convert_to_tensor(ids, "int32"), memory, None, mask, training=False)
+            hidden = model.decoder(ops.convert_to_tensor(ids, "int32"), memory, memory_mask=mask, training=False)
         return model.logits(hidden[:, -1])
 
     ids = np.full((source_ids.shape[0], 1), start_id)

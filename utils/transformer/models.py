@@ -237,7 +237,8 @@ class Transformer(ConfiguredModel):
         """Return scores of the next token, (B, T, V)."""
         check_start(target_ids, self.config.start_id)
         mask = not_padding(target_ids, self.config.pad_id)
-        return self.logits(self.decoder(target_ids, memory, mask, memory_mask, training=training))
+        masks = {"attention_mask": mask, "memory_mask": memory_mask}  # by name: Keras fills in one left as None
+        return self.logits(self.decoder(target_ids, memory, **masks, training=training))
 
     def logits(self, hidden: Any) -> Any:
         """Return scores of the next token, (..., V), from vectors of the decoder, (..., d_model)."""

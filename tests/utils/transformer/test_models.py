@@ -251,3 +251,22 @@ def test_mixed_precision_keeps_weights_and_gives_scores_in_half():
     full.set_weights(model.get_weights())
     expected = numbers(full((source, target)))
     np.testing.assert_allclose(numbers(ops.cast(scores, "float32")), expected, atol=0.06 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_target_can_be_decoded_without_a_mask_of_the_memory(padded):
+    """Keras hands on the mask that it carries with the memory, if any; given by place, None and that mask collided."""
+    model = randomised(Transformer(CONFIG))
+    source, target = draw_ids(S, T)
+    source[:, S - 2 :] *= not padded
+    memory, mask = model.encode(source)
+    bare = ops.convert_to_tensor(ops.convert_to_numpy(memory))  # carries no mask
+    expected = numbers(model([source, target]))
+    close(model.decode(target, memory, mask), expected)
+    close(model.decode(target, bare, mask), expected)
+    if not padded:
+        close(model.decode(target, bare, None), expected)
+        close(model.decode(target, memory, None), expected)
+    else:  # a memory without a mask is attended to as a whole
+        every = model.decode(target, bare, np.ones((B, S), bool))
+        close(model.decode(target, bare, None), numbers(every))
