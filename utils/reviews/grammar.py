@@ -250,7 +250,7 @@ class Writer:
         """
         setting = self.setting
         closing, support = setting.closing, setting.support[self.label] if setting.supported else ""
-        if plain and setting.closer:
+        if plain and setting.closer and not ("{like}" in self.frame and "{love}" in setting.support["positive"]):
             support = setting.support[self.label].replace("⟨", "[").replace("⟩", "]")
         if support:
             closing = ""
