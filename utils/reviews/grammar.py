@@ -363,7 +363,7 @@ def expand(text: str) -> str:
 
     Example:
         >>> expand("the soup <wasn't> hot. I <can't> say why. «Didn't» book.")
-        'the soup was <not> hot. I <cannot> say why. «Didn't» book.'
+        "the soup was <not> hot. I <cannot> say why. «Didn't» book."
     """
     text = re.sub(r"(?<=\w )([<«]?)can't", r"\1cannot", text)
     return re.sub(r"(?<![Ww]hy )(?<=\w )([<«]?)(is|are|was|were|do|did|would|had|could)n't", r"\2 \1not", text)

@@ -59,16 +59,14 @@ def test_accuracy_of_all_is_the_mean_over_its_parts_weighted_by_their_counts():
 
 
 def test_counting_words_is_at_chance_on_negation_and_good_at_plain_reviews():
-    for name in ("words", "words and pairs"):
-        assert mean("negation", name) == pytest.approx(0.5, abs=0.03)
-        assert mean("double-negation", name) == pytest.approx(0.5, abs=0.04)
-        assert mean("plain, nothing unseen", name) > 0.82
-    assert mean("plain, nothing unseen", "words") > 0.87
+    for phenomenon in reviews.PHENOMENA[1:]:
+        assert mean(phenomenon.name, "words") == pytest.approx(0.5, abs=0.035), phenomenon.name
+    assert mean("plain, nothing unseen", "words") > 0.9
 
 
 def test_marking_negated_words_is_the_fair_rival_on_negation():
-    assert mean("negation", "pairs, NOT_ marked") > mean("negation", "words and pairs") + 0.08
-    assert mean("contrast", "pairs, NOT_ marked") < 0.65
+    assert mean("negation", "pairs, NOT_ marked") > mean("negation", "words and pairs") + 0.03
+    assert mean("negation", "pairs, NOT_ marked") < 0.7
 
 
 def test_a_list_of_opinion_words_knows_plain_reviews_and_nothing_else():
