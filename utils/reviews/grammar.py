@@ -261,7 +261,8 @@ class Writer:
         if "{deny}" in frame:  # one neutral sentence is enough
             opening = closing = ""
         text = self.fill(" ".join(part for part in (opening, frame, closing, support) if part))
-        return text if setting.contracted else expand(text)
+        once = text.count("n't") == 1  # two full forms in one sentence are nobody's way of writing
+        return expand(text) if once and not setting.contracted else text
 
     def fill(self, frame: str) -> str:
         """Put words into each slot of a frame."""
