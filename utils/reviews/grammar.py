@@ -256,7 +256,7 @@ class Writer:
             closing = ""
         opening = setting.opening
         frame = NEED.sub("", self.frame)
-        if opening.endswith(":") and (":" in frame or not frame.startswith(("{n", "I ", "I'd ", "the "))):
+        if opening.endswith(":") and (re.search("[:?]", frame) or not frame.startswith(("{n", "I ", "I'd ", "the "))):
             opening = ""
         if "{deny}" in frame:  # one neutral sentence is enough
             opening = closing = ""
@@ -333,6 +333,7 @@ def _thing(one: str, several: str) -> Any:
 FIXED = {
     "find": _when("find", "found"),
     "finds": _when("finds", "found"),
+    "in_end": _when("now", "in the end"),
     "see": _when("see", "saw"),
     "think": _when("think", "thought"),
     "thinks": _when("thinks", "thought"),
@@ -355,7 +356,6 @@ FIXED = {
     "old": lambda w: w.setting.domain["old"],
     "in_old": lambda w: w.setting.domain["in_old"],
     "in_most": lambda w: w.setting.domain["in_most"],
-    "most": lambda w: w.setting.domain["most"],
 }
 
 

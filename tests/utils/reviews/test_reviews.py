@@ -158,10 +158,10 @@ def test_a_support_sentence_stands_in_a_tenth_of_each_phenomenon_but_plain(split
 
 VERDICTS = {
     "positive": re.compile(
-        r"(I'd gladly .+|Highly recommended|Loved? (it|them)|Well worth it|Five stars|I'm delighted)[.]$"
+        r"(I'd gladly .+|Highly recommended|Loved? (it|them)|Well worth it|Five stars|Two thumbs up)[.]$"
     ),
     "negative": re.compile(
-        r"(I'd hate to .+|Not recommended|Hated? (it|them)|A waste of money|One star|I'm fed up)[.]$"
+        r"(I (would not|wouldn't) .+ again|Not recommended|Hated? (it|them)|A waste of money|One star|Two thumbs down)[.]$"
     ),
 }
 
