@@ -161,7 +161,8 @@ VERDICTS = {
         r"(I'd gladly .+|Highly recommended|Loved? (it|them)|Well worth it|Five stars|Two thumbs up)[.]$"
     ),
     "negative": re.compile(
-        r"(I (would not|wouldn't) .+ again|Not recommended|Hated? (it|them)|A waste of money|One star|Two thumbs down)[.]$"
+        r"(I (would not|wouldn't) .+ again|Not recommended|Hated? (it|them)|A waste of money|One star"
+        r"|Two thumbs down)[.]$"
     ),
 }
 
