@@ -204,7 +204,7 @@ def _balanced(
     as often with either label, whoever held out some reviews would leave the others tilted against them, and a
     classifier that counts words would score far below chance on what was held out.
     """
-    names, first = tuple(table("domains")), int(2 * rng.random())  # an odd one falls to either side
+    names, first = group.domains(), int(2 * rng.random())  # an odd one falls to either side
     for place in range(2 * count):
         label, turned = LABELS[place % 2], (place // 2 + first) % 2 == 0
         frames = group.frames(turned, unseen == "structure")

@@ -33,7 +33,8 @@ CONTRACTED = 0.85  # share of reviews that write "wasn't", not "was not"
 GENERAL = 0.2  # share of opinions that suit everything, such as "good"
 STRONG = 0.3  # share of emphatic opinions where emphatic ones may stand
 CLOSER = 0.3  # share of plain reviews that end with a verdict on the whole
-PEOPLE = ("person", "character")  # kinds of which nobody says that they are "good"
+PEOPLE = ("person", "character")
+SPECIAL = (*PEOPLE, "build", "function")  # kinds of which nobody says that they are "good"
 PRONOUNS = {"he": "him", "she": "her", "it": "it", "they": "them"}
 
 Item = TypeVar("Item")
@@ -61,6 +62,7 @@ class Group:
         turned, literal: frames that turn an opinion round, and that take it as it stands.
         both_test, turned_test, literal_test: the same, which the test split alone shows.
         same: whether said and opposite opinion are of one part and on one scale.
+        core: whether minor parts are left out; if two parts are weighed, all that weigh less than others.
     """
 
     words: str
@@ -71,11 +73,25 @@ class Group:
     turned_test: tuple[str, ...] = ()
     literal_test: tuple[str, ...] = ()
     same: bool = False
+    core: bool = False
 
     def frames(self, turned: bool, structure: bool = False) -> tuple[str, ...]:
         """Return the frames of one side; `structure`: those of the test split alone."""
         side = "both" if self.both else "turned" if turned else "literal"
         return getattr(self, f"{side}_test" if structure else side)
+
+    def weighs(self) -> bool:
+        """Return whether two parts are weighed against each other."""
+        return self.core and bool(self.both) and not self.same and self.words != "general"
+
+    def least(self) -> int:
+        """Return the least weight of a part that may stand in its frames."""
+        return 2 if self.weighs() else int(self.core)
+
+    def domains(self) -> tuple[str, ...]:
+        """Return the domains that suit: if two parts are weighed, those with two kinds that weigh about alike."""
+        known = {name: {part.kind for part in parts(name) if part.weight >= self.least()} for name in table("domains")}
+        return tuple(name for name, own in known.items() if len(own) >= (2 if self.weighs() else 1))
 
     def size(self) -> int:
         """Return the number of frames that training shows."""
@@ -105,12 +121,13 @@ def all_frames() -> tuple[tuple[str, Group, str, bool], ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of what is reviewed: its noun, its kind of words, its article and its pronoun."""
+    """A part of what is reviewed: its noun, its kind of words, its article and pronoun, and its weight: 0 (minor) to 2."""
 
     noun: str
     kind: str
     article: str
     pronoun: str
+    weight: int = 2
 
     @property
     def plural(self) -> bool:
@@ -124,10 +141,11 @@ def parts(domain: str) -> tuple[Part, ...]:
     found = []
     for kind, words in table("domains")[domain]["parts"].items():
         for word in words.split():
-            noun, _, pronoun = word.partition(":")
+            noun, _, pronoun = word.lstrip("-=").partition(":")
             plural, mass = noun.endswith("+"), noun.endswith("~")
             article = "" if plural or mass else "a "
-            found.append(Part(spaced(noun.rstrip("+~")), kind, article, "they" if plural else pronoun or "it"))
+            pronoun = "they" if plural else pronoun or "it"
+            found.append(Part(spaced(noun.rstrip("+~")), kind, article, pronoun, {"-": 0, "=": 1}.get(word[0], 2)))
     return tuple(found)
 
 
@@ -146,9 +164,13 @@ class Core:
     """
 
     def __init__(self, rng: random.Random, name: str, group: Group, unseen: bool) -> None:
-        known = parts(name)
+        known = [part for part in parts(name) if part.weight >= group.least()]
+        general = group.words == "general"
+        if general:
+            known = [part for part in known if part.kind not in SPECIAL]
         first = pick(rng, known)
-        second = pick(rng, [part for part in known if part.kind != first.kind])
+        others = [part for part in known if part.kind != first.kind]
+        second = pick(rng, known if general or not others else others)
         self.parts = {1: first, 2: second}
         used: set[str] = set()
         self.words = {number: self._words(rng, group, number, unseen, used) for number in (1, 2)}
@@ -171,10 +193,9 @@ class Core:
         strong = group.words == "any" and rng.random() < STRONG
         name = "unseen" if unseen else "strong" if strong else "mild"
         known = pairs(kind, name)
-        general = group.words != "own" and kind not in PEOPLE and (group.words == "any" or not unseen)
+        general = group.words not in ("own", "comparative") and kind not in SPECIAL and (group.words == "any" or not unseen)
         if general and rng.random() < GENERAL:
-            beside = pairs(ANY, name)[: 1 if group.words == "comparative" else None]
-            known = [pair for pair in beside if not used & {*pair}] or known
+            known = [pair for pair in pairs(ANY, name) if not used & {*pair}] or known
         return self._pair(rng, known, used)
 
     @staticmethod
@@ -207,7 +228,7 @@ class Setting:
         self.aside = pick(rng, self.domain["asides"])
         self.deny = pick(rng, self.domain["facts"]).split(" | ")[1]
         self.strong, self.mild = pick(rng, neutral["strong"]), pick(rng, neutral["mild"])
-        self.mild_in_time = pick(rng, neutral["mild_in_time"])
+        self.far = pick(rng, neutral["far"])
         fact = pick(rng, self.domain["facts"]).split(" | ")[0]
         self.opening = pick(rng, (fact, fact, fact, fact, pick(rng, neutral["openings"]))) if opening else ""
         self.closing = pick(rng, neutral["closings"]) if closing else ""
@@ -235,21 +256,22 @@ class Writer:
     swapped: bool = False
 
     def suits(self) -> bool:
-        """Return whether the words fit the frame and its needs are met: @past, @now, @person."""
+        """Return whether the words fit the frame and its needs are met: @past, @now, @person, @thing, @major."""
         general = {*pairs(ANY, "mild")[0]} & {*self.words(1).values(), *self.words(2).values()}
         if general and CALLED.search(self.frame):
             return False
         met = {"past": self.setting.past, "now": not self.setting.past, "person": self.part(1).kind == "person"}
+        met |= {"thing": self.part(1).kind not in PEOPLE, "major": self.part(1).weight > 0}
         return all(met[need] for need in NEED.findall(self.frame))
 
     def write(self, plain: bool = False) -> str:
         """Return the review with its marks, before articles and capitals are set.
 
         Args:
-            plain: whether a sentence that states the verdict may end it.
+            plain: whether a sentence that states the verdict, or a neutral one, may end it.
         """
         setting = self.setting
-        closing, support = setting.closing, setting.support[self.label] if setting.supported else ""
+        closing, support = setting.closing if plain else "", setting.support[self.label] if setting.supported else ""
         if plain and setting.closer and not ("{like}" in self.frame and "{love}" in setting.support["positive"]):
             support = setting.support[self.label].replace("⟨", "[").replace("⟩", "]")
         if support:
@@ -280,7 +302,7 @@ class Writer:
         if slot in FIXED:
             return FIXED[slot](self)
         if slot == "c1":
-            return comparative(self.words(1)[self.polarity("w")])
+            return self.comparative()
         if match := ADJECTIVE.match(slot):
             words = self.core.extra if match[1] == "x" else self.words(int(match[2]))
             return words[self.polarity(match[1])]
@@ -301,10 +323,17 @@ class Writer:
         opposite = side == "o" or (side in "wx" and self.turned)
         return LABELS[1 - LABELS.index(self.label)] if opposite else self.label
 
-    def mild(self) -> str:
-        """Return what tones an opinion of part 1 down."""
-        in_time = self.part(1).kind in table("neutral")["in_time"].split()
-        return self.setting.mild_in_time if in_time else self.setting.mild
+    def comparative(self) -> str:
+        """Return "clearer" or "less clear": that another is duller would be no praise."""
+        good = self.words(1)[LABELS[1]]
+        return comparative(good) if self.polarity("w") == LABELS[1] else f"less {good}"
+
+    def this_thing(self) -> str:
+        """Return "this film", or "it" where the frame has named the film: "it" alone might be a part of it."""
+        several = self.setting.plural
+        if "{thing}" in self.frame:
+            return "them" if several else "it"
+        return f"{'these' if several else 'this'} {self.setting.thing}"
 
     def noun(self, form: str, part: Part) -> str:
         """Return the noun of a part, its article, its verb or its pronoun."""
@@ -334,6 +363,8 @@ FIXED = {
     "find": _when("find", "found"),
     "finds": _when("finds", "found"),
     "in_end": _when("now", "in the end"),
+    "In_end": _when("<Now>", "<In the end>"),
+    "do": _when("do", "did"),
     "see": _when("see", "saw"),
     "think": _when("think", "thought"),
     "thinks": _when("thinks", "thought"),
@@ -343,11 +374,14 @@ FIXED = {
     "love": _when("⟨love⟩", "⟨loved⟩"),
     "hate": _when("⟨hate⟩", "⟨hated⟩"),
     "like": lambda w: w.core.liking[LABELS.index(w.label)][w.setting.past],
-    "them": _thing("it", "them"),
+    "this": _thing("this one", "these"),
+    "this_thing": Writer.this_thing,
     "itself": _thing("itself", "themselves"),
     "g": lambda w: w.core.general[w.label],
     "strong2": lambda w: w.setting.strong.replace("*", "[{s2}]"),
-    "mild1": lambda w: w.mild().replace("*", "{o1}"),
+    "mild1": lambda w: w.setting.mild.replace("*", "{o1}"),
+    "far": lambda w: w.setting.far,
+    "feared": lambda w: "hoped" if w.polarity("w") == LABELS[1] else "feared",
     "thing": lambda w: w.setting.thing,
     "who": lambda w: w.setting.who,
     "aside": lambda w: w.setting.aside,

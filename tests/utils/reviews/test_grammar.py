@@ -47,7 +47,7 @@ def writer(frame, domain="restaurant", part=SOUP, other=EGGS, label="positive", 
         core.words[2] = PAIR
     setting = Setting(random.Random(1), domain, opening=False, closing=False, support=False)
     setting.who, setting.aside, setting.thing, setting.deny = "my dad", "the film", "café", "we «hadn't» booked."
-    setting.strong, setting.mild, setting.mild_in_time = "<very> *", "fairly *", "* at times"
+    setting.strong, setting.mild, setting.far = "<very> *", "fairly *", "far"
     setting.contracted, setting.past, setting.closer, setting.plural = True, True, False, False
     for name, value in choices.items():
         assert hasattr(setting, name), name
@@ -88,7 +88,7 @@ def written(frame, **choices):
         ("what {a1}[{s1}] {N1}!", {"part": ADVICE}, "What good advice!"),
         ("what {a1}[{s2}] {N1}!", {"label": "negative"}, "What an awful soup!"),
         ("I expected {a1}[{c1}] {N1}.", {}, "I expected a better soup."),
-        ("I expected {a1}[{c1}] {N1}.", {"part": ADVICE, "label": "negative"}, "I expected worse advice."),
+        ("I expected {a1}[{c1}] {N1}.", {"part": ADVICE, "label": "negative"}, "I expected less good advice."),
         (
             "[{g}] {thing} with {a1}[{s1}] {N1} and {a2}[{s2}] {N2}.",
             {},
@@ -116,11 +116,20 @@ def written(frame, **choices):
         ("{n1} {be1} [{s1}].", {"opening": "my view:"}, "My view: the soup was good."),
         ("[{s1}] {N1}, [{s2}] {N2}.", {"opening": "my view:"}, "Good soup, great eggs."),
         ("what I remember: {n1}.", {"opening": "my view:"}, "What I remember: the soup."),
-        ("{n1} {be1} [{s1}].", {"closing": "hope this helps."}, "The soup was good. Hope this helps."),
         (
             "{n1} {be1} [{s1}].",
             {"supported": True, "support": {"positive": "⟨five stars⟩."}},
             "The soup was good. Five stars.",
+        ),
+        (
+            "{n1} {be1} [{s1}].",
+            {"supported": True, "support": {"positive": "{love} {this_thing}."}, "thing": "boots", "plural": True},
+            "The soup was good. Loved these boots.",
+        ),
+        (
+            "[{g}] {thing}. {n1} {be1} [{s1}].",
+            {"supported": True, "support": {"positive": "{love} {this_thing}."}},
+            "Excellent café. The soup was good. Loved it.",
         ),
     ],
 )
@@ -134,18 +143,12 @@ def test_list_of_constructions(frame, choices, text):
     [
         ("{n1} {nt1} [{w1}] at all.", {"turned": True}, "The soup wasn't bad at all."),
         ("I <wouldn't> call {n1} [{w1}].", {"turned": True, "label": "negative"}, "I wouldn't call the soup good."),
-        ("{n1} {be1} <neither> [{w1}] nor [{x1}].", {"turned": True}, "The soup was neither bad nor awful."),
-        ("I <can't> say {n1} {nt1} [{w1}].", {}, "I can't say the soup wasn't good."),
+        ("I'd be <lying> if I said {n1} {nt1} [{w1}].", {}, "I'd be lying if I said the soup wasn't good."),
         ("{deny} {n1} {nt1} [{w1}].", {"turned": True}, "We hadn't booked. The soup wasn't bad."),
         (
-            "{n1} {be1} {o1}, <but> {n2} {be2} [{s2}], and that's what counts for me.",
+            "{n1} {be1} {o1}, <but> {n2} {be2} [{s2}], and that's what counts.",
             {},
-            "The soup was bad, but the eggs were great, and that's what counts for me.",
-        ),
-        (
-            "<forget> the {o1} {N1}. {n2} {be2} [{s2}].",
-            {"label": "negative"},
-            "Forget the good soup. The eggs were awful.",
+            "The soup was bad, but the eggs were great, and that's what counts.",
         ),
         (
             "{n1} seemed {o1} at first <but> turned out to be [{s1}].",
@@ -153,18 +156,38 @@ def test_list_of_constructions(frame, choices, text):
             "The soup seemed bad at first but turned out to be good.",
         ),
         (
-            "<even though> I'd expected {a1}{o1} {N1}, {it1} {be1} [{s1}].",
+            "@thing <even though> I'd expected {a1}{o1} {N1}, {it1} {be1} [{s1}].",
             {},
             "Even though I'd expected a bad soup, it was good.",
         ),
         ("{n1} {be1} {mild1}, but {n2} {be2} {strong2}.", {}, "The soup was fairly bad, but the eggs were very great."),
         (
-            "{n1} {be1} {mild1}, but {n2} {be2} {strong2}.",
-            {"part": WAITER},
-            "The waiter was bad at times, but the eggs were very great.",
+            "{old} had {a1}{far} [{c1}] {N1}.",
+            {"turned": True},
+            "The last restaurant I tried had a far less good soup.",
         ),
-        ("{old} {a1}[{c1}] {N1}.", {"turned": True}, "The last restaurant I tried had a worse soup."),
-        ("{n1} {be1} [{c1}] <than> {in_old}.", {}, "The soup was better than at the last restaurant I tried."),
+        (
+            "{old} had {a1}{far} [{c1}] {N1}.",
+            {"turned": True, "label": "negative"},
+            "The last restaurant I tried had a far better soup.",
+        ),
+        (
+            "{n1} {be1} {far} [{c1}] <than> {in_old}.",
+            {"label": "negative"},
+            "The soup was far less good than at the last restaurant I tried.",
+        ),
+        (
+            "compared with {this}, {old} had {a1}[{w1}] {N1}.",
+            {"turned": True},
+            "Compared with this one, the last restaurant I tried had a bad soup.",
+        ),
+        ("{n1} {nt1} <half as> [{w1}] as I'd {feared}.", {"turned": True}, "The soup wasn't half as bad as I'd feared."),
+        (
+            "{n1} {nt1} <half as> [{w1}] as I'd {feared}.",
+            {"turned": True, "label": "negative"},
+            "The soup wasn't half as good as I'd hoped.",
+        ),
+        ("{n1} {be1} <just as> [{w1}] as I'd {feared}.", {}, "The soup was just as good as I'd hoped."),
         ("{who} said {n1} {be1} [{w1}]. I <disagree>.", {"turned": True}, "My dad said the soup was bad. I disagree."),
         ("{who} said {n1} {be1} [{w1}]. I <agree>.", {}, "My dad said the soup was good. I agree."),
         ("[{w1}] {N1}? <Yeah, right>.", {"turned": True, "label": "negative"}, "Good soup? Yeah, right."),
@@ -196,6 +219,24 @@ def test_needs_of_a_frame_are_met_or_it_is_refused():
     assert written("@past {n1} {be1} [{s1}].") == "The soup was good."
 
 
+def test_a_neutral_sentence_ends_plain_reviews_only():
+    ended = writer("{n1} {be1} [{s1}].", closing="hope this helps.")
+    assert finish(ended.write(plain=True))[0] == "The soup was good. Hope this helps."
+    assert finish(ended.write())[0] == "The soup was good."
+
+
+def test_parts_that_are_weighed_are_of_two_kinds_that_weigh_alike():
+    weighed = 0
+    for group in (group for name in NAMES for group in groups(name) if group.core):
+        for seed, name in enumerate(group.domains() * 5):
+            core = Core(random.Random(seed), name, group, unseen=False)
+            assert min(part.weight for part in core.parts.values()) >= (2 if group.weighs() else 1)
+            if group.weighs():
+                assert core.parts[1].kind != core.parts[2].kind
+                weighed += 1
+    assert weighed > 50
+
+
 def test_nobody_calls_a_thing_good():
     assert not writer("I'd call {n1} [{s1}].").suits()
     other = writer("I'd call {n1} [{s1}].")
@@ -217,7 +258,7 @@ WRONG = {
     "two marks": re.compile(r"[.,;:][.,;:!?]|[!?][.,;:]"),
     "a small letter after a full stop": re.compile(r"[.!?]\"? [\"(]?[a-z]"),
     "a contraction that is none": re.compile(r"\b(amn't|willn't|cann't)\b"),
-    "a word said twice": re.compile(r"\b(?!really|so)(\w+),? \1\b", re.IGNORECASE),
+    "a word said twice": re.compile(r"\b(?!really)(\w+),? \1\b", re.IGNORECASE),
 }
 
 
