@@ -58,7 +58,7 @@ a phenomenon leaves them out.
 
 In all phenomena but plain, the construction alone tells the verdict. One half of each phenomenon's reviews turns the
 opinion round and the other takes it as it stands (or the first of two opinions decides in one half, the second in the
-other), with both labels in each half: "I wouldn't call the room clean." has counterparts such as "I couldn't believe
+other), with both labels in each half: "Nobody could call the room clean." has counterparts such as "I couldn't believe
 how clean the room was." and "We hadn't booked ahead. The room was clean." All else is drawn without regard to the
 label. So within a phenomenon, `support` rows apart, every opinion word, part of a thing, neutral sentence, negator,
 connective, marker and length is as likely with either label. What a negator bears on, which side the writer comes down
@@ -69,7 +69,9 @@ rest tilted against it, and counting words would score far below chance there.
 
 What "decides" means is a convention where people would call a review mixed: what "counts for me", the main clause
 beside "although", and the more emphatic of two opinions have the last word. "I had expected the room to be cleaner" is
-negative, and a negative word that is negated counts as praise, however faint.
+negative, "I had expected it to be far less clean" positive, and a negative word that is negated counts as praise,
+however faint. Where two parts are weighed, they are such as weigh about alike. A comparison by degree names a good
+quality, more of it or less, since that another thing is duller would be no praise.
 
 In negation, `distance` is 0 ("wasn't clean") to {furthest} where the negator bears on the opinion; the reviews in
 which it bears on something else are those whose `deciding` holds the opinion alone.

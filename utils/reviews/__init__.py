@@ -13,7 +13,7 @@ import string
 from collections.abc import Iterator
 
 from utils.reviews.grammar import Core, Group, Setting, Writer, finish, groups, pick, shuffled
-from utils.reviews.words import LABELS, table
+from utils.reviews.words import LABELS
 
 SPLITS = ("train", "test")
 COLUMNS = ("text", "label", "phenomenon", "unseen", "true_label", "deciding", "distance", "support")
@@ -74,7 +74,7 @@ PHENOMENA = (
     Phenomenon(
         "negation",
         "a negated opinion is its opposite; a negation of something else leaves it alone",
-        "I wouldn't call the room clean.",
+        "Nobody could call the room clean.",
         700,
     ),
     Phenomenon(

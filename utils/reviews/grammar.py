@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from utils.reviews.words import ANY, LABELS, bound, comparative, likings, pairs, spaced, table
 
 SLOT = re.compile(r"{(\w+)}")
-ADJECTIVE = re.compile(r"([sowx])([12])$")
+ADJECTIVE = re.compile(r"([sow])([12])$")
 NOUN = re.compile(r"(n|N|a|be|was|nt|it|them)([12])$")
 CALLED = re.compile(r"find|call|describe")  # "I'd call the icons good": true and stilted
 NEED = re.compile(r"@(\w+) ")
@@ -121,7 +121,7 @@ def all_frames() -> tuple[tuple[str, Group, str, bool], ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of what is reviewed: its noun, its kind of words, its article and pronoun, and its weight: 0 (minor) to 2."""
+    """A part of what is reviewed: its noun, its kind of words, its article, its pronoun, and its weight: 0 to 2."""
 
     noun: str
     kind: str
@@ -160,7 +160,7 @@ class Core:
 
     Attributes:
         parts: by number, 1 and 2.
-        words: by number and label; `extra` the same for a second word about the same part.
+        words: by number and label.
     """
 
     def __init__(self, rng: random.Random, name: str, group: Group, unseen: bool) -> None:
@@ -176,9 +176,6 @@ class Core:
         self.words = {number: self._words(rng, group, number, unseen, used) for number in (1, 2)}
         if group.same:
             self.words[2] = self.words[1]
-        self.extra = (
-            {} if group.words == "bound" else self._pair(rng, pairs(first.kind, "unseen" if unseen else "mild"), used)
-        )
         self.liking = pick(rng, likings(unseen))
         self.general = self._pair(rng, pairs(ANY, "unseen" if unseen else "strong"), used)
 
@@ -193,7 +190,9 @@ class Core:
         strong = group.words == "any" and rng.random() < STRONG
         name = "unseen" if unseen else "strong" if strong else "mild"
         known = pairs(kind, name)
-        general = group.words not in ("own", "comparative") and kind not in SPECIAL and (group.words == "any" or not unseen)
+        general = (
+            group.words not in ("own", "comparative") and kind not in SPECIAL and (group.words == "any" or not unseen)
+        )
         if general and rng.random() < GENERAL:
             known = [pair for pair in pairs(ANY, name) if not used & {*pair}] or known
         return self._pair(rng, known, used)
@@ -304,8 +303,7 @@ class Writer:
         if slot == "c1":
             return self.comparative()
         if match := ADJECTIVE.match(slot):
-            words = self.core.extra if match[1] == "x" else self.words(int(match[2]))
-            return words[self.polarity(match[1])]
+            return self.words(int(match[2]))[self.polarity(match[1])]
         if match := NOUN.match(slot):
             return self.noun(match[1], self.part(int(match[2])))
         raise ValueError(f"expected a slot that the grammar knows; received {{{slot}}}. See data/reviews/frames.toml.")
@@ -319,8 +317,8 @@ class Writer:
         return self.core.words[3 - number if self.swapped else number]
 
     def polarity(self, side: str) -> str:
-        """Return the polarity of the word on one side: s, said; o, opposite; w and x, turned round or not."""
-        opposite = side == "o" or (side in "wx" and self.turned)
+        """Return the polarity of the word on one side: s, said; o, opposite; w, turned round or not."""
+        opposite = side == "o" or (side == "w" and self.turned)
         return LABELS[1 - LABELS.index(self.label)] if opposite else self.label
 
     def comparative(self) -> str:

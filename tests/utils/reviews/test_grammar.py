@@ -41,7 +41,7 @@ OTHER = {"positive": "great", "negative": "awful"}
 def writer(frame, domain="restaurant", part=SOUP, other=EGGS, label="positive", turned=False, **choices):
     """Return a writer with a core and a setting that are known in every part."""
     core = Core(random.Random(1), domain, Group("mild"), unseen=False)
-    core.parts, core.words, core.extra = {1: part, 2: other}, {1: PAIR, 2: OTHER}, OTHER
+    core.parts, core.words = {1: part, 2: other}, {1: PAIR, 2: OTHER}
     core.general, core.liking = {"positive": "excellent", "negative": "awful"}, (("hate", "hated"), ("love", "loved"))
     if choices.pop("same", False):
         core.words[2] = PAIR
@@ -107,7 +107,6 @@ def written(frame, **choices):
         ),
         ("I'd call {them1} [{s1}].", {"part": WAITER}, "I'd call him good."),
         ("I'd call {them1} [{s1}].", {"part": STAFF}, "I'd call them good."),
-        ("<not> only {be1} {n1} [{w1}], {it1} {be1} [{x1}] too.", {}, "Not only was the soup good, it was great too."),
         ("as for the {thing} {itself}, ", {"plural": True, "thing": "boots"}, "As for the boots themselves,"),
         # what stands around
         ("{deny} {n1} {be1} [{w1}].", {}, "We hadn't booked. The soup was good."),
@@ -142,7 +141,7 @@ def test_list_of_constructions(frame, choices, text):
     ("frame", "choices", "text"),
     [
         ("{n1} {nt1} [{w1}] at all.", {"turned": True}, "The soup wasn't bad at all."),
-        ("I <wouldn't> call {n1} [{w1}].", {"turned": True, "label": "negative"}, "I wouldn't call the soup good."),
+        ("<nobody> could call {n1} [{w1}].", {"turned": True, "label": "negative"}, "Nobody could call the soup good."),
         ("I'd be <lying> if I said {n1} {nt1} [{w1}].", {}, "I'd be lying if I said the soup wasn't good."),
         ("{deny} {n1} {nt1} [{w1}].", {"turned": True}, "We hadn't booked. The soup wasn't bad."),
         (
@@ -181,7 +180,11 @@ def test_list_of_constructions(frame, choices, text):
             {"turned": True},
             "Compared with this one, the last restaurant I tried had a bad soup.",
         ),
-        ("{n1} {nt1} <half as> [{w1}] as I'd {feared}.", {"turned": True}, "The soup wasn't half as bad as I'd feared."),
+        (
+            "{n1} {nt1} <half as> [{w1}] as I'd {feared}.",
+            {"turned": True},
+            "The soup wasn't half as bad as I'd feared.",
+        ),
         (
             "{n1} {nt1} <half as> [{w1}] as I'd {feared}.",
             {"turned": True, "label": "negative"},
