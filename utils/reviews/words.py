@@ -96,7 +96,7 @@ def opinion_words(unseen: bool | None = None) -> dict[str, frozenset[str]]:
         for name in names:
             for pair in pairs(kind, name):
                 for label, word in zip(LABELS, pair, strict=True):
-                    found[label] |= {word} if name == "strong" else {word, comparative(word)}
+                    found[label] |= {word, comparative(word)} if label == LABELS[1] and name != "strong" else {word}
         for wanted in (True, False) if unseen is None else (unseen,):
             for verbs in likings(wanted):
                 for label, forms in zip(LABELS, verbs, strict=True):

