@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.editions.syntax import EditionError
 from tools.editions.write import edition_texts
+from tools.files import write_whole
 from tools.notebooks.chapters import ROOT
 from tools.site.addresses import read_addresses
 
@@ -38,17 +39,10 @@ def place(texts: Mapping[str, str], folder: Path = READING) -> list[str]:
         if path.is_file() and _digest(path.read_bytes()) not in (placed.get(name), new):
             kept += [name] if placed.get(name) != new else []
             continue
-        _write_whole(path, text)
+        write_whole(path, text)
         placed[name] = new
-    _write_whole(record, json.dumps(placed, indent=1) + "\n")
+    write_whole(record, json.dumps(placed, indent=1) + "\n")
     return kept
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file in one step: a half-written one would be taken for the reader's."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    part.replace(path)
 
 
 def _digest(data: bytes) -> str:

@@ -2,7 +2,7 @@
 
 A language model of some depth gets random kernels of variance 2 / (rows + columns) and random tokens; noted is the
 length of the loss's gradient for both kernels of each layer's feed-forward network. Ten models for each depth, width
-and order. Takes about ten minutes.
+and order. Takes about ten minutes; a run that was interrupted goes on with the models it has.
 """
 
 import argparse
@@ -18,7 +18,8 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from tools.measure.results import command_line, write_result
+from tools.files import Kept
+from tools.measure.results import ROOT, command_line, write_result
 from utils import runtime, training
 from utils.gradients import gradient_norms
 from utils.layers.random_kernels import draw_kernels
@@ -29,6 +30,7 @@ WIDTHS = (32, 64)
 SEEDS = tuple(range(10))
 KERNELS = {"first": "feed_forward/intermediate/kernel", "second": "feed_forward/output/kernel"}
 VOCABULARY, TEXTS, LENGTH, HEADS = 50, 8, 33, 4
+WORK = ROOT / "_build" / "gradients.json"
 
 
 def random_model(rng: np.random.Generator, depth: int, width: int, *, norm_first: bool) -> CausalLanguageModel:
@@ -57,14 +59,18 @@ def norms_by_layer(seed: int, depth: int, width: int, *, norm_first: bool) -> di
     return {name: gradient_norms(model, loss, ending).round(5).tolist() for name, ending in KERNELS.items()}
 
 
-def measure(depths: Sequence[int], widths: Sequence[int], seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Return one row for each depth, width, order and seed."""
-    rows = []
+def measure(
+    depths: Sequence[int], widths: Sequence[int], seeds: Sequence[int], work: Path = WORK
+) -> list[dict[str, Any]]:
+    """Return one row for each depth, width, order and seed, going on from those that `work` holds."""
+    rows, found = [], Kept(work, {"vocabulary": VOCABULARY, "texts": TEXTS, "length": LENGTH, "heads": HEADS})
     cases = list(itertools.product(depths, widths, (False, True), seeds))
     for depth, width, norm_first, seed in tqdm(cases, desc="models"):
-        found = norms_by_layer(seed, depth, width, norm_first=norm_first)
-        rows.append({"depth": depth, "width": width, "norm_first": norm_first, "seed": seed, **found})
-        keras.backend.clear_session()
+        case = {"depth": depth, "width": width, "norm_first": norm_first, "seed": seed}
+        if (name := str(case)) not in found:
+            found[name] = norms_by_layer(seed, depth, width, norm_first=norm_first)
+            keras.backend.clear_session()
+        rows.append(case | found[name])
     return rows
 
 
@@ -92,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         rows = measure(chosen.depths, chosen.widths, SEEDS)
     except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+        print("interrupted; the same command goes on with the models it has", file=sys.stderr)
         return 130
     command = command_line("tools/measure/gradients.py", sys.argv[1:] if arguments is None else arguments)
     about = {"backend": keras.backend.backend(), "vocabulary": VOCABULARY, "texts": TEXTS, "length": LENGTH - 1}

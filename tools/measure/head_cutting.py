@@ -6,7 +6,6 @@ three minutes; a run that was interrupted goes on with the seeds it has.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from tools.files import Kept
 from tools.measure.results import ROOT, command_line, write_result
 from utils import runtime
 from utils.layers import pruning
@@ -77,14 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settings = {"backend": keras.backend.backend(), "steps": STEPS, "more_steps": MORE_STEPS}
     settings |= {"trained_on": TRAINED_ON, "tested_on": TESTED_ON, "solved_below": SOLVED}
-    known = json.loads(options.work.read_text()) if options.work.is_file() else {}
-    found = known["found"] if known.get("settings") == settings else {}
+    found = Kept(options.work, settings)
     try:
         for seed in tqdm(SEEDS, unit="seed"):
             if str(seed) not in found:
                 found[str(seed)] = measure(seed)
-                options.work.parent.mkdir(parents=True, exist_ok=True)
-                options.work.write_text(json.dumps({"settings": settings, "found": found}))
     except KeyboardInterrupt:
         print("interrupted; the same command goes on with the seeds it has", file=sys.stderr)
         return 130

@@ -10,7 +10,6 @@ goes on with the seeds that it has.
 import argparse
 import hashlib
 import itertools
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from tools.files import Kept
 from tools.measure.results import ROOT, command_line, write_result
 from utils import corpora, runtime, training
 from utils.corpora.sentences import sentence_rows, unseen_pairs
@@ -181,10 +181,9 @@ def measure(seeds: Sequence[int], work: Path = WORK, writer_path: Path = WRITER)
     about |= {"learning_rate": RATE, "held_out": HELD_OUT, "written": WRITTEN, "longest": LONGEST}
     about |= {"parameters": untrained_writer(len(vocabulary)).count_params()}
     about |= {"digest": hashlib.sha256(rows.tobytes()).hexdigest()[:16]}
-    known = json.loads(work.read_text(encoding="utf-8")) if work.is_file() and writer_path.is_file() else {}
-    found = known["rows"] if known.get("about") == about else []
+    found = Kept(work, about)
     for seed in tqdm(seeds, desc="seeds"):
-        if seed in [row["seed"] for row in found]:
+        if str(seed) in found and (seed != seeds[0] or writer_path.is_file()):
             continue
         runtime.prepare(seed)
         learnt, held_out = split(rows, seed)
@@ -195,11 +194,9 @@ def measure(seeds: Sequence[int], work: Path = WORK, writer_path: Path = WRITER)
         row["held-out strange pairs"] = round(unseen_pairs(held_out, known=learnt), 4)
         if seed == seeds[0]:
             keep_writer(writer_path, weights, vocabulary)
-        found.append(row)
-        work.parent.mkdir(parents=True, exist_ok=True)
-        work.write_text(json.dumps({"about": about, "rows": found}), encoding="utf-8")
+        found[str(seed)] = row
         keras.backend.clear_session()
-    return sorted(found, key=lambda row: row["seed"]), about
+    return [found[str(seed)] for seed in seeds], about
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,6 @@ choose the reviews, the fresh weights and the order. A run that was interrupted 
 import argparse
 import hashlib
 import itertools
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from tqdm import tqdm
 
+from tools.files import Kept
 from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model, length_for
-from tools.measure.results import ROOT, command_line, write_result, write_whole
+from tools.measure.results import ROOT, command_line, write_result
 from utils import corpora
 from utils.finetuning import fine_tune
 
@@ -67,14 +67,12 @@ def accuracy(kind: str, size: int, seed: int, train: corpora.Corpus, test: corpo
 
 def measure(work: Path, read: dict[str, str]) -> dict[str, float]:
     """Return {"kind/size/seed": accuracy}, going on from what `work` holds if it was measured on the same files."""
-    known = json.loads(work.read_text()) if work.is_file() else {}
-    found = known["found"] if known.get("read") == read else {}
+    found = Kept(work, read)
     train, test = corpora.load("reviews", "train"), corpora.stratified_sample(corpora.load("reviews", "test"), TESTED)
     max_length = length_for(ENCODER, train.texts)
     for size, kind, seed in tqdm(list(itertools.product(SIZES, KINDS, SEEDS)), unit="training"):
         if (name := f"{kind}/{size}/{seed}") not in found:
             found[name] = accuracy(kind, size, seed, train, test, max_length)
-            write_whole(work, json.dumps({"read": read, "found": found}))
     return found
 
 

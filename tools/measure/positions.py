@@ -8,7 +8,6 @@ new length. Takes some 20 minutes on one core; a run that was interrupted goes o
 import argparse
 import functools
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from tools.files import Kept
 from tools.measure.results import ROOT, command_line, write_result
 from utils import order_tasks, positions, runtime
 
@@ -185,8 +185,7 @@ def described(curves: np.ndarray, seeds: Sequence[int], about: dict[str, Any]) -
 def measure(work: Path, seeds: Sequence[int]) -> dict[str, Any]:
     """Return everything measured, by name, going on from what `work` holds if it comes from the same programs."""
     read = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in SOURCES} | {"seeds": list(seeds)}
-    known = json.loads(work.read_text(encoding="utf-8")) if work.is_file() else {}
-    found = known["found"] if known.get("read") == read else {}
+    found = Kept(work, read)
     jobs: dict[str, Callable[[], Any]] = {}
     for kind in ("none", "one row for all", "sinusoidal"):
         jobs[f"cars/{kind}"] = functools.partial(measure_cars, kind, seeds)
@@ -197,8 +196,6 @@ def measure(work: Path, seeds: Sequence[int]) -> dict[str, Any]:
     for name, job in tqdm(jobs.items(), unit="model"):
         if name not in found:
             found[name] = job()
-            work.parent.mkdir(parents=True, exist_ok=True)
-            work.write_text(json.dumps({"read": read, "found": found}), encoding="utf-8")
     return {name: found[name] for name in jobs}
 
 

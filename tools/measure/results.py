@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tools.files import write_whole
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "data" / "results"
 PACKAGES = ("numpy", "keras", "tensorflow", "jax", "torch")
@@ -71,18 +73,6 @@ def write_result(
     if clash := sorted(extra.keys() & {*record, "rows"}):
         raise ValueError(f"expected extra entries beside {', '.join(record)}; received {', '.join(clash)} again")
     return write_whole(folder / f"{name}.json", json.dumps({**record, **extra, "rows": list(rows)}, indent=1) + "\n")
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a file, all or nothing, and return its path; its folder is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
 
 
 def kept(path: Path, measure: Callable[[], Any]) -> Any:

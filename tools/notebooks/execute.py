@@ -1,11 +1,8 @@
 """Re-run chapters from a fresh kernel and store their outputs, all or nothing for each chapter."""
 
 import argparse
-import contextlib
 import copy
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import nbformat
 from nbformat import NotebookNode
 
+from tools.files import write_whole
 from tools.notebooks.chapters import CHAPTERS, Chapter, find_chapters, is_code, read_chapter
 from tools.notebooks.kernels import CELL_TIMEOUT, CellFailed, run_cells
 
@@ -45,20 +43,6 @@ def executed(chapter: Chapter, *, timeout: float, on_cell: Callable[[int], None]
             cell.outputs, cell.execution_count = [], None
     run_cells(notebook, chapter.path.resolve().parent, timeout=timeout, on_cell=on_cell)
     return notebook
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file by `text` in one step: whoever reads it sees the old file or the new one."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(temporary, path.stat().st_mode & 0o777)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 class ProgressLine:

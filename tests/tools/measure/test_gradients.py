@@ -10,8 +10,8 @@ from tools.measure import gradients
 from tools.measure.results import RESULTS
 
 
-def test_a_row_holds_one_length_for_each_layer_and_kernel():
-    rows = gradients.measure([3], [8], [0, 1])
+def test_a_row_holds_one_length_for_each_layer_and_kernel(tmp_path):
+    rows = gradients.measure([3], [8], [0, 1], tmp_path / "kept.json")
     assert [(row["norm_first"], row["seed"]) for row in rows] == [(False, 0), (False, 1), (True, 0), (True, 1)]
     for kernel in gradients.KERNELS:
         found = gradients.curves(rows, 3, 8, kernel, norm_first=True)
@@ -33,7 +33,26 @@ def test_the_two_orders_share_their_kernels():
         np.testing.assert_array_equal(*kernels)
 
 
-def test_the_program_refuses_a_depth_of_zero_and_writes_nothing_when_interrupted(monkeypatch, capsys):
+def test_an_interrupted_run_goes_on_with_the_models_it_has(tmp_path, monkeypatch):
+    asked = []
+
+    def measured(seed, depth, width, *, norm_first):
+        asked.append((norm_first, seed))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return {"first": [float(seed)], "second": [0.0]}
+
+    monkeypatch.setattr(gradients, "norms_by_layer", measured)
+    with pytest.raises(KeyboardInterrupt):
+        gradients.measure([1], [8], [4, 5], tmp_path / "kept.json")
+    rows = gradients.measure([1], [8], [4, 5], tmp_path / "kept.json")
+    assert asked == [(False, 4), (False, 5), (True, 4), (True, 4), (True, 5)]
+    assert [(row["norm_first"], row["seed"], row["first"]) for row in rows] == [
+        (norm_first, seed, [seed]) for norm_first in (False, True) for seed in (4, 5)
+    ]
+
+
+def test_the_program_refuses_a_depth_of_zero_and_says_that_it_goes_on_after_an_interruption(monkeypatch, capsys):
     with pytest.raises(SystemExit) as stopped:
         gradients.main(["--depths", "0"])
     assert stopped.value.code == 2
@@ -43,7 +62,7 @@ def test_the_program_refuses_a_depth_of_zero_and_writes_nothing_when_interrupted
 
     monkeypatch.setattr(gradients, "measure", interrupt)
     assert gradients.main([]) == 130
-    assert "nothing was written" in capsys.readouterr().err
+    assert "goes on with the models it has" in capsys.readouterr().err
 
 
 def test_the_stored_figures_are_of_the_program_as_it_stands():

@@ -1,7 +1,6 @@
 """`make execute`: outputs are stored whole or not at all."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -129,20 +128,6 @@ def test_interrupt_leaves_the_file_alone_and_no_kernel_behind(tmp_path):
     assert (folder / "01-long.ipynb").read_bytes() == before
     assert {path.name for path in folder.iterdir()} == {"01-long.ipynb", "pid"}
     assert not is_running(kernel)
-
-
-def test_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
-    path = tmp_path / "a.ipynb"
-    path.write_text("old")
-
-    def refuse(source, target):
-        raise OSError("disk is full")
-
-    monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(OSError, match="disk is full"):
-        execute.write_whole(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("name", ["02", "2", "02-beta", "chapters/02-beta.ipynb"])
