@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from utils.finetuning.files import write_whole
 from utils.finetuning.networks import assign_weights, weight_name
 
 with warnings.catch_warnings():
@@ -56,23 +56,13 @@ def save_progress(
     for place, array in enumerate(model.optimizer.get_weights()):
         arrays[f"{_OPTIMIZER}{place:04d}"] = np.array(array)
     name = f"epoch-{finished:03d}{f'-batch-{batches:06d}' if batches else ''}.safetensors"
-    _write(folder / name, save(arrays))
+    write_whole(folder / name, save(arrays))
     record = {"finished": finished, "batches": batches, "partial": dict(partial or {}), "weights": name}
     record |= {"settings": dict(settings), "history": dict(history)}
-    _write(folder / PROGRESS, json.dumps(record, indent=1).encode())
+    write_whole(folder / PROGRESS, json.dumps(record, indent=1).encode())
     for earlier in folder.glob("epoch-*.safetensors"):
         if earlier.name != name:
             earlier.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment the old or the new content is there."""
-    draft = path.with_name(path.name + ".draft")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
 
 
 def read_progress(folder: str | Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import json
 import os
 import warnings
@@ -16,9 +17,10 @@ from utils.corpora.known import KNOWN
 from utils.finetuning.calibration import reliability
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
-from utils.finetuning.command.files import replacing
+from utils.finetuning.command.options import file_format
 from utils.finetuning.command.report import counted, figures_of, majority, result_warnings
 from utils.finetuning.evaluation import Evaluation, occlusion
+from utils.finetuning.files import write_whole
 
 WORDS = 3  # that decided, of each error
 LONGEST_TEXT = 200  # characters of an error's text that the report shows
@@ -66,8 +68,7 @@ def read_labelled(options: argparse.Namespace, classes: list[Any]) -> Corpus:
     Raises:
         InputError: names the file, the line and the remedy.
     """
-    own: dict[str, Any] = {"text": options.text_column, "label": options.label_column, "encoding": options.encoding}
-    own |= {"quotes": not options.no_quotes, "columns": options.columns}
+    own = file_format(options)
     is_file = options.data not in KNOWN and not os.path.isdir(os.path.expanduser(options.data))
     if options.data not in KNOWN and all(isinstance(name, str) for name in classes):
         own["classes"] = classes  # whichever of them the file lacks
@@ -157,22 +158,19 @@ def _check_output(name: str | None) -> Path | None:
 
 def _write_files(folder: Path, report: dict[str, Any], corpus: Corpus, evaluation: Evaluation) -> None:
     """Write the report, all errors, and the confusion matrix as a picture; each file is whole or not there."""
-    with replacing(folder / "report.json") as draft:
-        draft.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    with replacing(folder / "errors.csv") as draft, draft.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("text", "true", "predicted", "probability"))
-        for place in evaluation.worst(len(evaluation.truth)):
-            truth, predicted = evaluation.truth[place], evaluation.predicted[place]
-            probability = f"{evaluation.probability[place].max():.4f}"
-            writer.writerow(
-                (corpus.texts[place], evaluation.classes[truth], evaluation.classes[predicted], probability)
-            )
-    with replacing(folder / "confusion.png") as draft:
-        _draw_confusion(draft, evaluation)
+    write_whole(folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False).encode() + b"\n")
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(("text", "true", "predicted", "probability"))
+    for place in evaluation.worst(len(evaluation.truth)):
+        truth, predicted = evaluation.truth[place], evaluation.predicted[place]
+        probability = f"{evaluation.probability[place].max():.4f}"
+        writer.writerow((corpus.texts[place], evaluation.classes[truth], evaluation.classes[predicted], probability))
+    write_whole(folder / "errors.csv", table.getvalue().encode())
+    write_whole(folder / "confusion.png", _confusion_png(evaluation))
 
 
-def _draw_confusion(path: Path, evaluation: Evaluation) -> None:
+def _confusion_png(evaluation: Evaluation) -> bytes:
     """Draw how the texts of each true class were classified: shares of the row, and counts."""
     from matplotlib.figure import Figure
 
@@ -188,4 +186,6 @@ def _draw_confusion(path: Path, evaluation: Evaluation) -> None:
     for (row, column), count in np.ndenumerate(counts):
         colour = "black" if shares[row, column] > 0.5 else "white"
         ax.text(column, row, f"{count:,}", ha="center", va="center", color=colour)
-    figure.savefig(path, format="png")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()

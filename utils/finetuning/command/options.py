@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from typing import Any
 
 PROGRAM = "python -m utils.finetuning"
 ABOUT = """Fine-tune a pre-trained Transformer on labelled texts, and use what came of it.
@@ -82,6 +83,12 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
     add("--columns", type=names, metavar="NAME,NAME", help=text)
     add("--encoding", help="of the file (default: UTF-8)")
     add("--no-quotes", action="store_true", help="double quotes are part of the text and enclose no field")
+
+
+def file_format(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what these options say of a file, as arguments of `utils.corpora.load`."""
+    own = {"text": options.text_column, "label": options.label_column, "encoding": options.encoding}
+    return own | {"quotes": not options.no_quotes, "columns": options.columns}
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -18,8 +19,8 @@ from utils.corpora.files import TEXT_COLUMNS, find_column
 from utils.corpora.tables import Table, read_table
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
-from utils.finetuning.command.files import replacing
 from utils.finetuning.command.report import counted
+from utils.finetuning.files import write_whole
 
 CHUNK = 2048  # texts that are kept together; within them, those of like lengths share a batch
 RECORD = "command.json"
@@ -117,8 +118,7 @@ def _begin(folder: Path, digest: str, restart: bool) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    with replacing(folder / RECORD) as draft:
-        draft.write_text(json.dumps({"digest": digest}), encoding="utf-8")
+    write_whole(folder / RECORD, json.dumps({"digest": digest}).encode())
 
 
 def _chunk(classifier: Classifier, texts: list[str], places: list[int], kept: Path) -> list[tuple[Any, float]]:
@@ -126,16 +126,16 @@ def _chunk(classifier: Classifier, texts: list[str], places: list[int], kept: Pa
     if not kept.exists():
         probability = classifier.predict_probability([texts[place] for place in places])
         answers = [(classifier.classes[row.argmax()], float(row.max())) for row in probability]
-        with replacing(kept) as draft:
-            draft.write_text(json.dumps(answers), encoding="utf-8")
+        write_whole(kept, json.dumps(answers).encode())
     return json.loads(kept.read_text(encoding="utf-8"))
 
 
 def _write(output: Path, table: Table, answers: dict[int, tuple[Any, float]]) -> None:
     """Write all rows in the file's order, with their answers."""
-    with replacing(output) as draft, draft.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow((*table.columns, *ANSWERS))
-        for place, row in enumerate(zip(*(table.column(name) for name in table.columns), strict=True)):
-            name, share = answers.get(place, ("", None))
-            writer.writerow((*row, name, "" if share is None else f"{share:.4f}"))
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow((*table.columns, *ANSWERS))
+    for place, row in enumerate(zip(*(table.column(name) for name in table.columns), strict=True)):
+        name, share = answers.get(place, ("", None))
+        writer.writerow((*row, name, "" if share is None else f"{share:.4f}"))
+    write_whole(output, file.getvalue().encode())

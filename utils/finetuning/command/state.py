@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from utils.corpora.corpus import Corpus
 from utils.finetuning.command.errors import InputError
 from utils.finetuning.encoders import WEIGHTS
+from utils.finetuning.files import write_whole
 from utils.finetuning.progress import PROGRESS
 
 RECORD = "command.json"
@@ -56,9 +56,7 @@ class Unfinished:
     def begin(self) -> None:
         """Write down which training it is."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / f"{RECORD}.draft"
-        draft.write_text(json.dumps({"settings": self.settings}, indent=1) + "\n", encoding="utf-8")
-        os.replace(draft, self.folder / RECORD)
+        write_whole(self.folder / RECORD, json.dumps({"settings": self.settings}, indent=1).encode() + b"\n")
 
     def progress(self) -> tuple[int, int]:
         """Return how many epochs are finished, and how many batches of the next one."""

@@ -25,7 +25,7 @@ from utils.finetuning.command.errors import (
     say,
     using,
 )
-from utils.finetuning.command.options import PROGRAM, share
+from utils.finetuning.command.options import PROGRAM, file_format, share
 from utils.finetuning.command.report import (
     FEWEST_HELD_OUT,
     calibration_figures,
@@ -149,8 +149,7 @@ def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus, list[str]
     Raises:
         InputError: names the file, the line and the remedy.
     """
-    own: dict[str, Any] = {"text": options.text_column, "label": options.label_column, "encoding": options.encoding}
-    own |= {"quotes": not options.no_quotes, "columns": options.columns}
+    own = file_format(options)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", corpora.CorpusWarning)  # reported below, one a line
