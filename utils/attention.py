@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import backend, ops
 
-from utils.checks import boolean_mask, broadcasts
+from utils.checks import broadcasts
+from utils.masks import boolean_mask
 
 
 def causal_mask(num_queries: int, num_keys: int | None = None, *, offset: int = 0) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from utils.checks import boolean_mask, broadcasts, positive_integer, sizes_agree
+from utils.checks import broadcasts, positive_integer, sizes_agree
+from utils.masks import boolean_mask
 
 
 class AttentionLayer(keras.Layer):

@@ -9,8 +9,9 @@ from typing import Any
 from keras import ops
 
 from utils.attention import causal_mask, scaled_dot_product_attention
-from utils.checks import boolean_mask, positive_integer
+from utils.checks import positive_integer
 from utils.layers.multi_head_attention import MultiHeadAttention
+from utils.masks import boolean_mask
 
 
 class AttentionCache:

@@ -4,7 +4,8 @@ from typing import Any
 
 from keras import backend, ops
 
-from utils.checks import boolean_mask, known_values
+from utils.checks import known_values
+from utils.masks import boolean_mask
 
 
 def checked_ids(name: str, ids: Any, size: int) -> Any:

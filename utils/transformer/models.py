@@ -13,9 +13,10 @@ import keras
 from keras import ops
 
 import utils.training  # noqa: F401  (a compiled model is saved with the registered name of its loss)
-from utils.checks import boolean_mask, positive_integer
+from utils.checks import positive_integer
 from utils.layers.blocks import DecoderLayer, EncoderLayer
 from utils.layers.cache import AttentionCache, MemoryCache
+from utils.masks import boolean_mask
 from utils.transformer.config import TransformerConfig
 from utils.transformer.embedding import TokenEmbedding
 from utils.transformer.inputs import check_start, key_mask, not_padding, token_mask
