@@ -38,11 +38,12 @@ BACKEND_TESTS = tuple(  # of what computes, all of it
     for name in ("attention", "test_runtime.py", "layers", "positions", "transformer", "test_training.py")
 )
 # What of them a backend can change: numbers and gradients against references, masks, compiled and functional models.
+# Decoding is left to the cells of chapter 4, which write and translate with a cache on every backend.
 SENSITIVE_TESTS = (
     *("tests/utils/attention", "tests/utils/test_runtime.py", "tests/utils/test_training.py"),
-    *(f"tests/utils/layers/test_{name}.py" for name in ("masks", "in_keras", "reference", "blocks_reference")),
+    *(f"tests/utils/layers/test_{name}.py" for name in ("masks", "reference", "blocks_reference")),
     *(f"tests/utils/positions/test_{name}.py" for name in ("positions", "reference")),
-    *(f"tests/utils/transformer/test_{name}.py" for name in ("decoding", "in_keras", "reference")),
+    *(f"tests/utils/transformer/test_{name}.py" for name in ("in_keras", "reference")),
 )
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}

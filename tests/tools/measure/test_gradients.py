@@ -10,6 +10,7 @@ from tools.measure import gradients
 from tools.measure.results import RESULTS
 
 
+@pytest.mark.slow
 def test_a_row_holds_one_length_for_each_layer_and_kernel(tmp_path):
     rows = gradients.measure([3], [8], [0, 1], tmp_path / "kept.json")
     assert [(row["norm_first"], row["seed"]) for row in rows] == [(False, 0), (False, 1), (True, 0), (True, 1)]

@@ -16,6 +16,7 @@ def test_summary_counts_spread_and_what_was_solved():
     }
 
 
+@pytest.mark.slow
 def test_the_useful_half_is_made_of_the_heads_whose_loss_costs_most(monkeypatch):
     kept = []
     monkeypatch.setattr(pruning, "errors_without_each", lambda *_: [0.5, 0.1, 0.9, 0.2])
@@ -27,6 +28,7 @@ def test_the_useful_half_is_made_of_the_heads_whose_loss_costs_most(monkeypatch)
     assert row["errors_without_each"] == [0.5, 0.1, 0.9, 0.2]
 
 
+@pytest.mark.slow
 def test_each_number_of_heads_is_trained_and_each_half_is_measured_twice(monkeypatch):
     trained = []
     train = pruning.train_heads
