@@ -1,5 +1,6 @@
 """The Colab editions beside the built pages: the same numbers, citations and source; and a button between them."""
 
+import functools
 import re
 import textwrap
 
@@ -39,7 +40,19 @@ def page(name):
     sources = [ROOT / "chapters" / f"{name}.ipynb", ROOT / "_config.yml", *ROOT.glob("utils/**/*.py")]
     if not path.is_file() or path.stat().st_mtime < max(source.stat().st_mtime for source in sources):
         pytest.skip("the site is not built from this state of the book: make book")
+    return article_of(path)
+
+
+@functools.cache
+def article_of(path):
+    """Return the article of an HTML file, which takes a second to read."""
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select_one("main article")
+
+
+@functools.cache
+def texts_behind_buttons():
+    """Return the editions as the site offers them, {file name: text}."""
+    return editions.edition_texts(read_addresses())
 
 
 @each_chapter
@@ -60,7 +73,7 @@ def test_the_buttons_of_a_page_lead_to_the_edition_and_not_to_the_source(name):
     page(name)
     linked = [*HTML.glob(f"_downloads/*/{name}.ipynb"), *HTML.glob(f"_sources/chapters/{name}.ipynb")]
     assert len(linked) == 2
-    text = editions.edition_texts(read_addresses())[f"{name}.ipynb"]
+    text = texts_behind_buttons()[f"{name}.ipynb"]
     assert all(path.read_text(encoding="utf-8") == text for path in linked)
 
 
