@@ -121,7 +121,7 @@ CHINESE = "good\n这家餐厅的菜很好吃，服务也不错。\n质量太差�
         (CHINESE.encode("gb18030"), (), "line 2: byte 0xd5 is not utf-8; it looks like GB18030, Chinese, in"),
         (CHINESE.encode("gb18030"), ("--encoding", "cp1252"), "pass --encoding gb18030"),
         (CHINESE.encode("gb18030"), ("--encoding", "latin-1"), "pass --encoding gb18030"),
-        (CHINESE[5:-1].encode("gb18030"), ("--encoding", "cp1252"), "read as cp1252 it makes no sense; it looks lik"),
+        (CHINESE[5:-1].encode("gb18030"), ("--encoding", "cp1252"), "read as cp1252 it makes no sense; it looks"),
         (CHINESE.encode(), ("--encoding", "cp1252"), "it looks like UTF-8, in which line 2 begins '这家"),
         (CHINESE.encode(), ("--encoding", "latin-1"), "leave --encoding out"),
         ("good\ncafé \x81\n".encode("latin-1"), ("--encoding", "cp1252"), "line 2: byte 0x81 is not cp1252; its encod"),
