@@ -1,6 +1,6 @@
 """The command line killed at each of its steps on disk: the same command must then finish. Run as a program.
 
-Usage: `python -m tests.support.command_kills train|predict FOLDER`; the last line of its output is JSON.
+Usage: `python -m tests.support.command_kills train|folds|predict FOLDER`; the last line of its output is JSON.
 """
 
 import contextlib
@@ -17,18 +17,22 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from tests.support.checkpoint_processes import STEPS, forked
-from tests.support.finetuning_fakes import FakeClassifier, FakeFineTuning, fake_tokenizer
+from tests.support.finetuning_fakes import GOOD, ROWS, FakeClassifier, FakeFineTuning, fake_tokenizer
 from tests.support.finetuning_toys import write_bert
 from utils.checkpoints import verify_checkpoint
 from utils.finetuning import progress
-from utils.finetuning.command import main, predict_file, train
+from utils.finetuning.command import main, predict_file, teacher, train
 
-ROWS = [f"a {'good' if at % 3 else 'bad'} film number {at},{'good' if at % 3 else 'bad'}" for at in range(60)]
+TRAIN = ["train", "--data", "own.csv", "--model", "bert", "--output", "out", "--quiet"]
 COMMANDS = {
-    "train": ["train", "--data", "own.csv", "--model", "bert", "--output", "out", "--quiet"],
+    "train": TRAIN,
+    "folds": [*TRAIN, "--folds", "2", "--epochs", "1"],
     "predict": ["predict", "--data", "own.csv", "--model", "mine", "--output", "out.csv", "--quiet"],
 }
-ON_TOP = {"train": "holds a classifier", "predict": "is there already"}  # said of an output that is whole
+ON_TOP = {  # said of an output that is whole
+    **dict.fromkeys(("train", "folds"), "holds a classifier"),
+    "predict": "is there already",
+}
 
 
 class Kept(FakeFineTuning):
@@ -56,7 +60,7 @@ read_progress, save_progress = progress.read_progress, progress.save_progress
 def prepare(folder):
     """Make a folder to work in, with texts and an encoder, and go there."""
     folder.mkdir(parents=True)
-    (folder / "own.csv").write_text("\n".join(["text,label", *ROWS, ""]))
+    (folder / "own.csv").write_text(GOOD)
     write_bert(folder / "bert")
     os.chdir(folder)
 
@@ -87,7 +91,7 @@ def killed_at(step, kind, folder):
 
 def is_whole(kind, folder):
     """Return whether the output is there and whole."""
-    if kind == "train":
+    if kind != "predict":
         return (folder / "out").exists() and bool(verify_checkpoint(folder / "out"))
     return (folder / "out.csv").exists() and len((folder / "out.csv").read_text().splitlines()) == len(ROWS) + 1
 
@@ -114,7 +118,7 @@ def kill_at_each_step(kind, parent):
 
 
 if __name__ == "__main__":
-    train.FineTuning, train.load_encoder_tokenizer = Kept, fake_tokenizer
+    teacher.FineTuning, train.load_encoder_tokenizer = Kept, fake_tokenizer
     progress.weight_name = lambda variable: variable.name
     predict_file.Classifier.load, predict_file.CHUNK = lambda folder, fingerprint=None: Loaded(), 25
     print(json.dumps(kill_at_each_step(sys.argv[1], Path(sys.argv[2]).absolute())))

@@ -37,6 +37,9 @@ def remove_state(folder: Path, record: str, progress: str = "") -> None:
     """
     if not folder.is_dir():
         return
-    for name in sorted(os.listdir(folder), key=lambda name: (name == record, name != progress)):
-        (folder / name).unlink(missing_ok=True) if not (folder / name).is_dir() else shutil.rmtree(folder / name)
+    # Of numbered parts the last goes first, so that those that are left are the first ones.
+    names = sorted(os.listdir(folder), reverse=True)
+    for name in sorted(names, key=lambda name: (name == record, name != progress)):
+        remove = shutil.rmtree if (folder / name).is_dir() else os.remove
+        remove(folder / name)
     folder.rmdir()

@@ -109,6 +109,8 @@ class Unfinished:
     def remove(self) -> None:
         """Remove the folder."""
         with contextlib.suppress(OSError):
+            if self.folds:
+                remove_state(self.checkpoints(), RECORD, PROGRESS)
             remove_state(self.folder, RECORD, PROGRESS)
 
 

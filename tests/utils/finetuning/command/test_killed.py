@@ -10,8 +10,9 @@ import pytest
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.parametrize("kind", ["train", "predict"])
+@pytest.mark.parametrize("kind", ["train", "folds", "predict"])
 def test_killed_at_any_of_its_steps_the_same_command_finishes(tmp_path, kind):
     command = [sys.executable, "-m", "tests.support.command_kills", kind, str(tmp_path / "runs")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
