@@ -35,7 +35,7 @@ the heads that only pre-training needs, that for hidden words among them, are le
 
 - **Text**: {items:,} sentences and short passages ({pieces:,} pieces) from the training reviews of the Large Movie
   Review Dataset (Maas et al., 2011), without their labels and ratings, and from English novels in the public domain.
-  None of this text is in the folder or in the book. Test reviews were not read, and no text of SST-2.
+  None of this text is in the folder or in the book. Test reviews were not read, and no text of SST-2.{twins}
 - **Teacher**: [all-MiniLM-L6-v2]({teacher_address}),
   Apache-2.0, a 6-layer BERT encoder of width 384 made by the
   sentence-transformers project (Reimers and Gurevych, 2019) from MiniLM (Wang et al., 2020). It read each item once.
@@ -86,6 +86,8 @@ Fine-tuned on the {train:,} training sentences of SST-2 and tested on its {test:
 |---|---|---|
 {rows}
 """
+TWINS = """
+  Of 100 sentences that rules can negate or turn back, {twins} have a twin beside them, which differs by a *not*."""
 LOSSES = ("sentences", "contexts", "last", "middle", "masked")
 
 
@@ -110,6 +112,7 @@ def model_card(folder: Path, results: Path) -> str:
         "teacher_minutes": training["teacher_seconds"] / 60,
         "cores": training["machine"]["cores"],
         "losses": "\n".join(_loss_row(row) for row in rows),
+        "twins": TWINS.format(**training) if training.get("twins") else "",
         "teacher_address": TEACHER_ADDRESS,
         "training": TRAINING,
         "measured": sst2_section(measured) if measured.get("sha256") == training["sha256"] else "",

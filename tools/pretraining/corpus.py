@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from tools.pretraining.negation import twin
+
 SENTENCE_PIECES = 64  # longer sentences are left out
 PASSAGE_PIECES = 96  # a passage holds as many sentences as fit
 PASSAGE_SHARE = 3  # every third document gives one passage beside its sentences
@@ -21,7 +23,7 @@ class Corpus:
         ids: (P,) uint16, the pieces of all items, [CLS] and [SEP] included.
         offsets: (N + 1,) int64, where each item begins; the last one is P.
         documents: (N,) int32, the document that each item is from.
-        passages: (N,) bool, whether an item is a passage of several sentences.
+        passages: (N,) bool, whether an item repeats sentences: a passage of several, or a sentence's twin.
     """
 
     ids: np.ndarray
@@ -63,14 +65,17 @@ class Corpus:
             return cls(**file)
 
 
-def encode_documents(documents: list[list[str]], tokenizer: Tokenizer, items: int, rng: np.random.Generator) -> Corpus:
+def encode_documents(
+    documents: list[list[str]], tokenizer: Tokenizer, items: int, rng: np.random.Generator, twins: int = 0
+) -> Corpus:
     """Encode documents and keep at most so many items: whole documents, in random order.
 
     Args:
         documents: sentences of each document.
         tokenizer: wraps what it encodes in [CLS] … [SEP].
         items: how many items to keep at most.
-        rng: draws the order of the documents and where passages begin.
+        rng: draws the order of the documents, where passages begin, and which sentences get a twin.
+        twins: of 100 sentences that can have a twin, which differs by a *not*, so many get one.
     """
     kept: list[list[int]] = []
     origins: list[int] = []
@@ -81,6 +86,8 @@ def encode_documents(documents: list[list[str]], tokenizer: Tokenizer, items: in
         sentences = len(found)
         if turn % PASSAGE_SHARE == 0:
             found += _passages(encoded, int(rng.integers(len(encoded))))
+        if twins:
+            found += _twins(documents[at], tokenizer, twins / 100, rng)
         if len(kept) + len(found) > items:
             break
         kept += found
@@ -100,6 +107,14 @@ def _passages(encoded: list[list[int]], start: int) -> Iterator[list[int]]:
         passage, count = [*passage[:-1], *following[1:]], count + 1
     if count >= PASSAGE_SENTENCES and len(passage) <= PASSAGE_PIECES:
         yield passage
+
+
+def _twins(sentences: list[str], tokenizer: Tokenizer, share: float, rng: np.random.Generator) -> list[list[int]]:
+    """Return the twins of a share of the sentences, of those that have one."""
+    drawn = [sentence for sentence in sentences if rng.random() < share]
+    found = [other for sentence in drawn if (other := twin(sentence, contract=bool(rng.random() < 0.5)))]
+    encoded = [encoding.ids for encoding in tokenizer.encode_batch_fast(found)]
+    return [ids for ids in encoded if len(ids) <= SENTENCE_PIECES]
 
 
 def batches(lengths: np.ndarray, pieces: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -25,6 +25,7 @@ NUMBERS = {  # option: (default, what it is)
     "vocabulary-size": (14_000, "pieces of the vocabulary"),
     "items": (240_000, "sentences and passages at most"),
     "novel-documents": (2_000, "stretches of novels, of twelve sentences each"),
+    "twins": (0, "of 100 sentences that can have a twin, which differs by a *not*, get one"),
     "steps": (5_000, "batches that the student learns from"),
     "batch-pieces": (2_048, "pieces of a batch, with padding"),
     "warm-up": (300, "steps in which the learning rate rises"),
@@ -61,8 +62,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def find_problem(chosen: argparse.Namespace) -> str | None:
     """Return what is wrong with the command line, if anything is."""
     for name in NUMBERS:
-        if (value := getattr(chosen, name.replace("-", "_"))) < 1:
-            return f"expected --{name} of at least 1; received {value}"
+        least = 0 if name == "twins" else 1
+        if (value := getattr(chosen, name.replace("-", "_"))) < least:
+            return f"expected --{name} of at least {least}; received {value}"
+    if chosen.twins > 100:
+        return f"expected --twins of at most 100; received {chosen.twins}"
     for name, variable in {"data": "BOOK_DATA_DIR", "teacher": "BOOK_MODEL_DIR"}.items():
         if not (folder := getattr(chosen, name)):
             return f"expected --{name}, or {variable} to name a folder; neither is given"
@@ -75,7 +79,8 @@ def pretrain(chosen: argparse.Namespace) -> tuple[Any, Any, float]:
     """Run the stages; return text, the trainer where its plan or an interrupt ended it, and the teacher's seconds."""
     from tools.pretraining import stages, training
 
-    text_choices = stages.TextChoices(chosen.vocabulary_size, chosen.items, chosen.novel_documents, chosen.seed)
+    names = ("vocabulary_size", "items", "novel_documents", "seed", "twins")
+    text_choices = stages.TextChoices(**{name: getattr(chosen, name) for name in names})
     text = stages.prepare_text(text_choices, chosen.data, chosen.teacher, chosen.work)
     print(
         f"{len(text.corpus):,} items of text, {len(text.corpus.ids):,} pieces; {len(text.pieces):,} in the vocabulary"
@@ -102,6 +107,7 @@ def finish(chosen: argparse.Namespace, text: Any, trainer: Any, teacher_seconds:
         "vocabulary": len(text.pieces),
         "items": len(text.corpus),
         "pieces": len(text.corpus.ids),
+        "twins": chosen.twins,
         "teacher": chosen.teacher.name,
         "teacher_seconds": teacher_seconds,
         "steps": trainer.step,

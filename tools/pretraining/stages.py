@@ -27,12 +27,14 @@ class TextChoices:
         items: sentences and passages at most.
         novel_documents: how many stretches of novels are mixed with the reviews.
         seed: of what is drawn.
+        twins: of 100 sentences that can have a twin, which differs by a *not*, so many get one.
     """
 
     vocabulary_size: int
     items: int
     novel_documents: int
     seed: int
+    twins: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def prepare_text(choices: TextChoices, data: Path, teacher: Path, work: Path) ->
         sentences = (sentence for review in reviews for sentence in review)
         pieces = wordpiece.cut_vocabulary(vocabulary, sentences, choices.vocabulary_size)
         (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-        encode_documents(reviews + novels, wordpiece.build(pieces), choices.items, rng).save(folder / "corpus.npz")
+        corpus = encode_documents(reviews + novels, wordpiece.build(pieces), choices.items, rng, choices.twins)
+        corpus.save(folder / "corpus.npz")
     pieces = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
     ids = {piece: at for at, piece in enumerate(vocabulary)}
     return Text(folder, Corpus.load(folder / "corpus.npz"), pieces, np.array([ids[piece] for piece in pieces]))

@@ -24,8 +24,8 @@ def as_csv(rows: list[reviews.Review]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(reviews.COLUMNS)
     for row in rows:
-        fields = [getattr(row, name) for name in reviews.COLUMNS[:-1]]
-        writer.writerow([*fields, " ".join(map(str, row.deciding))])
+        fields = {name: getattr(row, name) for name in reviews.COLUMNS}
+        writer.writerow({**fields, "deciding": " ".join(map(str, row.deciding))}.values())
     return text.getvalue()
 
 

@@ -1,28 +1,29 @@
 """The generated review corpus: short reviews whose verdict, and the reason for it, are known.
 
-A grammar (`reviews_grammar`) fills sentence frames with words (`reviews_words`). Each review shows one phenomenon, and
-frames, words and verdicts are balanced so that nothing but the opinion itself tells the label. A stated share of labels
-is then turned over, which bounds the accuracy that any classifier can reach.
+A grammar (`reviews_grammar`) fills sentence frames with words (`reviews_words`). Each review shows one phenomenon. In
+all but plain ones, the construction alone tells the verdict: every opinion word, every part of a thing, every frame and
+every neutral clause is as likely with either label. A stated share of labels is then turned over, which bounds
+the accuracy that any classifier can reach.
 """
 
 import dataclasses
 import functools
 import random
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from utils.reviews.grammar import Item, Scene, finish, frames, pick
-from utils.reviews.words import LABELS, table
+from utils.reviews.grammar import Core, Group, Setting, Writer, finish, groups, pick, shuffled
+from utils.reviews.words import LABELS
 
 SPLITS = ("train", "test")
-COLUMNS = ("text", "label", "phenomenon", "unseen", "true_label", "deciding")
+COLUMNS = ("text", "label", "phenomenon", "unseen", "true_label", "deciding", "distance", "support")
 UNSEEN = ("no", "word", "structure")
 NOISE = 0.04  # share of labels turned over, exactly, in each phenomenon and for each label
 SEED = 5000
-SHORTEST, LONGEST = 5, 60  # words
-# Of each 20 pairs of test reviews: with unseen opinion words, with an unseen structure.
-UNSEEN_PAIRS = {"word": 4, "structure": 3}
-OPENING, CLOSING, ASIDE, SUPPORT = 0.25, 0.3, 0.12, 0.45  # how often a review has each
+SHORTEST, LONGEST = 4, 40  # words
+UNSEEN_SHARE = 0.2  # of the test's reviews without support: with unseen words, and as many with an unseen structure
+SUPPORT_SHARE = 0.1  # of each phenomenon but plain
+OPENING = 0.45  # how often a review begins with a neutral sentence, where there is room
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +31,15 @@ class Review:
     """One generated review.
 
     Attributes:
-        text: 5 to 60 words.
+        text: 4 to 40 words.
         label: "negative" or "positive", as a classifier is given it: sometimes wrong.
         phenomenon: a name of PHENOMENA.
         unseen: what the training split never shows: "no" (nothing), "word" (opinion words), "structure" (frame).
         true_label: what the grammar meant.
-        deciding: places, in `text.split()`, of the words that decide.
+        deciding: places, in `text.split()`, of the words that decide: the opinion, and what turns it or makes it count.
+        distance: words between the deciding opinion and the word that turns it round or makes it count, or, if nothing
+            does, the one that turns something else round; -1 in plain reviews, which have neither.
+        support: whether a last sentence states the verdict plainly as well, "yes" or "no".
     """
 
     text: str
@@ -44,6 +48,8 @@ class Review:
     unseen: str
     true_label: str
     deciding: tuple[int, ...]
+    distance: int = -1
+    support: str = "no"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,21 +71,46 @@ class Phenomenon:
 
 PHENOMENA = (
     Phenomenon("plain", "opinion words mean what they say", "The plot was gripping.", 1500),
-    Phenomenon("negation", "a negated opinion is its opposite", "The plot was not gripping at all.", 700),
-    Phenomenon("double-negation", "two negations cancel", "Nobody could say that the plot was not gripping."),
-    Phenomenon("contrast", "what comes after the turn decides", "The cast was dull, but the plot was gripping."),
-    Phenomenon("concession", "the main clause decides, wherever it stands", "Although the cast was dull, I loved it."),
+    Phenomenon(
+        "negation",
+        "a negated opinion is its opposite; a negation of something else leaves it alone",
+        "Nobody could call the room clean.",
+        700,
+    ),
+    Phenomenon(
+        "double-negation",
+        "two negations of an opinion cancel; if one is of something else, the other turns it round",
+        "You can't tell me the staff weren't friendly.",
+    ),
+    Phenomenon(
+        "contrast",
+        "the side decides that the writer comes down on",
+        "The plot seemed slow at first but turned out to be gripping.",
+    ),
+    Phenomenon(
+        "concession",
+        "the main clause decides, wherever it stands",
+        "Although I'd expected a dull tour, it was fascinating.",
+    ),
     Phenomenon(
         "intensifier-and-downtoner",
         "the stronger of two opinions decides",
-        "The cast was somewhat dull and the plot extremely gripping.",
+        "The menus are fairly confusing, but the screen is extremely sharp.",
     ),
     Phenomenon(
-        "comparison", "it matters which side of the comparison this is", "My last film was duller than this one."
+        "comparison",
+        "it matters which side is the thing itself",
+        "The last hotel I stayed at had a comfier bed than this one.",
     ),
-    Phenomenon("quoted-opinion", "the writer decides, not whoever is quoted", "One critic called it dull. I disagree."),
-    Phenomenon("irony", "a marker turns the words round", "Gripping plot? Yeah, right."),
-    Phenomenon("irrelevant-aspect", "only the thing itself counts", "The bus there was awful. The plot was gripping."),
+    Phenomenon(
+        "quoted-opinion", "the writer decides, not whoever is quoted", "My sister said the plot was dull. I disagree."
+    ),
+    Phenomenon("irony", "a marker that mocks an opinion turns it round", "Friendly staff? Yeah, right."),
+    Phenomenon(
+        "irrelevant-aspect",
+        "only the thing itself counts",
+        "The weather was awful, but that has nothing to do with the hotel. The bed was excellent.",
+    ),
 )
 
 
@@ -122,7 +153,7 @@ def generate(split: str, seed: int = SEED) -> list[Review]:
     return list(_splits(seed)[split])
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=8)
 def _splits(seed: int) -> dict[str, tuple[Review, ...]]:
     """Generate both splits, so that the test can leave out what training holds."""
     taken: set[str] = set()
@@ -133,62 +164,73 @@ def _split(rng: random.Random, split: str, taken: set[str]) -> list[Review]:
     """Generate one split in random order; `taken` collects the texts."""
     reviews = []
     for phenomenon in PHENOMENA:
-        drawn = [_review(rng, phenomenon.name, *plan, taken) for plan in _plans(phenomenon, split)]
+        drawn = [
+            review
+            for unseen, support, count in _shares(phenomenon, split)
+            for group, share in _by_group(phenomenon, unseen, count)
+            for review in _balanced(rng, phenomenon.name, group, share, unseen, support, taken)
+        ]
         for label in LABELS:
             own = [review for review in drawn if review.true_label == label]
-            wrong = set(_shuffled(rng, range(len(own)))[: round(NOISE * len(own))])
+            wrong = set(shuffled(rng, range(len(own)))[: round(NOISE * len(own))])
             reviews += [_turned(review) if place in wrong else review for place, review in enumerate(own)]
-    return _shuffled(rng, reviews)
+    return shuffled(rng, reviews)
 
 
-def _plans(phenomenon: Phenomenon, split: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (label, unseen, frame): each frame once with each label, so that no frame tells the label."""
-    used = dict.fromkeys(UNSEEN, 0)
-    for pair in range(phenomenon.count // len(LABELS)):
-        unseen = "no" if split == "train" else _unseen(pair % 20)
-        known = frames(phenomenon.name, "test" if unseen == "structure" else "train")
-        frame = known[used[unseen] % len(known)]
-        used[unseen] += 1
-        yield from ((label, unseen, frame) for label in LABELS)
+def _shares(phenomenon: Phenomenon, split: str) -> Iterator[tuple[str, bool, int]]:
+    """Yield (unseen, support, count): how many reviews of either label a phenomenon has of each kind."""
+    each = phenomenon.count // 2
+    supported = 0 if phenomenon.name == "plain" else round(SUPPORT_SHARE * each)
+    new = round(UNSEEN_SHARE * (each - supported)) if split == "test" else 0
+    yield "no", False, each - supported - 2 * new
+    yield from ((unseen, False, new) for unseen in UNSEEN[1:])
+    yield "no", True, supported
 
 
-def _unseen(turn: int) -> str:
-    """Return what the pair of reviews at this turn, 0 to 19, holds that training never shows."""
-    if turn < UNSEEN_PAIRS["word"]:
-        return "word"
-    return "structure" if turn < UNSEEN_PAIRS["word"] + UNSEEN_PAIRS["structure"] else "no"
+def _by_group(phenomenon: Phenomenon, unseen: str, count: int) -> Iterator[tuple[Group, int]]:
+    """Share a count out to the groups of frames, each by its number of frames; yield (group, count)."""
+    known = [group for group in groups(phenomenon.name) if unseen != "word" or group.words not in ("bound", "good")]
+    left, total = count, sum(group.size() for group in known)
+    for group in known:
+        share = round(left * group.size() / total)
+        left, total = left - share, total - group.size()
+        yield group, share
 
 
-def _review(rng: random.Random, phenomenon: str, label: str, unseen: str, frame: str, taken: set[str]) -> Review:
-    """Draw reviews until one is of the right length and new."""
-    while True:
-        text, deciding = finish(_sentences(Scene(rng, label, unseen == "word"), frame))
-        if SHORTEST <= len(text.split()) <= LONGEST and text.lower() not in taken:
-            taken.add(text.lower())
-            return Review(text, label, phenomenon, unseen, label, deciding)
+def _balanced(
+    rng: random.Random, phenomenon: str, group: Group, count: int, unseen: str, support: bool, taken: set[str]
+) -> Iterator[Review]:
+    """Yield so many reviews of either label, half of them with the opinion turned round (or its parts exchanged).
 
-
-def _sentences(scene: Scene, frame: str) -> list[str]:
-    """Return the core, and around it what carries no opinion or the same one."""
-    rng, about = scene.rng, (*table("neutral")["sentences"], *scene.domain["facts"])
-    parts = [frame]
-    if rng.random() < SUPPORT:
-        parts.append(pick(rng, frames("support", "train")))
-    if rng.random() < ASIDE:
-        parts[0] = f"{pick(rng, table('neutral')['asides'])} {parts[0]}"
-    if rng.random() < OPENING:
-        parts.insert(0, pick(rng, about))
-    if rng.random() < CLOSING:
-        parts.append(pick(rng, [sentence for sentence in about if sentence not in parts]))
-    return [scene.fill(part) for part in parts]
+    All else is drawn anew for each review, without regard to the label. Were words dealt out so that each stood exactly
+    as often with either label, whoever held out some reviews would leave the others tilted against them, and a
+    classifier that counts words would score far below chance on what was held out.
+    """
+    names, first = group.domains(), int(2 * rng.random())  # an odd one falls to either side
+    for place in range(2 * count):
+        label, turned = LABELS[place % 2], (place // 2 + first) % 2 == 0
+        frames = group.frames(turned, unseen == "structure")
+        while True:
+            name = pick(rng, names)
+            core = Core(rng, name, group, unseen == "word")
+            setting = Setting(rng, name, rng.random() < OPENING, support)
+            writer = Writer(
+                core,
+                setting,
+                pick(rng, frames),
+                label,
+                turned and not group.both,
+                turned and bool(group.both) and not group.same,
+            )
+            if not writer.suits():
+                continue
+            text, deciding, distance = finish(writer.write(phenomenon == "plain"))
+            if SHORTEST <= len(text.split()) <= LONGEST and text.lower() not in taken:
+                break
+        taken.add(text.lower())
+        yield Review(text, label, phenomenon, unseen, label, deciding, distance, "yes" if support else "no")
 
 
 def _turned(review: Review) -> Review:
     """Return a review with the wrong label."""
     return dataclasses.replace(review, label=LABELS[1 - LABELS.index(review.true_label)])
-
-
-def _shuffled(rng: random.Random, items: Iterable[Item]) -> list[Item]:
-    """Return the items in random order."""
-    keyed = [(rng.random(), place, item) for place, item in enumerate(items)]
-    return [item for _, _, item in sorted(keyed, key=lambda entry: entry[:2])]

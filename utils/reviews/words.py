@@ -1,37 +1,25 @@
-"""The vocabulary of the generated reviews: opinion words by polarity and kind, and which of them only the test shows.
+"""The vocabulary of the generated reviews: opinion words in pairs, by the kind of thing that they suit.
 
-The lists are data, in data/reviews/*.toml. Words of a family, such as "charm", "charmed" and "charming", are kept for
-the test together, so that no relative of an unseen word gives it away.
+The lists are data, in data/reviews/*.toml. No unseen word shares its first five letters with a word of training, so
+that no relative such as "charm" gives "charming" away.
 """
 
 import functools
-import itertools
 import tomllib
-import zlib
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "reviews"
 LABELS = ("negative", "positive")
-# Which lists of adjectives suit a noun of a kind. Any other kind takes "any", "thing" and its own list.
-SUITS = {
-    "any": ("any",),
-    "thing": ("any", "thing"),
-    "people": ("any", "people"),
-    "sight": ("any", "thing", "art", "sight"),
-    "sound": ("any", "thing", "art", "sound"),
-    "dish": ("any", "thing", "food", "dish"),
-    "machine": ("any", "thing", "device", "machine"),
-}
-# Lists that hold for any noun, by the letter that names them in a frame.
-GENERAL = {"f": "feelings", "v": "liking", "w": "effect", "n": "verdict", "m": "manner"}
 FAMILY_LETTERS = 5
-KEPT_FOR_TEST = 5  # one family in five
+ANY = "any"  # the kind that suits everything
+
+Pair = tuple[str, str]  # negative, positive, as LABELS
 
 
 @functools.cache
 def table(name: str) -> dict[str, Any]:
-    """Return data/reviews/name.toml, lists of words split and their underscores turned into spaces.
+    """Return data/reviews/name.toml as it stands.
 
     Raises:
         FileNotFoundError: the file is not there.
@@ -39,77 +27,81 @@ def table(name: str) -> dict[str, Any]:
     path = FOLDER / f"{name}.toml"
     if not path.is_file():
         raise FileNotFoundError(f"expected the vocabulary in {path}; fetch the repository with its folder data/reviews")
-    return _word_tuples(tomllib.loads(path.read_text(encoding="utf-8")))
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def _word_tuples(value: Any) -> Any:
-    """Split strings of words, in every table below this one; lists of sentences stay as they are."""
-    if isinstance(value, dict):
-        return {key: _word_tuples(below) for key, below in value.items()}
-    if isinstance(value, str):
-        return tuple(word.replace("_", " ") for word in value.split())
-    return tuple(value)
-
-
-def is_kept_for_test(word: str) -> bool:
-    """Return whether a word's family, those that share its first five letters, appears in the test split only.
+def spaced(word: str) -> str:
+    """Return a word of a list as it is written: an underscore stands for a space.
 
     Example:
-        >>> {is_kept_for_test(word) for word in ("charm", "charmed", "charming")} in ({True}, {False})
-        True
+        >>> spaced("ear_pads")
+        'ear pads'
     """
-    family = word.split("/")[0][:FAMILY_LETTERS].lower()
-    return zlib.crc32(family.encode("utf-8")) % KEPT_FOR_TEST == 0
+    return word.replace("_", " ")
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the kinds of things that have opinion words of their own, and ANY."""
+    return tuple(name for name in table("words") if name not in ("comparatives", "liking"))
 
 
 @functools.cache
-def adjectives(label: str, kind: str, strength: str, unseen: bool) -> tuple[str, ...]:
-    """Return the adjectives of a polarity that suit a kind of noun.
+def pairs(kind: str, name: str) -> tuple[Pair, ...]:
+    """Return the pairs of opinion words on one scale, (negative, positive).
 
     Args:
-        label: "negative" or "positive".
-        kind: kind of noun, as in data/reviews/domains.toml.
-        strength: "strong", which goes with "utterly", "gradable", which goes with "very", or "" for both.
-        unseen: whether to return those that only the test split shows, or the others.
+        kind: kind of thing, one of `kinds`.
+        name: "mild", "strong" or "unseen".
 
-    Returns:
-        The common ones first: each list of data/reviews/words.toml is in the order of use in English reviews.
+    Example:
+        >>> pairs("bed", "unseen")
+        (('bumpy', 'snug'), ('saggy', 'luxurious'))
     """
-    lists = table("words")[label]
-    own = SUITS.get(kind, ("any", "thing", kind))
-    strengths = (strength,) if strength else ("gradable", "strong")
-    chosen = [lists[name][each] for name in own for each in strengths]
-    kept = [[word for word in words if is_kept_for_test(word) == unseen] for words in chosen]
-    ranked = itertools.chain.from_iterable(itertools.zip_longest(*kept))  # the first of each list, then the second
-    return tuple(dict.fromkeys(word for word in ranked if word is not None))
+    found = (entry.split("/") for entry in table("words")[kind][name])
+    return tuple((spaced(negative), spaced(positive)) for positive, negative in found)
 
 
 @functools.cache
-def general(label: str, letter: str, unseen: bool) -> tuple[str, ...]:
-    """Return the opinion words of a polarity that suit any noun: feelings, verbs ("base/past"), nouns or adverbs.
+def bound(kind: str) -> dict[str, tuple[str, ...]]:
+    """Return for each label the words that hold a negation themselves, such as "spotless" and "unfriendly"."""
+    lists = table("words")[kind].get("bound", {})
+    return {label: tuple(map(spaced, lists.get(label, "").split())) for label in LABELS}
 
-    Args:
-        label: "negative" or "positive".
-        letter: a key of GENERAL.
-        unseen: whether to return those that only the test split shows, or the others.
-    """
-    return tuple(word for word in table("words")[GENERAL[letter]][label] if is_kept_for_test(word) == unseen)
+
+@functools.cache
+def likings(unseen: bool) -> tuple[tuple[Pair, Pair], ...]:
+    """Return pairs of verbs, (negative, positive), each as (present, past)."""
+    found = []
+    for entry in table("words")["liking"]["unseen" if unseen else "known"]:
+        positive, negative = (tuple(verb.split(":")) for verb in entry.split("/"))
+        found.append((negative, positive))
+    return tuple(found)
 
 
 def comparative(adjective: str) -> str:
-    """Return the comparative of a gradable adjective: "funnier", "more gripping"."""
-    return table("words")["comparatives"].get(adjective, (f"more {adjective}",))[0]
+    """Return the comparative of a gradable adjective: "kinder", "more gripping"."""
+    return table("words")["comparatives"].get(adjective, f"more {adjective}")
 
 
 @functools.cache
-def opinion_words() -> dict[str, frozenset[str]]:
-    """Return for each label every form of every opinion word that a review can hold, in lower case."""
-    words = table("words")
-    found = {}
-    for label in LABELS:
-        gradable = [word for lists in words[label].values() for word in lists["gradable"]]
-        strong = [word for lists in words[label].values() for word in lists["strong"]]
-        others = [form for name in GENERAL.values() for entry in words[name][label] for form in entry.split("/")]
-        compared = [words["comparatives"][word][0] for word in gradable if word in words["comparatives"]]
-        found[label] = frozenset(word.lower() for word in (*gradable, *strong, *others, *compared))
-    return found
+def opinion_words(unseen: bool | None = None) -> dict[str, frozenset[str]]:
+    """Return for each label every form of every opinion word that a review can hold.
+
+    Args:
+        unseen: only those of the test (True), only the others (False), or all.
+    """
+    names = {True: ("unseen",), False: ("mild", "strong"), None: ("mild", "strong", "unseen")}[unseen]
+    found: dict[str, set[str]] = {label: set() for label in LABELS}
+    for kind in kinds():
+        for name in names:
+            for pair in pairs(kind, name):
+                for label, word in zip(LABELS, pair, strict=True):
+                    found[label] |= {word, comparative(word)} if label == LABELS[1] and name != "strong" else {word}
+        for wanted in (True, False) if unseen is None else (unseen,):
+            for verbs in likings(wanted):
+                for label, forms in zip(LABELS, verbs, strict=True):
+                    found[label].update(forms)
+        if unseen is not True:
+            for label in LABELS:
+                found[label].update(bound(kind)[label])
+    return {label: frozenset(words) for label, words in found.items()}

@@ -62,3 +62,10 @@ def test_card_tells_what_was_measured_with_these_weights(places):
 def test_card_keeps_silent_on_what_was_measured_with_other_weights(places):
     (places[1] / "mini-bert-sst2.json").write_text(json.dumps(MEASURED | {"sha256": "cd34"}))
     assert "6,543" not in card.model_card(*places)
+
+
+def test_card_tells_of_twins_if_the_text_had_some_and_is_silent_else(places):
+    assert "have a twin" not in card.model_card(*places)
+    (places[1] / "mini-bert-training.json").write_text(json.dumps(TRAINING | {"twins": 40}))
+    told = " ".join(card.model_card(*places).split())
+    assert "no text of SST-2. Of 100 sentences that rules can negate or turn back, 40 have a twin" in told

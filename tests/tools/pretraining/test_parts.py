@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from tools.pretraining import corpus, pretrain, text
+from tools.pretraining import corpus, negation, pretrain, text
 from utils import wordpiece
 
 PIECES = [*wordpiece.SPECIAL_TOKENS, "one", "two", "three", "four", ".", "!"]
@@ -66,6 +66,57 @@ def test_sentences_that_are_too_long_are_left_out():
     documents = [["one " * corpus.SENTENCE_PIECES, "two one."]]
     found = corpus.encode_documents(documents, wordpiece.build(PIECES), 9, np.random.default_rng(1))
     assert found.lengths[~found.passages].tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("The plot was dull.", "The plot was not dull."),
+        ("The plot was not dull.", "The plot was dull."),
+        ("It's a fine film.", "It's not a fine film."),
+        ("I never liked it.", "I liked it."),
+        ("I don’t think it is dull.", "I do think it is dull."),
+        ("You can't miss it.", "You can miss it."),
+        ("It won't do.", "It will do."),
+        ("I cannot complain.", "I can complain."),
+        ("We loved it, and it was fun.", "We did not love it, and it was fun."),
+        ("It has been shown.", "It has not been shown."),
+    ],
+)
+def test_twin_differs_by_one_negation(sentence, expected):
+    assert negation.twin(sentence) == expected
+
+
+def test_twin_may_be_contracted():
+    found = [negation.twin(words, contract=True) for words in ("It was dull.", "I saw it.", "I can see.", "You will.")]
+    assert found == ["It wasn't dull.", "I didn't see it.", "I can't see.", "You won't."]
+
+
+@pytest.mark.parametrize("sentence", ["Nobody laughed, and it was late.", "It was without charm.", "A fine film."])
+def test_sentence_with_another_negation_or_without_a_known_verb_has_no_twin(sentence):
+    assert negation.twin(sentence) is None
+
+
+def test_twins_belong_to_their_document_and_foretell_nothing_of_it():
+    documents = [["one was two.", "three four."]] * 4
+    tokenizer = wordpiece.build([*PIECES, "was", "not", "n", "'", "t", "wasn"])
+    found = corpus.encode_documents(documents, tokenizer, 100, np.random.default_rng(0), twins=100)
+    without = corpus.encode_documents(documents, tokenizer, 100, np.random.default_rng(0))
+    assert (~found.passages).sum() == (~without.passages).sum() == 8
+    twins = [item for item in range(len(found)) if {12, 16} & set(found.padded([item])[0][0])]
+    assert sorted(found.documents[twins]) == [0, 1, 2, 3]
+    assert found.passages[twins].all()
+
+
+def test_share_of_twins_is_that_asked_for_and_none_by_itself():
+    documents = [["one was two."] * 100]
+    tokenizer = wordpiece.build([*PIECES, "was", "not"])
+    sizes = [
+        len(corpus.encode_documents(documents, tokenizer, 999, np.random.default_rng(0), **chosen))
+        for chosen in ({}, {"twins": 30})
+    ]
+    assert sizes[0] == 101, "the sentences and a passage"
+    assert 15 <= sizes[1] - sizes[0] <= 45
 
 
 def test_padded_items_stand_where_the_mask_says():
@@ -218,6 +269,7 @@ def test_teacher_folder_without_weights_is_refused_in_one_line(require, capsys, 
         (["--data", "nowhere"], "expected --data to name a folder; there is none at nowhere"),
         (["--data", "."], "expected --teacher, or BOOK_MODEL_DIR to name a folder; neither is given"),
         (["--data", ".", "--teacher", ".", "--steps", "0"], "expected --steps of at least 1; received 0"),
+        (["--data", ".", "--teacher", ".", "--twins", "101"], "expected --twins of at most 100; received 101"),
     ],
 )
 def test_command_line_says_what_is_missing(monkeypatch, capsys, given, message):

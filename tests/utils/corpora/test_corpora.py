@@ -12,7 +12,7 @@ from utils import corpora
 from utils.corpora import CorpusError
 from utils.corpora import known as corpora_known
 
-COLUMNS = ("text", "label", "phenomenon", "unseen", "true_label", "deciding")
+COLUMNS = ("text", "label", "phenomenon", "unseen", "true_label", "deciding", "distance", "support")
 SST2 = {"train": 6920, "dev": 872, "test": 1821}
 
 
@@ -31,9 +31,9 @@ def write(path, content):
 
 def write_reviews(folder, negative, positive):
     rows = [
-        ("The plot is thin, but the end is fine.", positive, "contrast", 0, positive, "fine"),
-        ("Not a good film.", positive, "negation", 1, negative, "not good"),
-        ('They say "great". It is dull.', negative, "quoted opinion", 0, negative, "dull"),
+        ("The plot is thin, but the end is fine.", positive, "contrast", 0, positive, "fine", 0, "no"),
+        ("Not a good film.", positive, "negation", 1, negative, "not good", 1, "no"),
+        ('They say "great". It is dull.', negative, "quoted opinion", 0, negative, "dull", 2, "yes"),
     ]
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
