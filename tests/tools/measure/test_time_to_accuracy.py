@@ -89,11 +89,16 @@ def finished_runs(accuracies):
 
 
 def test_sentences_of_the_recipe_that_is_not_run_whole_are_those_of_its_batches_elsewhere():
-    table = race.rows(finished_runs([0.5, 0.9, 0.9]), 0.85)
-    assert [row["examples_to_target"]["mean"] for row in table] == [576] * 4
-    assert [row["seconds_to_target"]["mean"] for row in table] == [576, 288, 192, 144]
+    found = finished_runs([0.5, 0.9, 0.9])
+    later = [{"dev_accuracy": value} for value in (0.5, 0.5, 0.9, 0.9)]
+    for seed in race.SEEDS:
+        found[f"batches of 32/{seed}"] = {**found[f"batches of 32/{seed}"], "curve": later}
+    table = race.rows(found, 0.85)
+    assert [row["examples_to_target"]["mean"] for row in table] == [576, 576, 768, 576]
+    assert [row["seconds_to_target"]["mean"] for row in table] == [576, 288, 256, 144]
     assert [row["measured"] for row in table] == ["pace", "whole", "whole", "whole"]
-    assert [ratio["times_sooner_at_target"] for ratio in race.ratios(table)] == [2.0, 1.5, 1.33]
+    assert ["curves" in row for row in table] == [False, True, True, True]
+    assert [ratio["times_sooner_at_target"] for ratio in race.ratios(table)] == [2.0, 1.12, 1.78]
 
 
 def test_a_recipe_with_a_run_that_missed_the_target_has_no_mean():
