@@ -56,8 +56,9 @@ lint: .venv/all.stamp ## Style, spelling and the chapter lint, in seconds
 format: .venv/all.stamp ## Put code and notebooks into the house style
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a training step against other libraries', in one run
-	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/logits.py && $(PY) tools/bench/encoder.py
+bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a training step against other libraries', and prediction
+	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/logits.py && \
+		$(PY) tools/bench/encoder.py && $(PY) tools/bench/predict.py
 
 bench-build: ## Time `make book` from a fresh clone of the last commit, and again with the environment in place
 	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; git clone --quiet --depth 1 "file://$(CURDIR)" "$$place/book"; \
@@ -105,7 +106,7 @@ pretrain: .venv/torch.stamp .venv/all.stamp ## Train mini-bert, an hour or more;
 real: .venv/all.stamp ## Fine-tune on SST-2 with mini-bert and a real encoder, ten minutes (BOOK_DATA_DIR, BOOK_MODEL_DIR)
 	@$(PY) tools/measure/real.py
 
-real-full: .venv/all.stamp ## Time two recipes to one accuracy on SST-2; goes on where it was interrupted
+real-full: .venv/all.stamp ## Time four recipes to one accuracy on SST-2; goes on where it was interrupted
 	@$(PY) tools/measure/time_to_accuracy.py
 
 publish: book editions ## Commit site and editions to the branch gh-pages, and push it to origin

@@ -33,7 +33,7 @@ from utils.finetuning import choose_max_length, fine_tune, load_transformers
 from utils.reviews import words as reviews_words
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "data" / "checkpoints" / "mini-bert"
-LEARNING_RATE, EPOCHS, BATCH = 5e-4, 4, 32
+LEARNING_RATE, EPOCHS, BATCH = 5e-4, 8, 32
 PENALTY = 4.0  # inverse strength of the logistic regression's penalty
 CORPUS_SEEDS = tuple(reviews.SEED + 100 * run for run in range(5))  # apart, since a split adds its place to the seed
 PACKAGES = ("numpy", "scikit-learn", "tensorflow", "tf-keras", "transformers", "ktrain")

@@ -10,10 +10,19 @@ from typing import Any
 from utils.corpora.corpus import Corpus, CorpusError, CorpusWarning
 from utils.corpora.files import UNSPLIT, find_file, read_corpus
 from utils.corpora.known import KNOWN, read_known
-from utils.corpora.samples import shared_texts, split, stratified_sample
+from utils.corpora.samples import shared_texts, split, stratified_folds, stratified_sample
 from utils.corpora.tables import SUFFIXES, table_suffix
 
-__all__ = ["Corpus", "CorpusError", "CorpusWarning", "load", "shared_texts", "split", "stratified_sample"]
+__all__ = [
+    "Corpus",
+    "CorpusError",
+    "CorpusWarning",
+    "load",
+    "shared_texts",
+    "split",
+    "stratified_folds",
+    "stratified_sample",
+]
 
 
 def load(

@@ -92,6 +92,46 @@ def split(corpus: Corpus, fraction: float = 0.2, seed: int = 0) -> tuple[Corpus,
     return _warned(parts[0]), _warned(parts[1])
 
 
+def stratified_folds(corpus: Corpus, folds: int, seed: int = 0) -> np.ndarray:
+    """Deal the texts of a corpus into folds, every class in nearly its share.
+
+    Equal texts, white space at the ends aside, go to one fold: what one fold holds is in no other.
+
+    Args:
+        corpus: N texts.
+        folds: how many, at least 2.
+        seed: any integer from 0; the same seed deals the same way.
+
+    Returns:
+        int array (N,), the fold of each text, from 0.
+
+    Raises:
+        CorpusError: folds or seed is out of range, or a class has fewer different texts than there are folds.
+
+    Example:
+        >>> corpus = Corpus(["a", "b", "c", "d"], [0, 0, 1, 1], ("no", "yes"))
+        >>> found = stratified_folds(corpus, 2)
+        >>> sorted(found[:2].tolist()), sorted(found[2:].tolist())
+        ([0, 1], [0, 1])
+    """
+    if folds < 2 or seed < 0:
+        raise CorpusError(f"expected at least 2 folds and a seed of at least 0; received {folds} and {seed}")
+    first = {text.strip(): at for at, text in reversed(list(enumerate(corpus.texts)))}
+    rows = np.array(sorted(first.values()), int)
+    labels = corpus.labels[rows]
+    counts = np.bincount(labels, minlength=len(corpus.classes))
+    if counts.min() < folds:
+        name, least = corpus.classes[counts.argmin()], int(counts.min())
+        remedy = f"add texts of {name!r}" + (f", or make {least} folds" if least > 1 else "")
+        raise CorpusError(
+            f"expected at least {folds} different texts of each class for {folds} folds; {name!r} has {least}: {remedy}"
+        )
+    order = np.lexsort((np.random.default_rng(seed).random(len(rows)), labels))
+    dealt = np.empty(len(corpus), int)
+    dealt[rows[order]] = np.arange(len(rows)) % folds
+    return dealt[[first[text.strip()] for text in corpus.texts]]
+
+
 def _warned(part: Corpus) -> Corpus:
     """Return a part that says which classes it lacks."""
     lacking = [name for name, count in part.counts().items() if not count]

@@ -1,12 +1,13 @@
 """What the measuring programs count, fit and compare. Nothing here is timed."""
 
+import csv
+
 import numpy as np
 import pytest
 
 from tools.measure import attention_cost as measure_attention_cost
 from tools.measure import attention_scale as measure_attention_scale
 from tools.measure import learning_curve as measure_learning_curve
-from tools.measure.time_to_accuracy import turns_to
 
 
 def test_slope_of_a_power_law_is_its_exponent():
@@ -59,11 +60,14 @@ def test_shares_of_queries_compare_the_same_draw_with_and_without_the_division()
     assert wide["largest_weight_undivided"]["mean"] > wide["largest_weight_divided"]["mean"]
 
 
-def test_a_target_counts_as_reached_when_it_was_met_twice_running():
-    assert turns_to([0.8, 0.86, 0.84, 0.85, 0.87], 0.85) == 5
-    assert turns_to([0.9, 0.9], 0.85) == 2
-    assert turns_to([0.9, 0.8, 0.9], 0.85) is None
-    assert turns_to([], 0.85) is None
+def test_a_learning_curve_is_tested_on_reviews_that_no_sentence_gives_away():
+    test = measure_learning_curve.tested_reviews()
+    with (measure_learning_curve.REVIEWS / "test.csv").open(encoding="utf-8", newline="") as lines:
+        given_away = {row["text"] for row in csv.DictReader(lines) if row["support"] == "yes"}
+    assert given_away
+    assert not given_away & set(test.texts)
+    assert len(test) > 4000
+    assert list(test.classes) == ["negative", "positive"]
 
 
 def test_a_learning_curve_goes_on_only_with_figures_of_the_same_files(tmp_path, monkeypatch):

@@ -141,3 +141,35 @@ def test_a_corpus_cannot_be_changed_by_way_of_its_labels():
 def test_labels_and_columns_must_fit(labels, columns, message):
     with pytest.raises(CorpusError, match=message):
         Corpus(["a", "b"], labels, ("no", "yes"), columns)
+
+
+@STEADY
+@given(labels=st.lists(st.integers(0, 2), min_size=6, max_size=60), folds=st.integers(2, 5), seed=st.integers(0, 99))
+def test_folds_deal_every_class_as_evenly_as_it_can_be(labels, folds, seed):
+    corpus = Corpus([f"text {at}" for at in range(len(labels))], labels, ("a", "b", "c"))
+    counts = np.bincount(labels, minlength=3)
+    if counts.min() < folds:
+        with pytest.raises(CorpusError, match=f"at least {folds} different texts of each class"):
+            corpora.stratified_folds(corpus, folds, seed)
+        return
+    dealt = corpora.stratified_folds(corpus, folds, seed)
+    np.testing.assert_array_equal(dealt, corpora.stratified_folds(corpus, folds, seed))
+    sizes = np.bincount(dealt, minlength=folds)
+    assert sizes.max() - sizes.min() <= 1
+    for number in range(3):
+        of_class = np.bincount(dealt[np.array(labels) == number], minlength=folds)
+        assert of_class.max() - of_class.min() <= 1
+
+
+def test_folds_keep_equal_texts_together_whatever_their_labels():
+    corpus = Corpus(["a", "b", "c", "d", " a", "b "], [0, 0, 1, 1, 1, 0], ("no", "yes"))
+    for seed in range(20):
+        dealt = corpora.stratified_folds(corpus, 2, seed)
+        assert (dealt[0], dealt[1]) == (dealt[4], dealt[5])
+    assert len({tuple(corpora.stratified_folds(corpus, 2, seed)) for seed in range(20)}) > 1
+
+
+@pytest.mark.parametrize(("folds", "seed"), [(1, 0), (0, 0), (2, -1)])
+def test_folds_out_of_range_are_refused(folds, seed):
+    with pytest.raises(CorpusError, match=f"at least 2 folds and a seed of at least 0; received {folds} and {seed}"):
+        corpora.stratified_folds(corpus_of([0, 0, 1, 1]), folds, seed)
