@@ -23,7 +23,7 @@ SEED = 5000
 SHORTEST, LONGEST = 4, 40  # words
 UNSEEN_SHARE = 0.2  # of the test's reviews without support: with unseen words, and as many with an unseen structure
 SUPPORT_SHARE = 0.1  # of each phenomenon but plain
-OPENING, CLOSING = 0.45, 0.08  # how often a review has each, where there is room
+OPENING = 0.45  # how often a review begins with a neutral sentence, where there is room
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,9 @@ PHENOMENA = (
         "The menus are fairly confusing, but the screen is extremely sharp.",
     ),
     Phenomenon(
-        "comparison", "it matters which side is the thing itself", "The last hotel I stayed at had a softer bed."
+        "comparison",
+        "it matters which side is the thing itself",
+        "The last hotel I stayed at had a comfier bed than this one.",
     ),
     Phenomenon(
         "quoted-opinion", "the writer decides, not whoever is quoted", "My sister said the plot was dull. I disagree."
@@ -187,7 +189,7 @@ def _shares(phenomenon: Phenomenon, split: str) -> Iterator[tuple[str, bool, int
 
 def _by_group(phenomenon: Phenomenon, unseen: str, count: int) -> Iterator[tuple[Group, int]]:
     """Share a count out to the groups of frames, each by its number of frames; yield (group, count)."""
-    known = [group for group in groups(phenomenon.name) if unseen != "word" or group.words != "bound"]
+    known = [group for group in groups(phenomenon.name) if unseen != "word" or group.words not in ("bound", "good")]
     left, total = count, sum(group.size() for group in known)
     for group in known:
         share = round(left * group.size() / total)
@@ -211,7 +213,7 @@ def _balanced(
         while True:
             name = pick(rng, names)
             core = Core(rng, name, group, unseen == "word")
-            setting = Setting(rng, name, rng.random() < OPENING, rng.random() < CLOSING, support)
+            setting = Setting(rng, name, rng.random() < OPENING, support)
             writer = Writer(
                 core,
                 setting,

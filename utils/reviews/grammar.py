@@ -30,11 +30,12 @@ SPOKEN_CONSONANT = re.compile(r"(one|once|us(e|u)|uni[^nm]|eu)", re.IGNORECASE)
 SPOKEN_VOWEL = re.compile(r"(hour|honest|heir)", re.IGNORECASE)
 SENTENCE = re.compile(r"(^|[.!?]\"?\)? )([\[\"(<«⟨]*)([a-z])")
 CONTRACTED = 0.85  # share of reviews that write "wasn't", not "was not"
-GENERAL = 0.2  # share of opinions that suit everything, such as "good"
+GENERAL = 0.2  # share of opinions that suit everything, such as "good", where either kind may stand
 STRONG = 0.3  # share of emphatic opinions where emphatic ones may stand
 CLOSER = 0.3  # share of plain reviews that end with a verdict on the whole
 PEOPLE = ("person", "character")
 SPECIAL = (*PEOPLE, "build", "function")  # kinds of which nobody says that they are "good"
+SLOW = (*PEOPLE, "story", "acting", "writing", "lesson", "exhibit", "tour")  # kinds that a first look may mislead about
 PRONOUNS = {"he": "him", "she": "her", "it": "it", "they": "them"}
 
 Item = TypeVar("Item")
@@ -56,8 +57,8 @@ class Group:
     """Frames of one phenomenon that use the same opinion words.
 
     Attributes:
-        words: which opinions: "mild", "any" (mild or strong), "own" (mild, of the part's own kind), "comparative",
-            "bound" or "general".
+        words: which opinions: "any" (mild or strong), "own" (mild, of the part's own kind), "comparative", "bound",
+            "good" (mild ones that suit everything) or "general" (those and strong ones).
         both: frames with a said and an opposite opinion (or, in plain reviews, with said ones only).
         turned, literal: frames that turn an opinion round, and that take it as it stands.
         both_test, turned_test, literal_test: the same, which the test split alone shows.
@@ -166,7 +167,7 @@ class Core:
     def __init__(self, rng: random.Random, name: str, group: Group, unseen: bool) -> None:
         known = [part for part in parts(name) if part.weight >= group.least()]
         general = group.words == "general"
-        if general:
+        if general or group.words == "good":
             known = [part for part in known if part.kind not in SPECIAL]
         first = pick(rng, known)
         others = [part for part in known if part.kind != first.kind]
@@ -184,16 +185,15 @@ class Core:
         kind = self.parts[number].kind
         if group.words == "bound":
             return {label: pick(rng, words) for label, words in bound(kind).items()}
+        if group.words == "good":
+            return self._pair(rng, pairs(ANY, "mild"), used)
         if group.words == "general":
             known = pairs(ANY, "unseen") if unseen else (*pairs(ANY, "mild"), *pairs(ANY, "strong"))
             return self._pair(rng, known, used)
         strong = group.words == "any" and rng.random() < STRONG
         name = "unseen" if unseen else "strong" if strong else "mild"
         known = pairs(kind, name)
-        general = (
-            group.words not in ("own", "comparative") and kind not in SPECIAL and (group.words == "any" or not unseen)
-        )
-        if general and rng.random() < GENERAL:
+        if group.words == "any" and kind not in SPECIAL and rng.random() < GENERAL:
             known = [pair for pair in pairs(ANY, name) if not used & {*pair}] or known
         return self._pair(rng, known, used)
 
@@ -214,11 +214,11 @@ class Setting:
     Args:
         rng: source of every choice.
         name: of the domain.
-        opening, closing: whether a neutral sentence stands before the opinion, or behind it.
+        opening: whether a neutral sentence stands before the opinion.
         support: whether a sentence states the verdict plainly beside the opinion.
     """
 
-    def __init__(self, rng: random.Random, name: str, opening: bool, closing: bool, support: bool) -> None:
+    def __init__(self, rng: random.Random, name: str, opening: bool, support: bool) -> None:
         self.domain, neutral = table("domains")[name], table("neutral")
         self.plural, self.past = self.domain.get("plural", False), self.domain["past"]
         self.contracted = rng.random() < CONTRACTED
@@ -228,9 +228,7 @@ class Setting:
         self.deny = pick(rng, self.domain["facts"]).split(" | ")[1]
         self.strong, self.mild = pick(rng, neutral["strong"]), pick(rng, neutral["mild"])
         self.far = pick(rng, neutral["far"])
-        fact = pick(rng, self.domain["facts"]).split(" | ")[0]
-        self.opening = pick(rng, (fact, fact, fact, fact, pick(rng, neutral["openings"]))) if opening else ""
-        self.closing = pick(rng, neutral["closings"]) if closing else ""
+        self.opening = pick(rng, self.domain["facts"]).split(" | ")[0] if opening else ""
         self.closer = rng.random() < CLOSER
         self.support = {label: pick(rng, neutral["support"][label]) for label in LABELS}
         self.supported = support
@@ -255,33 +253,30 @@ class Writer:
     swapped: bool = False
 
     def suits(self) -> bool:
-        """Return whether the words fit the frame and its needs are met: @past, @now, @person, @thing, @major."""
+        """Return whether the words fit the frame and its needs are met: @thing, @major, @slow, @own."""
         general = {*pairs(ANY, "mild")[0]} & {*self.words(1).values(), *self.words(2).values()}
         if general and CALLED.search(self.frame):
             return False
-        met = {"past": self.setting.past, "now": not self.setting.past, "person": self.part(1).kind == "person"}
-        met |= {"thing": self.part(1).kind not in PEOPLE, "major": self.part(1).weight > 0}
+        if "{who}" in self.frame and self.setting.domain.get("worn", False):
+            return False
+        kind, pair = self.part(1).kind, tuple(map(self.words(1).get, LABELS))
+        met = {"thing": kind not in PEOPLE, "major": self.part(1).weight > 0, "slow": kind in SLOW}
+        met["own"] = pair in (*pairs(kind, "mild"), *pairs(kind, "unseen"))
         return all(met[need] for need in NEED.findall(self.frame))
 
     def write(self, plain: bool = False) -> str:
         """Return the review with its marks, before articles and capitals are set.
 
         Args:
-            plain: whether a sentence that states the verdict, or a neutral one, may end it.
+            plain: whether a sentence that states the verdict may end it.
         """
         setting = self.setting
-        closing, support = setting.closing if plain else "", setting.support[self.label] if setting.supported else ""
+        support = setting.support[self.label] if setting.supported else ""
         if plain and setting.closer and not ("{like}" in self.frame and "{love}" in setting.support["positive"]):
             support = setting.support[self.label].replace("⟨", "[").replace("⟩", "]")
-        if support:
-            closing = ""
-        opening = setting.opening
-        frame = NEED.sub("", self.frame)
-        if opening.endswith(":") and (re.search("[:?]", frame) or not frame.startswith(("{n", "I ", "I'd ", "the "))):
-            opening = ""
-        if "{deny}" in frame:  # one neutral sentence is enough
-            opening = closing = ""
-        text = self.fill(" ".join(part for part in (opening, frame, closing, support) if part))
+        # One neutral sentence is enough, and one may be at odds with a side matter ("on a plane", "the drive home").
+        opening = "" if "{deny}" in self.frame or "{aside}" in self.frame else setting.opening
+        text = self.fill(" ".join(part for part in (opening, NEED.sub("", self.frame), support) if part))
         once = text.count("n't") == 1  # two full forms in one sentence are nobody's way of writing
         return expand(text) if once and not setting.contracted else text
 
@@ -329,7 +324,7 @@ class Writer:
     def this_thing(self) -> str:
         """Return "this film", or "it" where the frame has named the film: "it" alone might be a part of it."""
         several = self.setting.plural
-        if "{thing}" in self.frame:
+        if "{thing}" in self.frame or "{kind}" in self.frame:
             return "them" if several else "it"
         return f"{'these' if several else 'this'} {self.setting.thing}"
 
@@ -360,19 +355,18 @@ def _thing(one: str, several: str) -> Any:
 FIXED = {
     "find": _when("find", "found"),
     "finds": _when("finds", "found"),
-    "in_end": _when("now", "in the end"),
-    "In_end": _when("<Now>", "<In the end>"),
     "do": _when("do", "did"),
     "see": _when("see", "saw"),
     "think": _when("think", "thought"),
     "thinks": _when("thinks", "thought"),
     "dont": _when("don't", "didn't"),
     "doesnt": _when("doesn't", "didn't"),
-    "is": _when("is", "was"),
     "love": _when("⟨love⟩", "⟨loved⟩"),
     "hate": _when("⟨hate⟩", "⟨hated⟩"),
     "like": lambda w: w.core.liking[LABELS.index(w.label)][w.setting.past],
     "this": _thing("this one", "these"),
+    "these": _thing("this", "these"),
+    "has": lambda w: "had" if w.setting.past else "have" if w.setting.plural else "has",
     "this_thing": Writer.this_thing,
     "itself": _thing("itself", "themselves"),
     "g": lambda w: w.core.general[w.label],
@@ -381,12 +375,14 @@ FIXED = {
     "far": lambda w: w.setting.far,
     "feared": lambda w: "hoped" if w.polarity("w") == LABELS[1] else "feared",
     "thing": lambda w: w.setting.thing,
+    "kind": lambda w: w.setting.domain["things"].split()[0],
     "who": lambda w: w.setting.who,
     "aside": lambda w: w.setting.aside,
     "deny": lambda w: w.setting.deny,
     "again": lambda w: w.setting.domain["again"],
     "old": lambda w: w.setting.domain["old"],
     "in_old": lambda w: w.setting.domain["in_old"],
+    "most": lambda w: w.setting.domain["in_most"].split(" ", 1)[1],
     "in_most": lambda w: w.setting.domain["in_most"],
 }
 

@@ -11,6 +11,7 @@ from tests.utils.reviews.test_reviews import ROWS, tokens
 from utils import reviews
 from utils.reviews import words as reviews_words
 from utils.reviews.grammar import (
+    NEED,
     SLOT,
     Core,
     Group,
@@ -34,18 +35,19 @@ ADVICE = Part("advice", "lesson", "", "it")
 WAITER = Part("waiter", "person", "a ", "he")
 WAITRESS = Part("waitress", "person", "a ", "she")
 STAFF = Part("staff", "person", "", "they")
+PUBLIC = ("sound", "case", "design")  # parts of what is worn that other things have too
 PAIR = {"positive": "good", "negative": "bad"}
 OTHER = {"positive": "great", "negative": "awful"}
 
 
 def writer(frame, domain="restaurant", part=SOUP, other=EGGS, label="positive", turned=False, **choices):
     """Return a writer with a core and a setting that are known in every part."""
-    core = Core(random.Random(1), domain, Group("mild"), unseen=False)
+    core = Core(random.Random(1), domain, Group("own"), unseen=False)
     core.parts, core.words = {1: part, 2: other}, {1: PAIR, 2: OTHER}
     core.general, core.liking = {"positive": "excellent", "negative": "awful"}, (("hate", "hated"), ("love", "loved"))
     if choices.pop("same", False):
         core.words[2] = PAIR
-    setting = Setting(random.Random(1), domain, opening=False, closing=False, support=False)
+    setting = Setting(random.Random(1), domain, opening=False, support=False)
     setting.who, setting.aside, setting.thing, setting.deny = "my dad", "the film", "café", "we «hadn't» booked."
     setting.strong, setting.mild, setting.far = "<very> *", "fairly *", "far"
     setting.contracted, setting.past, setting.closer, setting.plural = True, True, False, False
@@ -112,9 +114,12 @@ def written(frame, **choices):
         ("{deny} {n1} {be1} [{w1}].", {}, "We hadn't booked. The soup was good."),
         ("{deny} {n1} {be1} [{w1}].", {"contracted": False}, "We had not booked. The soup was good."),
         ("{n1} {be1} [{s1}].", {"opening": "we sat outside."}, "We sat outside. The soup was good."),
-        ("{n1} {be1} [{s1}].", {"opening": "my view:"}, "My view: the soup was good."),
-        ("[{s1}] {N1}, [{s2}] {N2}.", {"opening": "my view:"}, "Good soup, great eggs."),
-        ("what I remember: {n1}.", {"opening": "my view:"}, "What I remember: the soup."),
+        ("{deny} {n1} {be1} [{s1}].", {"opening": "we sat outside."}, "We hadn't booked. The soup was good."),
+        (
+            "{aside} was {o2}. As for the {kind} {itself}, {n1} {be1} [{s1}].",
+            {"opening": "we sat outside."},
+            "The film was awful. As for the restaurant itself, the soup was good.",
+        ),
         (
             "{n1} {be1} [{s1}].",
             {"supported": True, "support": {"positive": "⟨five stars⟩."}},
@@ -150,25 +155,55 @@ def test_list_of_constructions(frame, choices, text):
             "The soup was bad, but the eggs were great, and that's what counts.",
         ),
         (
-            "{n1} seemed {o1} at first <but> turned out to be [{s1}].",
+            "@slow @own {n1} seemed {o1} at first <but> turned out to be [{s1}].",
             {"same": True},
             "The soup seemed bad at first but turned out to be good.",
         ),
         (
-            "@thing <even though> I'd expected {a1}{o1} {N1}, {it1} {be1} [{s1}].",
+            "@own <although> I'd expected {n1} to be {o1}, {it1} {be1} [{s1}].",
             {},
-            "Even though I'd expected a bad soup, it was good.",
+            "Although I'd expected the soup to be bad, it was good.",
+        ),
+        (
+            "@thing I'd been told {n1} {was1} {o1}. <In reality>, {it1} {be1} [{s1}].",
+            {"label": "negative"},
+            "I'd been told the soup was good. In reality, it was bad.",
         ),
         ("{n1} {be1} {mild1}, but {n2} {be2} {strong2}.", {}, "The soup was fairly bad, but the eggs were very great."),
         (
-            "{old} had {a1}{far} [{c1}] {N1}.",
+            "{old} had {a1}{far} [{c1}] {N1} <than> {this}.",
             {"turned": True},
-            "The last restaurant I tried had a far less good soup.",
+            "The last restaurant I tried had a far less good soup than this one.",
         ),
         (
-            "{old} had {a1}{far} [{c1}] {N1}.",
+            "{old} had {a1}{far} [{c1}] {N1} <than> {this}.",
             {"turned": True, "label": "negative"},
-            "The last restaurant I tried had a far better soup.",
+            "The last restaurant I tried had a far better soup than this one.",
+        ),
+        (
+            "{old} had {a1}{far} [{c1}] {N1} <than> {this}.",
+            {"turned": True, "plural": True, "domain": "shoes", "part": EGGS},
+            "My old pair had far less good eggs than these.",
+        ),
+        (
+            "{these} {thing} {has} {a1}{far} [{c1}] {N1} <than> {old}.",
+            {},
+            "This café had a far better soup than the last restaurant I tried.",
+        ),
+        (
+            "{these} {thing} {has} {a1}{far} [{c1}] {N1} <than> most.",
+            {"plural": True, "thing": "boots", "past": False},
+            "These boots have a far better soup than most.",
+        ),
+        (
+            "<{most}> have {a1}{far} [{c1}] {N1} <than> {this}.",
+            {"turned": True, "label": "negative"},
+            "Most restaurants have a far better soup than this one.",
+        ),
+        (
+            "compared with {old}, {this} {has} {a1}[{w1}] {N1}.",
+            {"past": False},
+            "Compared with the last restaurant I tried, this one has a good soup.",
         ),
         (
             "{n1} {be1} {far} [{c1}] <than> {in_old}.",
@@ -193,8 +228,32 @@ def test_list_of_constructions(frame, choices, text):
         ("{n1} {be1} <just as> [{w1}] as I'd {feared}.", {}, "The soup was just as good as I'd hoped."),
         ("{who} said {n1} {be1} [{w1}]. I <disagree>.", {"turned": True}, "My dad said the soup was bad. I disagree."),
         ("{who} said {n1} {be1} [{w1}]. I <agree>.", {}, "My dad said the soup was good. I agree."),
-        ("[{w1}] {N1}? <Yeah, right>.", {"turned": True, "label": "negative"}, "Good soup? Yeah, right."),
-        ("[{w1}] {N1}? «Oh yes».", {}, "Good soup? Oh yes."),
+        (
+            "[{w1}] {N1}, they said. <Yeah, right>.",
+            {"turned": True, "label": "negative"},
+            "Good soup, they said. Yeah, right.",
+        ),
+        ("[{w1}] {N1}, they said. «Too right».", {}, "Good soup, they said. Too right."),
+        (
+            "some reviews speak of {a1}[{w1}] {N1}. «And it's true».",
+            {},
+            "Some reviews speak of a good soup. And it's true.",
+        ),
+        (
+            "what stays in the mind is how [{s1}] {n1} {be1}.",
+            {"part": EGGS},
+            "What stays in the mind is how good the eggs were.",
+        ),
+        (
+            "I <can't> imagine anyone <not> finding {n1} [{w1}].",
+            {},
+            "I can't imagine anyone not finding the soup good.",
+        ),
+        (
+            "I «can't» be the only one who <{doesnt}> find {n1} [{w1}].",
+            {"turned": True, "label": "negative"},
+            "I can't be the only one who didn't find the soup good.",
+        ),
         (
             "I'm not reviewing {aside}, which was {o2}. <{n1}> {be1} [{s1}].",
             {},
@@ -214,18 +273,30 @@ def test_swapped_parts_change_places_with_their_words():
 
 
 def test_needs_of_a_frame_are_met_or_it_is_refused():
-    assert writer("@past {n1} {be1} [{s1}].").suits()
-    assert not writer("@now {n1} {be1} [{s1}].").suits()
-    assert writer("@now {n1} {be1} [{s1}].", past=False).suits()
-    assert not writer("@person {n1} {be1} [{s1}].").suits()
-    assert writer("@person {n1} {be1} [{s1}].", part=WAITER).suits()
-    assert written("@past {n1} {be1} [{s1}].") == "The soup was good."
+    assert writer("@thing {n1} {be1} [{s1}].").suits()
+    assert not writer("@thing {n1} {be1} [{s1}].", part=WAITER).suits()
+    assert not writer("@slow {n1} {be1} [{s1}].").suits()
+    assert writer("@slow {n1} {be1} [{s1}].", part=WAITER).suits()
+    assert writer("@major {n1} {be1} [{s1}].").suits()
+    assert not writer("@major {n1} {be1} [{s1}].", part=Part("bread", "bread", "", "it", weight=0)).suits()
+    own = writer("@own {n1} {be1} [{s1}].")
+    assert not own.suits()  # "good" suits everything
+    own.core.words = {1: {"negative": "bland", "positive": "tasty"}, 2: OTHER}
+    assert own.suits()
+    own.core.words = {1: {"negative": "disgusting", "positive": "delicious"}, 2: OTHER}
+    assert not own.suits()
+    assert written("@thing {n1} {be1} [{s1}].") == "The soup was good."
 
 
-def test_a_neutral_sentence_ends_plain_reviews_only():
-    ended = writer("{n1} {be1} [{s1}].", closing="hope this helps.")
-    assert finish(ended.write(plain=True))[0] == "The soup was good. Hope this helps."
-    assert finish(ended.write())[0] == "The soup was good."
+def test_nobody_else_judges_what_the_writer_wears():
+    frame = "{who} said {n1} {be1} [{w1}]. I <disagree>."
+    assert writer(frame).suits()
+    assert not writer(frame, domain="shoes").suits()
+    assert writer("{n1} {be1} [{w1}].", domain="shoes").suits()
+    worn = "|".join(part.noun for name in ("shoes", "headphones") for part in parts(name) if part.noun not in PUBLIC)
+    other = re.compile(rf"\b({'|'.join(table('neutral')['who'])})\b.*\b({worn})\b", re.IGNORECASE)
+    for row in ROWS:
+        assert not other.search(row.text), row.text
 
 
 def test_parts_that_are_weighed_are_of_two_kinds_that_weigh_alike():
@@ -247,6 +318,31 @@ def test_nobody_calls_a_thing_good():
     assert other.suits()
 
 
+# What a reader could not follow, or took for the other label, in an earlier edition.
+MISREAD = {
+    "another thing, and nothing that says that it is another": re.compile(
+        r"^(?!.*\b(than|[Cc]ompared|[Nn]ext to)\b).*\b[Tt]he last \w+ I \w+"
+    ),
+    "an answer without a subject": re.compile(r"\? Sure (is|are|was|were)\."),
+    "a singular verb before a plural": re.compile(r"\b[Ww]hat I remember most is the\b"),
+    "a clause that may be of either noun": re.compile(r"\b(it|the (road|canteen|train)), which\b"),
+    "a pronoun for what was only expected": re.compile(
+        r"\b(expect(ed|ing)?|told to expect) (?!the )[^.,]*\w(, (but no: )?|\. Instead, | but )(it|they)"
+        r" (is|are|was|were)\b"
+    ),
+    "a soft bed, which some like and some do not": re.compile(
+        r"\b(bed|mattress|pillows)\b.* soft|\bsoft(er)? (bed|mattress|pillows)\b"
+    ),
+    "praise or blame, as one takes it": re.compile(
+        r"\b(staff|waiter|waitress|receptionist|owner|tutor|teacher|assistants)\b.* unforgettable\b"
+        r"|\b(unbreakable|indestructible)\b"
+    ),
+    "surprise, which cuts both ways": re.compile(r"\bI was surprised\b"),
+    "a grave fault toned down": re.compile(r"\bsort of\b|\bpizza (is|was)( \S+)* stale\b|\bstale pizza\b"),
+    "a soup weighed against a meal": re.compile(
+        r"\bsoup (is|was) (fairly|somewhat|sort of)\b|\b(fairly|somewhat|sort of) [\w-]+, but the soup\b"
+    ),
+}
 WRONG = {
     "a verb that does not agree with its noun": re.compile(
         r"\b(I (is|are|were|aren't|weren't)|[Ww]e (is|am|was|isn't|wasn't)|[Tt]hey (is|was|isn't|wasn't)"
@@ -283,6 +379,19 @@ def test_every_frame_agrees_with_every_kind_of_noun(phenomenon, group, frame, tu
 def test_no_stored_review_breaks_a_rule(what):
     for row in ROWS:
         assert not WRONG[what].search(row.text), row.text
+
+
+@pytest.mark.parametrize("what", MISREAD)
+def test_no_stored_review_can_be_misread_as_earlier_ones_were(what):
+    for row in ROWS:
+        assert not MISREAD[what].search(row.text), row.text
+
+
+def test_a_side_matter_is_one_noun_so_that_which_can_mean_no_other():
+    for domain in DOMAINS.values():
+        assert len(domain["asides"]) >= 3
+        for aside in domain["asides"]:
+            assert not re.search(r"\b(in|on|at|of|across|where|with|to)\b", aside), aside
 
 
 def test_verb_agrees_with_its_noun_in_every_stored_review():
@@ -362,13 +471,13 @@ def test_no_word_is_positive_and_negative():
 def test_no_neutral_word_is_an_opinion():
     opinions = set().union(*reviews_words.opinion_words().values())
     neutral = table("neutral")
-    texts = [*neutral["who"], *neutral["openings"], *neutral["closings"]]
+    texts = [*neutral["who"]]
     for domain in DOMAINS.values():
         texts += [*domain["facts"], *domain["asides"], domain["things"], domain["in_most"]]
     for text in texts:
         assert not opinions & set(tokens(text)), text
     for _, _, frame, _ in all_frames():
-        said = set(tokens(SLOT.sub("", frame)))
+        said = set(tokens(SLOT.sub("", NEED.sub("", frame))))
         assert not (opinions & said), frame
 
 

@@ -160,11 +160,11 @@ def test_a_support_sentence_stands_in_a_tenth_of_each_phenomenon_but_plain(split
 
 VERDICTS = {
     "positive": re.compile(
-        r"(I'd gladly .+|Highly recommended|Loved? (it|them|this \w+|these \w+)|Well worth it|Five stars"
+        r"(I'd gladly .+|Highly recommended|Loved? (it|them|this \w+|these \w+)|A definite yes from me|Five stars"
         r"|Two thumbs up)[.]$"
     ),
     "negative": re.compile(
-        r"(I (would not|wouldn't) .+ again|Not recommended|Hated? (it|them|this \w+|these \w+)|A waste of money"
+        r"(I (would not|wouldn't) .+ again|Not recommended|Hated? (it|them|this \w+|these \w+)|A definite no from me"
         r"|One star|Two thumbs down)[.]$"
     ),
 }
@@ -247,7 +247,7 @@ def test_distance_counts_the_words_between_negator_and_opinion():
         if row.phenomenon == "negation" and row.support == "no" and len(words) == 2 and is_negator(words[0]):
             assert row.distance == row.deciding[1] - row.deciding[0] - 1
             seen.add(row.distance)
-    assert seen == set(range(8))
+    assert set(range(7)) <= seen <= set(range(8))  # 7 with two words for a part, "the audio guide"
 
 
 def is_negator(word):
