@@ -6,8 +6,12 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from utils.checkpoints import save_checkpoint
+from utils.finetuning.command import main
 from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.progress import PROGRESS
+
+ROWS = [f"a {'good' if at % 3 else 'bad'} film number {at},{'good' if at % 3 else 'bad'}" for at in range(60)]
+GOOD = "\n".join(["text,label", *ROWS, ""])
 
 
 class FakeTokenizer:
@@ -86,3 +90,8 @@ class FakeFineTuning:
 def fake_tokenizer(folder):
     """Return what `load_tokenizer` returns, the same for every folder."""
     return FakeTokenizer()
+
+
+def train(*options, data="own.csv", model="bert", output="out"):
+    """Return the exit status of `train` on the file of the fixture `place`."""
+    return main(["train", "--data", data, "--model", model, "--output", output, *options])

@@ -25,6 +25,7 @@ _MODULE_OF = {
     "choose_max_length": "tokens",
     "count_truncated": "tokens",
     "cross_fitted": "calibration",
+    "export_onnx": "onnx_export",
     "fine_tune": "tuning",
     "fit_temperature": "calibration",
     "load_ktrain": "ktrain_mends",
@@ -33,6 +34,7 @@ _MODULE_OF = {
     "occlusion": "evaluation",
     "reliability": "calibration",
     "rescaled": "calibration",
+    "run_onnx": "onnx_export",
     "tensorflow_folder": "encoders",
     "token_counts": "tokens",
 }

@@ -47,9 +47,9 @@ class Classifier:
         if not isinstance(self.temperature, float | int) or not 0 < self.temperature < np.inf:
             raise ValueError(f"expected a positive number as temperature; received {self.temperature!r}")
         # One graph for all sizes: the same text gets the same bits, whatever was predicted before.
-        self._inputs = input_names(model, tokenizer)
-        sizes = {name: tf.TensorSpec((None, None), tf.int32) for name in self._inputs}
-        self._logits = tf.function(lambda inputs: model(inputs, training=False).logits, input_signature=[sizes])
+        self.inputs = input_names(model, tokenizer)
+        sizes = {name: tf.TensorSpec((None, None), tf.int32) for name in self.inputs}
+        self.network_logits = tf.function(lambda inputs: model(inputs, training=False).logits, input_signature=[sizes])
 
     @property
     def temperature(self) -> float:
@@ -103,7 +103,7 @@ class Classifier:
         logits = np.zeros((len(texts), len(self.classes)))
         with progress_bar(progress, total=len(texts), desc="predict", unit="text") as bar:
             for rows, inputs in self._batches(texts):
-                logits[rows] = self._logits(inputs).numpy()
+                logits[rows] = self.network_logits(inputs).numpy()
                 bar.update(len(rows))
         shifted = np.exp((logits - logits.max(axis=-1, keepdims=True)) / self.temperature)
         return shifted / shifted.sum(axis=-1, keepdims=True)
@@ -114,13 +114,13 @@ class Classifier:
 
         if not texts:
             return
-        encoded = encode(self.tokenizer, texts, self.max_length, self._inputs)
+        encoded = encode(self.tokenizer, texts, self.max_length, self.inputs)
         order = np.argsort([len(row) for row in encoded["input_ids"]], kind="stable")
         for start in range(0, len(order), PREDICTION_BATCH):
             rows = order[start : start + PREDICTION_BATCH]
             batch = {name: [values[row] for row in rows] for name, values in encoded.items()}
             padded = self.tokenizer.pad(batch, return_tensors="np", verbose=False)
-            yield rows, {name: tf.constant(padded[name], tf.int32) for name in self._inputs}
+            yield rows, {name: tf.constant(padded[name], tf.int32) for name in self.inputs}
 
     def evaluate(self, texts: Iterable[str], labels: Iterable[Any], progress: bool = False) -> Evaluation:
         """Predict texts whose labels are known.

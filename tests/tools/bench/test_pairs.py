@@ -1,12 +1,12 @@
 """What the benchmarks of ours against another compare, and how they report. Nothing here is timed."""
 
 import json
-import os
 
 import keras
 import numpy as np
 import pytest
 
+from tests.support.benchmarked_rows import ends_its_process, interrupts, rows_of_a_process
 from tools.bench import attention, layers, logits, pairs
 from tools.measure import results
 from utils.transformer.embedding import TokenEmbedding
@@ -106,21 +106,6 @@ def test_calls_take_turns_at_going_first_and_warm_up_is_not_timed(monkeypatch):
     calls = (lambda: call("a", [99, 99, 99, 1, 2, 6]), lambda: call("b", [99, 99, 99, 4, 6, 6]))
     assert pairs.compare(calls, repeats=3) == (2000, 6000, 3)
     assert "".join(called) == "ba" + "ab" + "ba" + "ab" + "ba" + "ab"
-
-
-ROW = {"backend": "jax", "ours_ms": 2.0, "keras_ms": 3.0, "ratio": 1.5}
-
-
-def rows_of_a_process(repeats):
-    return [ROW | {"backend": os.environ["KERAS_BACKEND"], "ratio": repeats / 2}]
-
-
-def ends_its_process(repeats):
-    os._exit(3)
-
-
-def interrupts(repeats):
-    raise KeyboardInterrupt
 
 
 BENCHMARK = layers.BENCHMARK._replace(measure=rows_of_a_process)

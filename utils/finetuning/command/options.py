@@ -60,8 +60,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--data", required=True, metavar="FILE|NAME", help=text)
     add("--model", required=True, metavar="FOLDER|NAME", help="encoder: a folder, or a name on the Hugging Face hub")
     add("--output", required=True, metavar="FOLDER", help="where the classifier goes")
-    text = "what to measure on: a share of --data, one of its splits (dev), or a file (default: %(default)s)"
-    add("--validation", default="0.1", metavar="SHARE|SPLIT|FILE", help=text)
+    text = "what to measure on: a share of --data, one of its splits (dev), or a file (default: 0.1)"
+    add("--validation", metavar="SHARE|SPLIT|FILE", help=text)
+    text = "small data: measure on all of --data in N turns, each on a part that was not trained on; then train on all"
+    add("--folds", type=integer(2), metavar="N", help=text)
     add("--epochs", type=integer(1), default=3, metavar="N", help="passes over the texts (default: %(default)s)")
     text = "longest text in tokens; longer ones are cut (default: holds 99 of 100 texts whole)"
     add("--max-length", type=integer(3), metavar="N", help=text)
@@ -70,6 +72,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--learning-rate", type=learning_rate, default=5e-5, metavar="RATE", help=text)
     add("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="of random numbers (default: %(default)s)")
     _add_file_options(parser)
+    text = "write OUTPUT-onnx as well, a folder that serves with onnxruntime and without this book"
+    add("--export", choices=["onnx"], help=text)
     add("--overwrite", action="store_true", help="replace a classifier that is already in --output")
     add("--restart", action="store_true", help="do not go on with an interrupted training, begin anew")
 

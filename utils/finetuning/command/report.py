@@ -29,12 +29,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def corpus_warnings(training: Corpus, validation: Corpus, shared: int) -> list[str]:
+def corpus_warnings(training: Corpus, validation: Corpus | None, shared: int) -> list[str]:
     """Say what is wrong with the texts, before anything is trained on them.
 
     Args:
         training: the texts to train on.
-        validation: the held-out texts.
+        validation: the held-out texts; None where all are held out in turns.
         shared: how many texts are in both.
     """
     warnings = []
@@ -50,10 +50,12 @@ def corpus_warnings(training: Corpus, validation: Corpus, shared: int) -> list[s
             f"classes are very unequal, {counts[most]:,} training texts of {most!r}, {counts[least]:,} of {least!r}: "
             f"add texts of {least!r}, and look at the recall of each class, not at the accuracy"
         )
-    if len(validation) < FEWEST_HELD_OUT:
+    held_out = len(validation or training)
+    if held_out < FEWEST_HELD_OUT:
+        remedy = f"hold out {FEWEST_HELD_OUT} or more with --validation" if validation else "add texts"
         warnings.append(
-            f"{counted(len(validation), 'held-out text')} can say little, the accuracy may be off by "
-            f"{1 / math.sqrt(len(validation)):.2f} either way: hold out {FEWEST_HELD_OUT} or more with --validation"
+            f"{counted(held_out, 'held-out text')} can say little, the accuracy may be off by "
+            f"{1 / math.sqrt(held_out):.2f} either way: {remedy}"
         )
     return warnings
 
@@ -120,8 +122,12 @@ def rounded(figures: Any) -> Any:
     return round(figures, 4) if isinstance(figures, float) else figures
 
 
-def result_lines(evaluation: Evaluation) -> list[str]:
+def result_lines(evaluation: Evaluation, folds: dict[str, Any] | None = None) -> list[str]:
     """Return accuracy and majority share in one line, the recall of each class in another.
+
+    Args:
+        evaluation: of the held-out texts.
+        folds: "folds", "accuracy_mean" and "accuracy_spread", where they were held out in turns.
 
     Example:
         >>> print(*result_lines(Evaluation(("no", "yes"), np.array([0, 1, 1]), np.eye(2)[[0, 1, 0]])), sep=chr(10))
@@ -134,8 +140,11 @@ def result_lines(evaluation: Evaluation) -> list[str]:
         f"{label!r} {right / total:.2f} of {total:,}" if total else f"{label!r} – of 0"
         for label, right, total in zip(evaluation.classes, evaluation.confusion.diagonal(), totals, strict=True)
     ]
+    accuracy = f"{evaluation.accuracy:.2f}"
+    if folds:
+        accuracy = f"{folds['accuracy_mean']:.2f} ± {folds['accuracy_spread']:.2f} over {folds['folds']} folds"
     return [
-        f"held-out accuracy {evaluation.accuracy:.2f} (always {name!r}: {share:.2f})",
+        f"held-out accuracy {accuracy} (always {name!r}: {share:.2f})",
         f"recall: {', '.join(recalls)}",
     ]
 

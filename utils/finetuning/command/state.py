@@ -58,10 +58,30 @@ class Unfinished:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / RECORD, json.dumps({"settings": self.settings}, indent=1).encode() + b"\n")
 
+    @property
+    def folds(self) -> int:
+        """How many parts are held out in turns; 0 where one part is held out once."""
+        return self.settings.get("folds", 0)
+
+    def answers(self, fold: int) -> Path:
+        """Return the file of what was answered on a fold; it is there when the fold is finished."""
+        return self.folder / f"fold-{fold + 1}.json"
+
+    def finished_folds(self) -> int:
+        """Return how many folds are finished."""
+        return sum(self.answers(fold).is_file() for fold in range(self.folds))
+
+    def checkpoints(self) -> Path:
+        """Return the folder of the training that comes next: that of a fold, or that of all texts."""
+        if not self.folds:
+            return self.folder
+        done = self.finished_folds()
+        return self.folder / (f"fold-{done + 1}" if done < self.folds else "all")
+
     def progress(self) -> tuple[int, int]:
         """Return how many epochs are finished, and how many batches of the next one."""
         try:
-            record = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
+            record = json.loads((self.checkpoints() / PROGRESS).read_text(encoding="utf-8"))
             return int(record["finished"]), int(record.get("batches", 0))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return 0, 0
@@ -69,12 +89,14 @@ class Unfinished:
     def kept(self) -> str:
         """Say how far the training has come that is kept; nothing where none is.
 
-        Example: "2 of 5 epochs and 17 batches".
+        Example: "2 of 5 epochs and 17 batches"; with folds "3 of 5 folds, 2 of 5 epochs and 17 batches".
         """
         finished, batches = self.progress()
-        if not finished and not batches:
-            return ""
-        return f"{finished} of {self.settings['epochs']} epochs" + (f" and {batches:,} batches" if batches else "")
+        told = [f"{done} of {self.folds} folds"] if (done := self.finished_folds()) else []
+        if finished or batches:
+            epochs = f"{finished} of {self.settings['epochs']} epochs"
+            told.append(epochs + (f" and {batches:,} batches" if batches else ""))
+        return ", ".join(told)
 
     def after_interruption(self) -> str:
         """Say what an interruption has left, and remove a folder that keeps nothing."""

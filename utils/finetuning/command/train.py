@@ -2,10 +2,10 @@
 
 import argparse
 import json
-import math
 import os
 import shlex
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,14 +15,15 @@ from utils.checkpoints.places import settled
 from utils.corpora import Corpus, CorpusError
 from utils.corpora.known import KNOWN
 from utils.corpora.tables import table_suffix
+from utils.finetuning.calibration import fit_temperature
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import (
     CommandError,
     InputError,
     InterruptedCommand,
     Interruptions,
+    explain,
     in_options,
-    say,
     using,
 )
 from utils.finetuning.command.options import PROGRAM, file_format, share
@@ -39,18 +40,20 @@ from utils.finetuning.command.report import (
     token_warnings,
 )
 from utils.finetuning.command.state import Unfinished, digest_corpus, digest_encoder
+from utils.finetuning.command.teacher import Teacher, note
 from utils.finetuning.encoders import (
     CacheError,
     find_encoder,
     load_encoder_tokenizer,
     read_config,
-    tensorflow_folder,
     usable_positions,
 )
 from utils.finetuning.labels import lone_surrogate
+from utils.finetuning.onnx_export import check_onnx_place, export_onnx, require_onnx
 from utils.finetuning.tokens import choose_max_length, count_truncated
-from utils.finetuning.tuning import FineTuning
 
+SHARE = "0.1"  # that is held out, unless --validation or --folds says otherwise
+EXPORT_TEXTS = 200  # on which an export is compared with the classifier
 SAME = ("epochs", "max_length", "batch_size", "learning_rate", "seed")  # what an interrupted training must go on with
 
 
@@ -66,18 +69,27 @@ def train(options: argparse.Namespace, interruptions: Interruptions, out: TextIO
         CommandError: with the exit status and a message.
     """
     output = check_output(options.output, options.overwrite)
+    exported = check_export(options, output)
     training, validation, warnings = read_corpora(options)
     encoder, positions = open_encoder(options.model, options.max_length)
-    state = _prepare_state(options, output, encoder, (training, validation))
+    parts = (training, validation) if validation else (training,)
+    state = _prepare_state(options, output, encoder, parts)
     try:
         max_length, of_tokens = _fit_length(options, encoder, positions, training.texts)
         warnings += of_tokens + schedule_warnings(len(training), options.batch_size, options.epochs)
         for warning in warnings:
-            _note(options, f"warning: {warning}")
-        classifier = _fit(options, encoder, max_length, (training, validation), state, interruptions)
-        calibrates = len(validation) >= FEWEST_HELD_OUT  # fewer texts fit a temperature to their own accidents
-        measure = classifier.calibrate if calibrates else classifier.evaluate
-        evaluation = measure(validation.texts, validation.labels, progress=not options.quiet)
+            note(options, f"warning: {warning}")
+        teacher = Teacher(options, encoder, max_length, state, interruptions)
+        calibrates = len(validation or training) >= FEWEST_HELD_OUT  # fewer fit a temperature to their own accidents
+        folds: dict[str, Any] = {}
+        if validation:
+            classifier = teacher.fit(training, validation)
+            measure = classifier.calibrate if calibrates else classifier.evaluate
+            evaluation = measure(validation.texts, validation.labels, progress=not options.quiet)
+        else:
+            evaluation, folds = teacher.cross_validate(training)
+            classifier = teacher.fit(training)
+            classifier.details |= {"temperature": fit_temperature(evaluation)} if calibrates else {}
         with interruptions.held_off():
             classifier.save(output, overwrite=options.overwrite or is_empty_folder(output))
             state.remove()
@@ -85,29 +97,31 @@ def train(options: argparse.Namespace, interruptions: Interruptions, out: TextIO
         raise InterruptedCommand(state.after_interruption()) from None
     except Exception:
         if kept := state.kept():
-            _note(options, f"{kept} are kept in {state.folder}; the same command goes on there")
+            note(options, f"{kept} are kept in {state.folder}; the same command goes on there")
         raise
+    if exported:
+        _export(options, classifier, output, exported, (validation or training).texts[:EXPORT_TEXTS])
     warnings += result_warnings(evaluation)
-    _note(options, f"saved: {output}\ntry: echo 'a text' | {PROGRAM} predict --model {shlex.quote(str(output))}")
+    note(options, f"saved: {output}\ntry: echo 'a text' | {PROGRAM} predict --model {shlex.quote(str(output))}")
     calibration = calibration_figures(evaluation, classifier.temperature) if calibrates else {}
-    lines = result_lines(evaluation) + ([calibration_line(calibration)] if calibrates else [])
+    lines = result_lines(evaluation, folds) + ([calibration_line(calibration)] if calibrates else [])
     for line in [*lines, *(f"warning: {warning}" for warning in warnings)]:
-        _note(options, line)
+        note(options, line)
     trained = {"max_length": max_length, "training_texts": len(training)}
     trained |= {"seconds": round(sum(classifier.details["history"]["seconds"]), 1)}
     measured = figures_of(evaluation)
     trained["validation_texts"] = measured.pop("texts")
-    figures = {**trained, **measured, **rounded(calibration), "warnings": warnings}
+    figures = {**trained, **measured, **rounded(folds), **rounded(calibration), "warnings": warnings}
+    figures |= {"onnx": str(exported)} if exported else {}
     _write_result(options, output, figures, out)
 
 
-def _prepare_state(
-    options: argparse.Namespace, output: Path, encoder: Path, parts: tuple[Corpus, Corpus]
-) -> Unfinished:
+def _prepare_state(options: argparse.Namespace, output: Path, encoder: Path, parts: tuple[Corpus, ...]) -> Unfinished:
     """Return where the training keeps its state, once it is sure that what is there belongs to the same training."""
     settings = {name: getattr(options, name) for name in SAME}
     with using(f"--model {options.model}"):
         settings |= {"encoder": digest_encoder(encoder), "data": digest_corpus(*parts)}
+    settings |= {"folds": options.folds} if options.folds else {}
     state = Unfinished(output, settings)
     state.prepare(options.restart)
     return state
@@ -143,8 +157,41 @@ def check_output(name: str, overwrite: bool) -> Path:
     return output
 
 
-def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus, list[str]]:
-    """Return the texts to train on, those to measure on, and what is wrong with them.
+def check_export(options: argparse.Namespace, output: Path) -> Path | None:
+    """Return the folder that --export asks for, before hours are spent on what goes there; None without it.
+
+    Raises:
+        InputError: something is there that may not be replaced.
+        MissingPackageError: a package that writes ONNX is not installed.
+    """
+    if not options.export:
+        return None
+    folder = output.with_name(f"{output.name}-onnx")
+    require_onnx()
+    try:
+        check_onnx_place(folder, options.overwrite)
+    except FileExistsError as error:
+        raise InputError(f"--export: {in_options(str(error))}") from error
+    return folder
+
+
+def _export(
+    options: argparse.Namespace, classifier: Classifier, output: Path, folder: Path, texts: Sequence[str]
+) -> None:
+    """Write a classifier that has been saved as ONNX, too."""
+    again = f"from utils.finetuning import *; export_onnx(Classifier.load({str(output)!r}), {str(folder)!r})"
+    remedy = f"the classifier is kept in {output}, and only its export is missing: python -c {shlex.quote(again)}"
+    try:
+        export_onnx(classifier, folder, texts, overwrite=options.overwrite)
+    except KeyboardInterrupt:
+        raise InterruptedCommand(f"interrupted: {remedy}") from None
+    except Exception as error:
+        raise CommandError(f"{explain(error)}. {remedy[0].upper()}{remedy[1:]}") from error
+    note(options, f"exported: {folder}, whose README.md shows how it is used")
+
+
+def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus | None, list[str]]:
+    """Return the texts to train on, those to measure on (None where --folds takes them in turns), and what is wrong.
 
     Raises:
         InputError: names the file, the line and the remedy.
@@ -154,14 +201,23 @@ def read_corpora(options: argparse.Namespace) -> tuple[Corpus, Corpus, list[str]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", corpora.CorpusWarning)  # reported below, one a line
             training = corpora.load(options.data, **own)
-            training, validation = _hold_out(options, training, own)
+            if options.folds:
+                if options.validation is not None:
+                    raise CorpusError("expected either --folds or --validation; received both: --folds measures on all")
+                corpora.stratified_folds(training, options.folds, options.seed)
+                validation = None
+            else:
+                training, validation = _hold_out(options, training, own)
     except (OSError, ValueError) as error:
         raise InputError(in_options(str(error))) from error
     if lacking := [name for name, count in training.counts().items() if not count]:
         raise InputError(f"no training text of the class {', '.join(lacking)} is left; lower --validation or add texts")
-    for corpus in (training, validation):
+    for corpus in filter(None, (training, validation)):
         _check_unicode(corpus)
-    _note(options, f"training: {training}\nvalidation: {validation}")
+    if not validation:
+        note(options, f"training: {training}\nvalidation: the same in {options.folds} folds")
+        return training, None, [*training.warnings, *corpus_warnings(training, None, 0)]
+    note(options, f"training: {training}\nvalidation: {validation}")
     shared = len(corpora.shared_texts(training, validation))
     of_files = list(dict.fromkeys(training.warnings + validation.warnings))
     return training, validation, of_files + corpus_warnings(training, validation, shared)
@@ -180,7 +236,7 @@ def _check_unicode(corpus: Corpus) -> None:
 
 def _hold_out(options: argparse.Namespace, data: Corpus, own: dict[str, Any]) -> tuple[Corpus, Corpus]:
     """Return training and validation texts as --validation asks."""
-    held_out = options.validation
+    held_out = options.validation or SHARE
     fraction = share(held_out)
     if fraction is not None:
         return corpora.split(data, fraction, options.seed)
@@ -228,49 +284,5 @@ def _fit_length(options: argparse.Namespace, encoder: Path, positions: int, text
         length = options.max_length or min(choose_max_length(tokenizer, texts), positions)
         cut = count_truncated(tokenizer, texts, length)
         warnings = token_warnings(tokenizer, texts, options.model, length, positions)
-    _note(options, f"length: {length} tokens; {cut:,} of {len(texts):,} training texts are longer and are cut")
+    note(options, f"length: {length} tokens; {cut:,} of {len(texts):,} training texts are longer and are cut")
     return length, warnings
-
-
-def _fit(
-    options: argparse.Namespace,
-    encoder: Path,
-    max_length: int,
-    parts: tuple[Corpus, Corpus],
-    state: Unfinished,
-    interruptions: Interruptions,
-) -> Classifier:
-    """Train, from where an interruption has left it if there was one."""
-    training, validation = parts
-    with using(f"--model {options.model}"):
-        try:
-            encoder = tensorflow_folder(encoder)
-        except CacheError as error:  # nothing that another --model would change
-            raise CommandError(str(error)) from error
-        tuning = FineTuning(
-            training.texts,
-            training.labels,
-            encoder,
-            max_length=max_length,
-            classes=list(training.classes),
-            validation=(validation.texts, validation.labels),
-            batch_size=options.batch_size,
-            seed=options.seed,
-        )
-    interruptions.check()
-    state.begin()
-    if kept := state.kept():
-        _note(options, f"going on after {kept}")
-    classifier = tuning.fit(
-        options.learning_rate, options.epochs, checkpoints=state.folder, resume=True, progress=not options.quiet
-    )
-    interruptions.check()
-    if not math.isfinite(classifier.details["history"]["loss"][-1]):
-        state.remove()
-        raise CommandError("the loss is no longer a number: the training has diverged; use a smaller --learning-rate")
-    return classifier
-
-
-def _note(options: argparse.Namespace, message: str) -> None:
-    if not options.quiet:
-        say(message)

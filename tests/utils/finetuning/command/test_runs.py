@@ -11,12 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.broken import take_interrupts
-from tests.support.finetuning_toys import LABELS, TEXTS, write_bert
+from tests.support.finetuning_toys import LABELS, TEXTS, texts_and_labels, write_bert
 from tools.notebooks.chapters import ROOT
 from utils.checkpoints import fingerprint, verify_checkpoint
+from utils.finetuning import run_onnx
 
 QUICK = ("--epochs", "6", "--batch-size", "8", "--learning-rate", "1e-2")
 NATIVE = re.compile(r"^[IWEF]\d{4} |^\d{4}-\d\d-\d\d |absl::|oneDNN|cuda", re.M)  # lines of TensorFlow's own log
@@ -112,6 +114,24 @@ def test_a_tsv_file_with_columns_of_its_own_becomes_a_classifier(place):
     assert (result["validation_texts"], result["max_length"]) == (40, 12)
     assert result["accuracy"] > 0.8
     assert err == ""
+
+
+@pytest.mark.slow
+def test_folds_are_measured_and_the_classifier_trained_on_all_is_exported(place):
+    write_rows(place / "own.csv", ",", ("text", "label"))
+    status, out, err = run(place, *train(place, "own.csv", "folded", "--folds", "3", "--export", "onnx"))
+    result = checked_result(place, "folded", status, out, err)
+    assert (result["training_texts"], result["validation_texts"], result["folds"]) == (160, 160, 3)
+    assert len(result["fold_accuracies"]) == 3
+    assert 0.8 < result["accuracy_mean"] == pytest.approx(sum(result["fold_accuracies"]) / 3, abs=1e-4)
+    assert [f"fold {fold} of 3: " in err for fold in (1, 2, 3, 4)] == [True, True, True, False]
+    texts, labels = texts_and_labels(200, seed=3)
+    probability = run_onnx(result["onnx"], texts)
+    names = json.loads((place / "folded-onnx" / "config.json").read_text())["id2label"]
+    assert np.mean([names[str(at)] for at in probability.argmax(axis=1)] == np.array(labels)) > 0.9
+    status, out, err = run(place, "predict", "--model", "folded", "--json", "--quiet", given="\n".join(texts))
+    rows = [list(json.loads(line)["probabilities"].values()) for line in out.splitlines()]
+    assert abs(probability - rows).max() < 1e-4
 
 
 @pytest.mark.slow

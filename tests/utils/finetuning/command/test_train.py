@@ -8,35 +8,10 @@ import signal
 import numpy as np
 import pytest
 
-from tests.support.finetuning_fakes import FakeClassifier, FakeFineTuning, fake_tokenizer
+from tests.support.finetuning_fakes import GOOD, ROWS, FakeClassifier, FakeFineTuning, train
 from tests.support.finetuning_toys import POSITIONS, write_bert
 from utils.checkpoints import verify_checkpoint
 from utils.finetuning.command import main
-from utils.finetuning.command import train as finetuning_command_train
-
-ROWS = [f"a {'good' if at % 3 else 'bad'} film number {at},{'good' if at % 3 else 'bad'}" for at in range(60)]
-GOOD = "\n".join(["text,label", *ROWS, ""])
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """The current folder, with own.csv, the encoder bert, and stand-ins for all that needs TensorFlow."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(finetuning_command_train, "FineTuning", type("Fake", (FakeFineTuning,), {}))
-    monkeypatch.setattr(finetuning_command_train, "load_encoder_tokenizer", fake_tokenizer)
-    (tmp_path / "own.csv").write_text(GOOD)
-    write_bert(tmp_path / "bert")
-    return tmp_path
-
-
-@pytest.fixture
-def tuning(place):
-    """The class that stands in for FineTuning."""
-    return finetuning_command_train.FineTuning
-
-
-def train(*options, data="own.csv", model="bert", output="out"):
-    return main(["train", "--data", data, "--model", model, "--output", output, *options])
 
 
 def refusal(capsys, *options, **places):
