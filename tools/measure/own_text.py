@@ -107,11 +107,11 @@ def fine_tuned(learn: corpora.Corpus, held_out: corpora.Corpus, epochs: int, see
 def summary(task: Task, rival: str, found: Sequence[dict[str, float]]) -> dict[str, Any]:
     """Return a row: mean and sample deviation over the seeds."""
     row: dict[str, Any] = {"column": task.column, "labels": task.labels or "all", "rival": rival}
-    for name in ("accuracy", "macro_f1"):
+    for name, plural in (("accuracy", "accuracies"), ("macro_f1", "macro_f1s")):
         values = np.array([one[name] for one in found])
         row[name] = round(float(values.mean()), DIGITS)
         row[f"{name}_deviation"] = round(float(values.std(ddof=1)), DIGITS)
-        row[f"{name}s"] = values.round(DIGITS).tolist()
+        row[plural] = values.round(DIGITS).tolist()
     return row
 
 

@@ -44,7 +44,7 @@ def test_logit_gives_its_probability_back():
 
 
 def test_written_numbers_are_read_again_to_a_hundredth():
-    values = np.array([-3.14159, 0.0, -0.001, 12.345])
+    values = np.array([-3.14159, 0.0, -0.001, 12.342])
     line = measure_answers.written(values)
     assert "\n" not in line
     assert "-0.00" not in line
