@@ -79,6 +79,16 @@ def test_a_description_is_the_first_paragraph_of_prose_cut_at_a_word():
     assert book_pages.description(App, "search", None) == "Search of The Book"
 
 
+def test_dates_are_kept_on_one_line_but_not_in_code():
+    prose = nodes.paragraph("", "Measured on 2026-11-20, and 2026-11-2 is none; again 2026-01-05.")
+    code = nodes.literal_block("", "2026-11-20")
+    book_pages.keep_dates_whole(None, nodes.section("", prose, code), "x")
+    assert [node.astext() for node in prose.findall(nodes.inline)] == ["2026-11-20", "2026-01-05"]
+    assert all(node["classes"] == ["nobreak"] for node in prose.findall(nodes.inline))
+    assert prose.astext() == "Measured on 2026-11-20, and 2026-11-2 is none; again 2026-01-05."
+    assert not list(code.findall(nodes.inline))
+
+
 def folded_cell(tags, **settings):
     """Make what MyST-NB makes of a folded cell before it wraps it."""
     metadata = {"tags": tags, **({"mystnb": settings} if settings else {})}

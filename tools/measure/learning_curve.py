@@ -3,7 +3,7 @@
 One recipe for every size: the chapter's, 8 epochs of one-cycle training, or more until there are 150 batches. Three
 seeds choose the reviews, the fresh weights and the order. Accuracy is that on the given labels of all test reviews in
 which no sentence states the verdict beside the phenomenon; 0.96 is the best possible. A run that was interrupted goes
-on with the figures it has.
+on with the figures it has, and a network that tools/measure/levers.py has trained on all labels is not trained again.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
+from tools.measure import levers
 from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model, length_for
 from tools.measure.results import ROOT, command_line, write_result
 from utils import corpora
@@ -30,6 +31,7 @@ ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
 REVIEWS = ROOT / "data" / "reviews"
 KINDS = ("pre-trained (mini-bert)", "random weights", "TF-IDF + logistic regression")
 SIZES = (100, 300, 1000, 5000)
+SPLITS = ("train", "test")
 SEEDS = (0, 1, 2)
 BATCH, LEAST_BATCHES, LEAST_EPOCHS = 32, 150, 8
 LEARNING_RATE = 5e-4  # peak of the cycle, the same for both networks
@@ -48,6 +50,8 @@ def epochs_for(size: int) -> int:
 
 def accuracy(kind: str, size: int, seed: int, train: corpora.Corpus, test: corpora.Corpus, max_length: int) -> float:
     """Return the test accuracy of one training."""
+    if size == len(train) and kind != KINDS[2]:
+        return accuracy_on_all(kind, seed, test)
     sample = corpora.stratified_sample(train, size, seed)
     if kind == KINDS[2]:
         return float(baseline_model().fit(sample.texts, sample.labels).score(test.texts, test.labels))
@@ -65,6 +69,23 @@ def accuracy(kind: str, size: int, seed: int, train: corpora.Corpus, test: corpo
         progress=False,
     )
     return classifier.evaluate(test.texts, test.labels).accuracy
+
+
+def accuracy_on_all(kind: str, seed: int, test: corpora.Corpus) -> float:
+    """Return the test accuracy of one training on all reviews, as the lever of the same settings has it or gets it."""
+    known, held_out = (levers.read_reviews(REVIEWS, split) for split in ("train", "test"))
+    pretrained = kind == KINDS[0]
+    lever = levers.Lever(LEARNING_RATE, epochs_for(len(known)), BATCH, pretrained)
+    read = (
+        levers.digest(ENCODER / "model.safetensors"),
+        levers.digest(*(REVIEWS / f"{split}.csv" for split in SPLITS)),
+    )
+    texts = [row["text"] for row in held_out]
+    predicted = levers.train_once(levers.WORK, read, lever, ENCODER, seed, known, texts)["predicted"]
+    tested = [row["label"] == label for row, label in zip(held_out, predicted, strict=True) if row["support"] == "no"]
+    if len(tested) != len(test):
+        raise ValueError(f"expected {len(test):,} reviews without support in test.csv; found {len(tested):,}")
+    return float(np.mean(tested))
 
 
 def tested_reviews() -> corpora.Corpus:

@@ -43,6 +43,7 @@ def finish(root: Path, *, fetched: bool) -> None:
             "Restart the kernel and run this cell first; if that changes nothing, "
             "find what imports the other `utils` at start-up, or rename it"
         )
+    keep_native_log_out()
     if fetched:
         install_missing()
     elif missing := [package for package in missing_packages() if package in NEEDED]:
@@ -51,6 +52,18 @@ def finish(root: Path, *, fetched: bool) -> None:
             f"expected {', '.join(missing)}, which this Python lacks. "
             f"Run `%pip install -r {shlex.quote(requirements)}`, restart the kernel, and run this cell again"
         )
+
+
+def keep_native_log_out() -> None:
+    """Let what native code writes to file descriptor 2 go to the kernel's own log, not into the cells.
+
+    TensorFlow tells there that it finds no GPU, whatever its log level; a kernel of Jupyter shows it as an error of the
+    cell. What Python writes to `sys.stderr` is shown as before.
+    """
+    own_log = getattr(sys.stderr, "_original_stdstream_copy", None)  # of ipykernel, where it watches the descriptor
+    if own_log is not None and not os.path.sameopenfile(own_log, 2):
+        sys.stderr._original_stdstream_fd = os.dup(2)  # by which it wakes its watcher, to end it
+        os.dup2(own_log, 2)
 
 
 def least_versions() -> dict[str, str]:

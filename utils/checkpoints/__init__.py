@@ -25,6 +25,9 @@ COUNTS = (
     *("type_vocab_size", "dim", "hidden_dim", "n_heads", "embedding_size"),
 )
 LAYERS = ("num_hidden_layers", "n_layers")  # as many weights at least
+# Parts of the names of such counts in all families (num_labels, n_embd, encoder_layers): none may be larger either.
+OF_COUNTS = ("size", "dim", "embd", "head", "inner", "position", "d_model", "d_ff", "labels", "lang")
+OF_LAYERS = ("layer", "group")
 
 
 @dataclass(frozen=True)
@@ -198,13 +201,17 @@ def _check_sizes(sizes: dict[str, Any], weights: dict[str, np.ndarray], path: Pa
     if not isinstance(sizes.get("model_type", ""), str):
         raise CheckpointError(f"expected model_type to be a name in {path}; received {sizes['model_type']!r}")
     longest = max((max(array.shape, default=1) for array in weights.values()), default=1)
-    for name in sizes.keys() & {*COUNTS, *LAYERS}:
-        largest = longest if name in COUNTS else len(weights)
-        if not _is_count(sizes[name], largest) and not (name == "type_vocab_size" and sizes[name] == 0):
-            raise CheckpointError(
-                f"expected {name} in {path} to be an integer from 1 to {largest}, as its weights allow; received "
-                f"{sizes[name]!r}"
-            )
+    for name, size in sizes.items():
+        known = name in COUNTS or name in LAYERS
+        largest = len(weights) if any(part in name for part in OF_LAYERS) else longest
+        counts = any(part in name for part in (*OF_COUNTS, *OF_LAYERS))
+        if known and not _is_count(size, largest) and not (name == "type_vocab_size" and size == 0):
+            told = f"an integer from 1 to {largest}"
+        elif counts and type(size) is int and size > largest:
+            told = f"at most {largest}"
+        else:
+            continue
+        raise CheckpointError(f"expected {name} in {path} to be {told}, as its weights allow; received {size!r:.80}")
 
 
 def _check_details(details: dict[str, Any], sizes: dict[str, Any], path: Path) -> None:

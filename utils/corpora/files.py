@@ -33,8 +33,6 @@ def read_corpus(
     counted in `warnings`. A CorpusError names the file, the line and the remedy.
     """
     table = read_table(path, encoding, quotes, columns)
-    if columns is not None and _lowered(table.rows[0]) == _lowered(columns):
-        raise CorpusError(f"{path}: the first row names the columns already; leave columns out")
     text_name = find_column(table, text, TEXT_COLUMNS, "text")
     label_name = find_column(table, label, LABEL_COLUMNS, "label")
     if text_name == label_name:
@@ -72,8 +70,15 @@ def find_file(folder: Path, split: str) -> Path:
     )
 
 
-def find_column(table: Table, name: str | None, defaults: Sequence[str], argument: str) -> str:
+def find_column(table: Table, name: str | None, defaults: Sequence[str], argument: str, labelled: bool = True) -> str:
     """Return the name of a column, as the file spells it: the one named, or the first of the defaults.
+
+    Args:
+        table: whose columns are looked through.
+        name: what the reader says; None for nothing.
+        defaults: names to look for where the reader names none.
+        argument: how the reader names it, for messages.
+        labelled: whether the file has a column of labels, as far as messages show how to name all columns.
 
     Raises:
         CorpusError: there is no such column; the message lists those that there are.
@@ -88,18 +93,22 @@ def find_column(table: Table, name: str | None, defaults: Sequence[str], argumen
     expected = " or ".join(map(repr, candidates))
     columns = ", ".join(map(_quoted, table.columns))
     remedy = f"found {columns}; pass {argument}='...' with one of these names"
-    if table_suffix(table.path) == ".jsonl" or len(table.columns) == 1:
+    if table_suffix(table.path) == ".jsonl" or len(table.columns) <= labelled:
         raise CorpusError(f"{table.path}: no column {expected}; {remedy}")
+    bare = f"if the file has no header, pass {_own_names(table, labelled)}"
     if name is None and _looks_like_row(table):
-        problem = f"line 1 looks like a row, not like names of columns: {columns}"
-        raise CorpusError(f"{table.path}: {problem}; if the file has no header, pass {_own_names(table)}")
-    raise CorpusError(
-        f"{table.path}: no column {expected}; {remedy}, or, if the file has no header, pass {_own_names(table)}"
+        raise CorpusError(f"{table.path}: line 1 looks like a row, not like names of columns: {columns}; {bare}")
+    raise CorpusError(f"{table.path}: no column {expected}; {remedy}, or, {bare}")
+
+
+def doubt_about_texts(table: Table, name: str) -> str:
+    """Return a sentence where the first row may be a text though it was named as a column; "" where all is well."""
+    if name.casefold() in TEXT_COLUMNS or table_suffix(table.path) == ".jsonl" or not _looks_like_row(table):
+        return ""
+    return (
+        f"{table.path}: line 1, {_quoted(name)}, is taken for names of columns and not read as a text; if the file has "
+        f"no header, pass {_own_names(table, labelled=False)}"
     )
-
-
-def _lowered(names: Sequence[str]) -> list[str]:
-    return [name.strip().casefold() for name in names]
 
 
 def _quoted(name: str) -> str:
@@ -107,14 +116,15 @@ def _quoted(name: str) -> str:
     return repr(name) if len(name) <= 60 else f"{name[:60]!r}…"
 
 
-def _own_names(table: Table) -> str:
+def _own_names(table: Table, labelled: bool = True) -> str:
     """Return the argument that names the columns of a file without a header, by what they seem to hold."""
     values = [[name, *map(str, table.column(name))] for name in table.columns]
     text = max(range(len(values)), key=lambda at: sum(map(len, values[at])))
     others = [at for at in range(len(values)) if at != text]
-    label = min(others, key=lambda at: (len(set(values[at])), sum(map(len, values[at]))))
-    names = [{text: "text", label: "label"}.get(at, f"column{at + 1}") for at in range(len(values))]
-    return f"columns=({', '.join(map(repr, names))})"
+    known = {text: "text"}
+    if labelled:
+        known[min(others, key=lambda at: (len(set(values[at])), sum(map(len, values[at]))))] = "label"
+    return f"columns={tuple(known.get(at, f'column{at + 1}') for at in range(len(values)))}"
 
 
 def _looks_like_row(table: Table) -> bool:

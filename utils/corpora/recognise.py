@@ -10,7 +10,7 @@ from typing import NamedTuple
 SIGNATURES = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel file (or another of old Microsoft Office): export it as CSV"),
     (b"%PDF-", "a PDF file: export the table behind it as CSV"),
-    (b"\x1f\x8b", "compressed with gzip once more: unpack it"),
+    (b"\x1f\x8b", "compressed with gzip: unpack it"),
     (b"BZh91AY&SY", "compressed with bzip2: unpack it first, or compress it with gzip"),
     (b"\xfd7zXZ\x00", "compressed with xz: unpack it first, or compress it with gzip"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first, or compress it with gzip"),

@@ -91,7 +91,10 @@ def _read_fields(path: Path, text: str, suffix: str, quotes: bool, columns: Sequ
     delimiter = separator[1] if separator else _delimiter(path, text, suffix, quotes)
     records = _records(path, text, delimiter, quotes, above=int(bool(separator)))
     if columns is not None:
-        return _rectangle(path, list(columns), records, "as columns names them; name every column of the file")
+        table = _rectangle(path, list(columns), records, "as columns names them; name every column of the file")
+        if table.rows and _folded(table.rows[0]) == _folded(columns):
+            raise CorpusError(f"{path}: the first row names the columns already; leave columns out")
+        return table
     line, header = next(records)
     header = [name.strip() for name in header]
     while len(header) > 1 and not header[-1]:
@@ -102,6 +105,10 @@ def _read_fields(path: Path, text: str, suffix: str, quotes: bool, columns: Sequ
             "name each, or pass columns=(...) with their names if the file has no header"
         )
     return _without_empty_columns(_rectangle(path, header, records))
+
+
+def _folded(names: Sequence[str]) -> list[str]:
+    return [name.strip().casefold() for name in names]
 
 
 def _rectangle(path: Path, columns: list[str], records: Iterator[tuple[int, list[str]]], why: str = HEADER) -> Table:

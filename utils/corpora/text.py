@@ -31,13 +31,10 @@ def read_text(path: Path, encoding: str | None = None) -> str:
         CorpusError: the file cannot be read or unpacked, is empty, or holds bytes that the encoding does not know.
     """
     data = read_bytes(path)
-    chosen = _codec(encoding)
-    marked = next((names for mark, names in MARKS.items() if data.startswith(mark)), None)
+    chosen = codec_name(encoding)
+    marked = encodings_of_mark(data)
     if marked and chosen not in marked:
-        remedy = "leave encoding out" if marked[0] == "utf-8" else f"pass encoding='{marked[0]}'"
-        raise CorpusError(
-            f"{path}: the file begins with the mark of {marked[0].upper()}, but was read as {chosen}; {remedy}"
-        )
+        raise CorpusError(f"{path}: the file {mark_contradicts(marked, chosen)}")
     try:
         text = data.decode(encoding or "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -47,11 +44,11 @@ def read_text(path: Path, encoding: str | None = None) -> str:
     if "\0" in text:
         line = line_number(text[: text.index("\0")])
         what = f"a zero byte, so this is no plain text in {chosen.upper()}"
-        raise CorpusError(f"{path}, line {line}: {what}; {_advice(data)}")
+        raise CorpusError(f"{path}, line {line}: {what}; {encoding_advice(data)}")
     if not marked and is_misread(data, chosen):
         line = _first_foreign_line(text)
         wrong = _quoted_line(text, line)
-        raise CorpusError(f"{path}, line {line}: read as {chosen} it begins {wrong!r}; {_advice(data)}")
+        raise CorpusError(f"{path}, line {line}: read as {chosen} it begins {wrong!r}; {encoding_advice(data)}")
     return text
 
 
@@ -71,6 +68,7 @@ def read_bytes(path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise CorpusError(f"{path}: not a whole gzip file ({error}); fetch or compress it again") from error
     if kind := recognise_format(data):
+        kind = kind.replace("with gzip:", "with gzip once more:")  # it has been unpacked once
         raise CorpusError(f"{path}: this is {kind}")
     return data
 
@@ -85,7 +83,18 @@ def line_number(before: str) -> int:
     return before.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
 
 
-def _codec(encoding: str | None) -> str:
+def encodings_of_mark(data: bytes) -> tuple[str, ...]:
+    """Return the encodings that agree with the mark at the beginning of some bytes; none where there is no mark."""
+    return next((names for mark, names in MARKS.items() if data.startswith(mark)), ())
+
+
+def mark_contradicts(marked: tuple[str, ...], chosen: str) -> str:
+    """Say that bytes begin with the mark of another encoding than the chosen one, and what to do."""
+    remedy = "leave encoding out" if marked[0] == "utf-8" else f"pass encoding='{marked[0]}'"
+    return f"begins with the mark of {marked[0].upper()}, but was read as {chosen}; {remedy}"
+
+
+def codec_name(encoding: str | None) -> str:
     """Return Python's name of a text encoding, or refuse one that Python does not have."""
     try:
         chosen = codecs.lookup(encoding or "utf-8").name
@@ -103,23 +112,29 @@ def _undecodable(path: Path, data: bytes, error: UnicodeDecodeError) -> str:
     where = f"{path}, line {line_number(before)}: byte 0x{data[error.start]:02x} is not {error.encoding}"
     if error.encoding == "utf-8" and share < 0.02:
         return f"{where}, but nearly all else in the file is; correct that line, or save the file as UTF-8 again"
-    return f"{where}; {_advice(data)}"
+    return f"{where}; {encoding_advice(data)}"
 
 
-def _advice(data: bytes) -> str:
-    """Name the encoding that the bytes look like, with a line read in it for the reader to judge."""
+def encoding_advice(data: bytes, before: int = 0, what: str = "file") -> str:
+    """Name the encoding that the bytes look like, with a line read in it for the reader to judge.
+
+    Args:
+        data: a whole file, or whole lines of it.
+        before: how many lines stand before these.
+        what: to save as UTF-8 otherwise.
+    """
     encoding, name = recognise_encoding(data)
     if not encoding:
         return (
-            "its encoding cannot be told from its bytes: save the file as UTF-8 in the program that wrote it, or "
+            f"its encoding cannot be told from its bytes: save the {what} as UTF-8 in the program that wrote it, or "
             "name the encoding that this program wrote"
         )
     text = decode(data, encoding) or ""
     line = _first_foreign_line(text)
-    shown = f"it looks like {name}, in which line {line} begins {_quoted_line(text, line)!r}"
+    shown = f"it looks like {name}, in which line {before + line} begins {_quoted_line(text, line)!r}"
     if encoding == "utf-8":
         return f"{shown}: leave encoding out"
-    return f"{shown}: if that is right, pass encoding='{encoding}', else save the file as UTF-8"
+    return f"{shown}: if that is right, pass encoding='{encoding}', else save the {what} as UTF-8"
 
 
 def _first_foreign_line(text: str) -> int:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,12 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from utils.finetuning.ktrain_mends import load_transformers
 
 WEIGHTS = "model.safetensors"
 DEFAULT_POSITIONS = 512  # where config.json does not say
 UNWRITABLE = ("EACCES", "EPERM", "EEXIST", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR")  # what a folder may answer
 UNTRUSTED = {"local_files_only": True, "trust_remote_code": False}  # for every call of from_pretrained
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+_LAYER = re.compile(r"(?:^|[./])(?:encoder|transformer)[./]layer(?:\.|_\._)(\d+)[./]")  # in both libraries
 _NOT_IN_EVERY_CHECKPOINT = ("pooler", "position_ids")
 # Of these networks the first token's position is pad_token_id + 1, so that the positions before it are never used.
 _POSITIONS_AFTER_PAD = (
@@ -169,9 +174,11 @@ def tensorflow_folder(name: str | Path, cache: str | Path | None = None) -> Path
     Raises:
         FileNotFoundError: as `find_encoder`.
         CacheError: the cache cannot be written.
-        ValueError: the file lacks weights that the network needs, or the network's kind is defined by code.
+        ValueError: the file lacks weights that the network needs, has more layers than its configuration, or holds
+            what are no finite floats; or the network's kind is defined by code.
     """
     folder = find_encoder(name)
+    _check_weights(folder)
     if weights_format(folder) == "tf":
         return folder
     target = Path(cache or default_cache()).resolve() / f"{folder.name}-{folder_digest(folder)[:12]}"
@@ -186,6 +193,28 @@ def tensorflow_folder(name: str | Path, cache: str | Path | None = None) -> Path
                     if not target.is_dir():
                         raise
     return target
+
+
+def _check_weights(folder: Path) -> None:
+    """Raise ValueError for weights that the libraries would take for others, or leave out, without a word."""
+    from safetensors.numpy import load_file
+
+    config, path = read_config(folder), folder / WEIGHTS
+    layers = next((config[name] for name in ("num_hidden_layers", "n_layers") if type(config.get(name)) is int), None)
+    for name, array in load_file(path).items():
+        if "position_ids" not in name and array.dtype.name not in FLOATS:
+            raise ValueError(
+                f"expected floats in {path}; {name} is {array.dtype.name}. Quantised weights mean nothing without "
+                "their scales: save the model as it was before"
+            )
+        if array.dtype.name in FLOATS and not np.isfinite(array.astype("float32")).all():
+            raise ValueError(f"expected finite numbers in {path}; {name} holds NaN or infinity: fetch the file again")
+        number = _LAYER.search(name)
+        if number and layers is not None and int(number[1]) >= layers:
+            raise ValueError(
+                f"expected {layers} layers in {path}, as {folder / 'config.json'} says; found one of number "
+                f"{number[1]}, counted from 0: use the config.json that was saved with it"
+            )
 
 
 def _convert(source: Path, target: Path) -> None:

@@ -214,8 +214,8 @@ def translate(
         Integers (B, 1 + at most num_tokens): the start token and what follows.
 
     Raises:
-        ValueError: there is no start token, start_id or end_id is not a token id of the target, or the start token is
-            that of padding; `choose` picks padding; else as `generate_tokens`.
+        ValueError: there is no start token, start_id or end_id is not a token id of the target, or one of them is that
+            of padding; `choose` picks padding; else as `generate_tokens`.
     """
     vocabulary_size = model.decoder.config.vocabulary_size
     start_id = model.config.start_id if start_id is None else start_id
@@ -225,6 +225,8 @@ def translate(
     pad_id = model.config.pad_id
     if start_id == pad_id:
         raise ValueError(f"expected start_id to be another token than pad_id={pad_id}, which the decoder hides")
+    if end_id is not None and end_id == pad_id:
+        raise ValueError(f"expected end_id to be another token than pad_id={pad_id}, which is never written")
     filler = _filler(model, end_id, vocabulary_size)
     source_ids = ops.convert_to_tensor(source_ids)
     memory, mask = model.encode(source_ids, training=False)

@@ -70,6 +70,25 @@ def test_a_learning_curve_is_tested_on_reviews_that_no_sentence_gives_away():
     assert list(test.classes) == ["negative", "positive"]
 
 
+def test_on_all_labels_the_curve_takes_what_the_lever_of_the_same_settings_answered(monkeypatch):
+    rows = measure_learning_curve.levers.read_reviews(measure_learning_curve.REVIEWS, "test")
+    asked = []
+
+    def train_once(work, read, lever, checkpoint, seed, known, texts):
+        asked.append((lever, seed, len(known)))
+        wrong = next(row["text"] for row in rows if row["support"] == "no")
+        return {"predicted": [row["label"] if row["text"] != wrong else "neither" for row in rows]}
+
+    monkeypatch.setattr(measure_learning_curve.levers, "train_once", train_once)
+    test = measure_learning_curve.tested_reviews()
+    train = range(5000)
+    pretrained, fresh, _ = measure_learning_curve.KINDS
+    found = [measure_learning_curve.accuracy(kind, 5000, 3, train, test, 24) for kind in (pretrained, fresh)]
+    assert found == [1 - 1 / len(test)] * 2
+    known = measure_learning_curve.levers.LEVERS
+    assert asked == [(known["8 epochs"], 3, 5000), (known["8 epochs, random weights"], 3, 5000)]
+
+
 def test_a_learning_curve_goes_on_only_with_figures_of_the_same_files(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(measure_learning_curve, "SIZES", (100,))

@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.broken import code, notebook
 from tools.notebooks.chapters import ROOT
+from tools.notebooks.kernels import run_cells
 from tools.reader import finish_set_up
 
 
@@ -120,3 +123,36 @@ def test_in_a_clone_another_backend_will_do_and_what_one_chapter_needs_may_be_mi
     packages.update({"numpy": "2", "keras": "3.10", "matplotlib": "3.8", "jax": "0.7"})
     finish_set_up.finish(ROOT, fetched=False)
     assert commands == []
+
+
+NATIVE = "import os, sys, time\nos.write(2, b'from native code')\ntime.sleep(0.5)\nprint('said', file=sys.stderr)"
+
+
+def test_what_native_code_logs_stays_out_of_the_cells_of_any_kernel(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))  # without the settings of this book
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # with which the kernel would leave such output alone
+    finish = "import runpy\nfrom pathlib import Path\n"
+    finish += (
+        f"runpy.run_path({str(ROOT / 'tools/reader/finish_set_up.py')!r})['finish'](Path({str(ROOT)!r}), fetched=False)"
+    )
+    book = notebook([code(NATIVE), code(finish), code(NATIVE), code(finish), code(NATIVE)])
+    run_cells(book, tmp_path)
+    found = ["".join(output.text for output in cell.outputs) for cell in book.cells]
+    assert "from native code" in found[0]  # so a kernel does show it
+    assert found[1:] == ["", "said\n", "", "said\n"]
+
+
+def test_the_watcher_of_the_kernel_still_ends(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    lines = [
+        "import os, sys, zmq, ipykernel.iostream as iostream",
+        "thread = iostream.IOPubThread(zmq.Context().socket(zmq.PUB)); thread.start()",
+        "sys.stderr = stream = iostream.OutStream(object(), thread, 'stderr', watchfd='force', echo=None)",
+        "from tools.reader.finish_set_up import keep_native_log_out",
+        "keep_native_log_out(); keep_native_log_out()",
+        "os.write(2, b'to the log'); stream.close(); print('ended', flush=True)",
+        "os._exit(0)",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("ended\n", "to the log")

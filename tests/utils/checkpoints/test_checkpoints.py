@@ -323,6 +323,13 @@ FORGED = {
     "a size below 1": ("config.json", b'{"hidden_size": -3}', "hidden_size in .* an integer from 1 to 3, .* -3"),
     "a size beyond the weights": ("config.json", b'{"vocab_size": 4}', "vocab_size in .* an integer from 1 to 3"),
     "more layers than weights": ("config.json", HUGE.encode(), "num_hidden_layers in .* an integer from 1 to 2, .* 10"),
+    "more classes than weights": ("config.json", b'{"num_labels": 1000000000}', "num_labels in .* at most 3, .* 10000"),
+    "a width of another family": (
+        "config.json",
+        b'{"model_type": "gpt2", "n_embd": 9}',
+        "n_embd in .* at most 3, .* 9",
+    ),
+    "layers of another family": ("config.json", b'{"encoder_layers": 3}', "encoder_layers in .* at most 2, .* 3"),
     "a size that is NaN": ("config.json", b'{"hidden_size": NaN}', "expected JSON in .*NaN is no number of JSON"),
     "a kind that is no name": ("config.json", b'{"model_type": ["bert"]}', "model_type to be a name in"),
     "a tokenizer that is no JSON": ("tokenizer.json", b"{", "expected JSON in"),

@@ -77,6 +77,32 @@ def test_missing_weight_is_named_and_a_missing_pooler_is_allowed(tmp_path):
     assert all((found[name] == expected[name]).all() for name in kept)
 
 
+OUTPUT = "encoder.layer.1.output.dense.bias"
+STRANGE = {
+    "int8": ({OUTPUT: np.ones(16, "int8")}, r"floats in .*model\.safetensors; .*output.dense.bias.* is int8"),
+    "NaN": ({OUTPUT: np.full(16, np.nan, "float32")}, r"finite numbers in .*; .*output.dense.bias.* holds NaN or inf"),
+    "infinity": ({OUTPUT: np.full(16, -np.inf, "float16")}, r"finite numbers in .*output.dense.bias"),
+    "more layers": (
+        {name.replace(".1.", ".2."): array for name, array in pytorch_weights().items() if ".layer.1." in name},
+        r"expected 2 layers in .*model\.safetensors, as .*config\.json says; found one of number 2, counted from 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("written_by", ["tf", "pt"])
+@pytest.mark.parametrize(("changes", "told"), STRANGE.values(), ids=STRANGE)
+def test_weights_that_would_be_trained_on_as_others_are_refused(tmp_path, changes, told, written_by):
+    folder = write_bert(tmp_path / "bert", written_by, **changes)
+    with pytest.raises(ValueError, match=told):
+        tensorflow_folder(folder, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_whole_numbers_that_are_no_weights_are_left_alone(tmp_path):
+    extra = {"embeddings.position_ids": np.arange(40)[None]}
+    assert tensorflow_folder(write_bert(tmp_path / "bert", "pt", **extra), tmp_path / "cache").is_dir()
+
+
 @pytest.mark.slow
 def test_loading_needs_no_torch(tmp_path):
     write_bert(tmp_path / "bert", "pt")

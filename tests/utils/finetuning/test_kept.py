@@ -20,6 +20,7 @@ def changed(place, name, **values):
     folder = shutil.copytree(SAVED, place / "classifier")
     content = json.loads((folder / name).read_text())
     (folder / name).write_text(json.dumps(content | values))
+    (folder / "manifest.json").unlink()
     write_manifest(folder)
     return folder
 
@@ -38,6 +39,10 @@ def test_a_version_that_a_killed_save_set_aside_is_found_and_not_written_over(tm
         ("config.json", {"hidden_size": "sixteen"}),
         ("config.json", {"model_type": "no-such-model"}),
         ("config.json", {"num_attention_heads": 0}),
+        ("config.json", {"num_labels": 10**9}),
+        ("config.json", {"layer_norm_eps": -1.0}),  # the network then answers NaN
+        ("config.json", {"return_dict": False}),
+        ("classifier.json", {"temperature": 10**400}),
         ("classifier.json", {"classes": None}),
         ("classifier.json", {"max_length": "long"}),
         ("tokenizer.json", {"model": {"type": "WordPiece"}}),
@@ -46,5 +51,5 @@ def test_a_version_that_a_killed_save_set_aside_is_found_and_not_written_over(tm
 )
 def test_files_that_are_sound_each_and_no_classifier_together_are_refused(tmp_path, name, values):
     folder = changed(tmp_path, name, **values)
-    with pytest.raises(CheckpointError, match="classifier"):
+    with pytest.raises(CheckpointError, match=r"expected .*(the files of a classifier|config\.json|classifier\.json)"):
         Classifier.load(folder)

@@ -13,6 +13,7 @@ import pytest
 from tests.support.finetuning_toys import write_bert
 from tools.notebooks.chapters import ROOT
 from utils.finetuning import ktrain_mends
+from utils.finetuning.command import main
 
 ORDERS = {
     "variable first": ("tensorflow", ""),
@@ -184,6 +185,19 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(monkeypa
         ktrain_mends.load_ktrain()
     with pytest.raises(ImportError, match=f"the packages tf_keras, transformers are not installed: {command}"):
         ktrain_mends.load_transformers()
+
+
+@pytest.mark.parametrize("command", ["train", "predict"])
+def test_the_command_line_with_requirements_txt_alone_does_not_blame_the_model(monkeypatch, capsys, command):
+    find, hidden = importlib.util.find_spec, ("ktrain", "transformers", "tf_keras")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else find(name))
+    for name in hidden:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    options = {"train": ["--data", "x.csv", "--output", "y"], "predict": []}[command]
+    assert main([command, "--model", "x", *options]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{command}: the packages tf_keras, transformers")
+    assert line.endswith("requirements-fine-tuning.txt")
 
 
 @pytest.mark.parametrize("command", ["train", "predict"])

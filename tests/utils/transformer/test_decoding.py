@@ -315,6 +315,15 @@ def test_a_target_may_begin_with_a_token_of_its_own_vocabulary_and_not_with_padd
         translate(model, SOURCE, 2, start_id=0)
 
 
+def test_a_target_cannot_end_with_padding_which_is_never_written():
+    model = randomised(Transformer(CONFIG))
+    with pytest.raises(ValueError, match="expected end_id to be another token than pad_id=0, which is never written"):
+        translate(model, SOURCE, 3, end_id=0)
+    writer = randomised(CausalLanguageModel(CONFIG))  # this one may write it
+    text = generate_tokens(writer, PROMPT, 3, choose=lambda logits: np.array([0, 4]), end_id=0)
+    np.testing.assert_array_equal(text[:, 3:], [[0, 0, 0], [4, 4, 4]])
+
+
 @pytest.mark.parametrize("temperature", [1e-308, 5e-324, 1e-300])
 def test_temperatures_next_to_zero_give_the_best_token_and_not_nan(temperature):
     logits = np.array([[1.0, 3.0, 2.0], [5.0, -4.0, 5.0]])

@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 from keras import ops
@@ -224,8 +225,9 @@ def test_weights_that_are_no_finite_floats_are_refused_by_name(tmp_path, change,
     assert name in str(refusal.value)
 
 
-@pytest.mark.parametrize(("dtype", "gap"), [("float16", 0.01), ("float64", 1e-5)])
+@pytest.mark.parametrize(("dtype", "gap"), [("float16", 0.01), ("bfloat16", 0.1), ("float64", 1e-5)])
 def test_weights_of_other_floats_are_read(tmp_path, dtype, gap):
+    dtype = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
     arrays = {name: array.astype(dtype) for name, array in weights("bert").items()}
     encoder, _ = load_bert(write(tmp_path / "model", "bert", arrays))
     np.testing.assert_allclose(hidden_states(encoder, "bert")[-1], STORED["bert"]["hidden_states"][-1], atol=gap)

@@ -56,7 +56,7 @@ def in_options(message: str) -> str:
         'name it, for instance --encoding cp1252'
     """
     message = ARGUMENTS.sub(lambda found: f"{OPTIONS[found[1]]} {found[2]}", message)
-    message = COLUMNS.sub(lambda found: f"--columns {re.sub(QUOTES_AND_SPACES, '', found[1])}", message)
+    message = COLUMNS.sub(lambda found: f"--columns {re.sub(QUOTES_AND_SPACES, '', found[1]).strip(',')}", message)
     for argument, option in WORDS.items():
         message = message.replace(argument, option)
     return message

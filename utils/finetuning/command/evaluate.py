@@ -18,7 +18,7 @@ from utils.finetuning.calibration import reliability
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
 from utils.finetuning.command.options import file_format
-from utils.finetuning.command.report import counted, figures_of, majority, result_warnings
+from utils.finetuning.command.report import counted, figures_of, majority, result_warnings, unknown_warnings
 from utils.finetuning.evaluation import Evaluation, occlusion
 from utils.finetuning.files import write_whole
 
@@ -51,7 +51,8 @@ def evaluate(options: argparse.Namespace, interruptions: Interruptions, out: Tex
     interruptions.check()
     report = {"data": options.data, "model": options.model, **figures_of(evaluation), "errors": errors}
     report |= {"temperature": classifier.temperature, "calibration_error": round(reliability(evaluation).error, 4)}
-    report["warnings"] = [*corpus.warnings, *result_warnings(evaluation)]
+    unknown = unknown_warnings(classifier.tokenizer, corpus.texts, options.model)
+    report["warnings"] = [*corpus.warnings, *unknown, *result_warnings(evaluation)]
     if folder:
         with interruptions.held_off():
             _write_files(folder, report, corpus, evaluation)

@@ -1,6 +1,7 @@
 """The options of the command line, each checked before anything is read."""
 
 import argparse
+import functools
 import math
 from typing import Any
 
@@ -106,7 +107,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     add("--output", metavar="FILE.csv", help="where its rows go, with their classes")
     add("--text-column", metavar="NAME", help="column of texts (default: text, review or sentence)")
     text = "names of all columns of a file without a header, such as id,text (default: the first row names them)"
-    add("--columns", type=names, metavar="NAME,NAME", help=text)
+    add("--columns", type=functools.partial(names, least=1), metavar="NAME,NAME", help=text)
     add("--no-quotes", action="store_true", help="double quotes are part of the text and enclose no field")
     add("--overwrite", action="store_true", help="replace a file that is already at --output")
     add("--restart", action="store_true", help="do not go on with what was interrupted, begin anew")
@@ -151,16 +152,16 @@ def integer(least: int, most: float = math.inf):
     return convert
 
 
-def names(word: str) -> tuple[str, ...]:
-    """Convert names of columns with commas between them.
+def names(word: str, least: int = 2) -> tuple[str, ...]:
+    """Convert names of columns, so many at least, with commas between them.
 
     Example:
         >>> names("text, label")
         ('text', 'label')
     """
     found = tuple(name.strip() for name in word.split(","))
-    if len(found) < 2 or not all(found) or len(set(found)) < len(found):
-        told = "the names of two columns or more, each once, with commas between them, such as text,label"
+    if len(found) < least or not all(found) or len(set(found)) < len(found):
+        told = f"the names of {least} columns or more, each once, with commas between them, such as text,label"
         raise argparse.ArgumentTypeError(f"expected {told}; received {word!r}")
     return found
 

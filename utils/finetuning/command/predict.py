@@ -12,15 +12,16 @@ from typing import BinaryIO, TextIO
 import numpy as np
 from tqdm import tqdm
 
+from utils.corpora import CorpusError
+from utils.corpora.recognise import WESTERN_ENCODINGS, is_misread, recognise_format
+from utils.corpora.text import codec_name, encoding_advice, encodings_of_mark, mark_contradicts
 from utils.finetuning.classifier import Classifier
-from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, say, using
+from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
 from utils.finetuning.command.options import PROGRAM
-from utils.finetuning.command.report import counted
+from utils.finetuning.command.report import count_unknown, counted, guesses_warning
 from utils.finetuning.labels import lone_surrogate
-from utils.finetuning.tokens import unknown_shares
 
 CHUNK = 1 << 16  # bytes that are read at once, if so many are there
-MOST_UNKNOWN = 1 / 2  # of the tokens of a line
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # tabs, line ends and their like
 
 
@@ -37,7 +38,7 @@ def predict(options: argparse.Namespace, interruptions: Interruptions, out: Text
     """
     if sys.stdin is None:
         raise InputError("standard input is closed; expected one text a line")
-    decoder = make_decoder(options.encoding or "utf-8")
+    encoding = checked_encoding(options.encoding)
     folder = os.path.expanduser(options.model)
     with using(f"--model {options.model}"):
         classifier = Classifier.load(folder, options.fingerprint)
@@ -47,12 +48,12 @@ def predict(options: argparse.Namespace, interruptions: Interruptions, out: Text
     count = empty = unknown = 0
     try:
         with tqdm(desc="predict", unit="line", disable=options.quiet or out.isatty()) as bar:
-            for lines in read_lines(sys.stdin.buffer, decoder):
+            for lines in read_lines(sys.stdin.buffer, encoding):
                 _check_unicode(lines, count)
                 _classify(classifier, lines, options.json, out)
                 texts = [line for line in lines if line.strip()]
                 count, empty = count + len(lines), empty + len(lines) - len(texts)
-                unknown += int((unknown_shares(classifier.tokenizer, texts)[0] > MOST_UNKNOWN).sum())
+                unknown += count_unknown(classifier.tokenizer, texts)
                 bar.update(len(lines))
     except KeyboardInterrupt:
         raise InterruptedCommand(f"interrupted: {counted(count, 'line')} classified") from None
@@ -63,10 +64,7 @@ def predict(options: argparse.Namespace, interruptions: Interruptions, out: Text
     if empty and not options.quiet:
         say(f"warning: {empty:,} of {counted(count, 'line')} without text")
     if unknown and not options.quiet:
-        say(
-            f"warning: {unknown:,} of {counted(count, 'line')} with more than half of the tokens unknown to the "
-            "vocabulary: the answers there are guesses; train with an encoder for this language"
-        )
+        say(f"warning: {guesses_warning(unknown, count, 'line')}")
 
 
 def _check_unicode(lines: list[str], before: int) -> None:
@@ -76,50 +74,85 @@ def _check_unicode(lines: list[str], before: int) -> None:
             raise InputError(f"standard input, line {number}: {surrogate!r} is half of a character: correct the text")
 
 
-def make_decoder(encoding: str) -> codecs.IncrementalDecoder:
-    """Return a decoder that takes bytes piece by piece; that of UTF-8 skips a byte-order mark.
+def checked_encoding(encoding: str | None) -> str:
+    """Return Python's name of a text encoding, UTF-8 where none is named.
 
     Raises:
         InputError: Python has no text encoding of this name.
     """
     try:
-        name = codecs.lookup(encoding).name
-        "".encode(name)
-        return codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)()
-    except LookupError as error:
+        return codec_name(encoding)
+    except CorpusError as error:
         raise InputError(f"expected --encoding such as utf-8 or cp1252; received {encoding!r}") from error
 
 
-def read_lines(source: BinaryIO, decoder: codecs.IncrementalDecoder) -> Iterator[list[str]]:
+def read_lines(source: BinaryIO, encoding: str) -> Iterator[list[str]]:
     """Yield the lines that have come so far, without their ends, until the source ends.
 
     Args:
         source: of bytes; has `read1`, which waits for some bytes and returns what is there.
-        decoder: from `make_decoder`.
+        encoding: from `checked_encoding`; a byte-order mark of UTF-8 is skipped.
 
     Raises:
-        InputError: the source cannot be read, or holds bytes that are not in the encoding; lines before those have
-            been yielded.
+        InputError: the source cannot be read, or holds bytes that are not in the encoding or clearly in another;
+            lines before those have been yielded.
     """
-    rest, number = "", 1  # the beginning of a line whose end has not come yet, and the number of that line
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
+    rest, began, number = "", b"", 1  # of the line whose end has not come yet: its text, its bytes, its number
+    begun = False  # whether a line has ended
     while True:
         try:
             data = source.read1(CHUNK)
         except OSError as error:
             raise InputError(f"standard input cannot be read: {error.strerror}") from error
         text, problem = _decode(decoder, data)
+        read, first = began + data, number
+        if not begun:
+            _refuse_mark(read, encoding)
+        _refuse_zeros(read, rest + text, encoding, first)
+        if encoding in WESTERN_ENCODINGS and is_misread(whole := _whole_lines(read) if data else read, encoding):
+            raise InputError(_strange(whole, first, f"read as {encoding} it makes no sense"))
         *lines, rest = (rest + text).split("\n")
         number += len(lines)
-        if lines:
+        began = read[read.rfind(b"\n") + 1 :]
+        begun = begun or len(began) < len(read)
+        if lines and not (problem and recognise_format(read)):
             yield [line.removesuffix("\r") for line in lines]
         if problem:
-            byte, encoding = problem.object[problem.start], problem.encoding
-            place = f"standard input, line {number}: byte 0x{byte:02x} is not {encoding}"
-            raise InputError(f"{place}; name the encoding, for instance --encoding cp1252")
+            byte, wrong = problem.object[problem.start], problem.object[problem.start :]
+            whole = _whole_lines(read) if b"\n" in wrong else read  # the last line may end amid a character
+            raise InputError(_strange(whole, first, f"line {number}: byte 0x{byte:02x} is not {encoding}"))
         if not data:
             break
     if rest:
         yield [rest.removesuffix("\r")]
+
+
+def _refuse_mark(read: bytes, encoding: str) -> None:
+    """Raise InputError where the first bytes are the mark of another encoding."""
+    marked = encodings_of_mark(read)
+    if marked and encoding not in marked:
+        raise InputError(in_options(f"standard input {mark_contradicts(marked, encoding)}"))
+
+
+def _refuse_zeros(read: bytes, text: str, encoding: str, first: int) -> None:
+    """Raise InputError where bytes that begin with a line of that number hold zeros: they are no text in it."""
+    if "\0" in text:
+        line = first + text[: text.index("\0")].count("\n")
+        what = f"line {line}: a zero byte, so this is no plain text in {encoding.upper()}"
+        raise InputError(_strange(read, first, what))
+
+
+def _whole_lines(read: bytes) -> bytes:
+    return read[: read.rfind(b"\n") + 1]
+
+
+def _strange(read: bytes, first: int, what: str) -> str:
+    """Say what is wrong with bytes that begin with a line of that number, and what they look like."""
+    if kind := recognise_format(read):
+        return f"standard input: this is {kind}"
+    read = read[: len(read) // 4 * 4] if b"\0" in read else read  # of characters of two or four bytes
+    return in_options(f"standard input, {what}; {encoding_advice(read, first - 1, 'text')}")
 
 
 def _decode(decoder: codecs.IncrementalDecoder, data: bytes) -> tuple[str, UnicodeDecodeError | None]:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,12 +14,12 @@ import numpy as np
 from tqdm import tqdm
 
 from utils import corpora
-from utils.corpora.files import TEXT_COLUMNS, find_column
+from utils.corpora.files import TEXT_COLUMNS, doubt_about_texts, find_column
 from utils.corpora.tables import Table, read_table
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
-from utils.finetuning.command.report import counted
-from utils.finetuning.files import write_whole
+from utils.finetuning.command.report import count_unknown, counted, guesses_warning
+from utils.finetuning.files import holds_state, remove_state, write_whole
 
 CHUNK = 2048  # texts that are kept together; within them, those of like lengths share a batch
 RECORD = "command.json"
@@ -41,7 +40,7 @@ def predict_file(options: argparse.Namespace, interruptions: Interruptions, out:
         CommandError: with the exit status and a message.
     """
     output = _check_output(options)
-    table, column = _read(options)
+    table, column, doubt = _read(options)
     with using(f"--model {options.model}"):
         classifier = Classifier.load(os.path.expanduser(options.model), options.fingerprint)
     texts = [text if isinstance(text, str) else "" for text in table.column(column)]
@@ -60,10 +59,20 @@ def predict_file(options: argparse.Namespace, interruptions: Interruptions, out:
         raise InterruptedCommand(f"interrupted: {kept}; the same command goes on from there") from None
     with interruptions.held_off():
         _write(output, table, dict(zip(places, answers, strict=True)))
-        shutil.rmtree(unfinished, ignore_errors=True)
-    if len(places) < len(texts) and not options.quiet:
-        say(f"warning: {counted(len(texts) - len(places), 'row')} without text: no class is given there")
+        remove_state(unfinished, RECORD)
+    if not options.quiet:
+        _warn(classifier, [texts[place] for place in places], len(texts), doubt)
     print(json.dumps({"output": str(output), "texts": len(places), "rows": len(texts)}), file=out, flush=True)
+
+
+def _warn(classifier: Classifier, texts: list[str], rows: int, doubt: str) -> None:
+    """Say what is doubtful about the answers."""
+    if doubt:
+        say(f"warning: {doubt}")
+    if len(texts) < rows:
+        say(f"warning: {counted(rows - len(texts), 'row')} without text: no class is given there")
+    if unknown := count_unknown(classifier.tokenizer, texts):
+        say(f"warning: {guesses_warning(unknown, len(texts), 'text')}")
 
 
 def _check_output(options: argparse.Namespace) -> Path:
@@ -80,24 +89,26 @@ def _check_output(options: argparse.Namespace) -> Path:
     return output
 
 
-def _read(options: argparse.Namespace) -> tuple[Table, str]:
-    """Return the rows and the name of the column of texts."""
+def _read(options: argparse.Namespace) -> tuple[Table, str, str]:
+    """Return the rows, the name of the column of texts, and a doubt about that name or nothing."""
     path = Path(os.path.expanduser(options.data))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", corpora.CorpusWarning)
             table = read_table(path, options.encoding, not options.no_quotes, options.columns)
-            column = find_column(table, options.text_column, TEXT_COLUMNS, "text")
+            column = find_column(table, options.text_column, TEXT_COLUMNS, "text", labelled=False)
     except (OSError, ValueError) as error:
         raise InputError(in_options(str(error))) from error
     if taken := [name for name in ANSWERS if name in table.columns]:
         raise InputError(f"{path}: has a column {taken[0]!r} already; rename it: the answers get that name")
-    return table, column
+    doubt = "" if options.columns else doubt_about_texts(table, column)
+    return table, column, in_options(doubt)
 
 
 def _digest(texts: list[str], classifier: Classifier) -> str:
     """Return a short word for what is classified, and with what."""
-    digest = hashlib.sha256(json.dumps([texts, list(classifier.classes), CHUNK]).encode())
+    about = [texts, list(classifier.classes), classifier.max_length, classifier.temperature, CHUNK]
+    digest = hashlib.sha256(json.dumps(about).encode())
     for weight in classifier.model.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()[:16]
@@ -105,7 +116,7 @@ def _digest(texts: list[str], classifier: Classifier) -> str:
 
 def _begin(folder: Path, digest: str, restart: bool) -> None:
     """Make the folder of what is unfinished, or check that what is there belongs to the same texts and classifier."""
-    if folder.exists() and not restart:
+    if holds_state(folder, RECORD) and not restart:
         try:
             before = json.loads((folder / RECORD).read_text(encoding="utf-8"))["digest"]
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -116,7 +127,7 @@ def _begin(folder: Path, digest: str, restart: bool) -> None:
                 "--restart to begin anew"
             )
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_state(folder, RECORD)
     folder.mkdir()
     write_whole(folder / RECORD, json.dumps({"digest": digest}).encode())
 

@@ -13,6 +13,7 @@ from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.tokens import count_truncated, unknown_shares
 
 MOST_UNKNOWN = 1 / 4  # of the tokens
+MOST_UNKNOWN_OF_ONE = 1 / 2  # of the tokens of one text that is classified
 MOST_CUT = 1 / 20  # of the texts
 UNEQUAL = 10  # times as many texts in the largest class as in the smallest
 FEWEST_HELD_OUT = 50  # texts: the accuracy of fewer is known to no better than ±0.14
@@ -70,14 +71,7 @@ def token_warnings(tokenizer: Any, texts: Sequence[str], model: str, max_length:
         max_length: longer texts are cut to this many tokens.
         positions: the longest that max_length can be.
     """
-    warnings = []
-    shares, counts = unknown_shares(tokenizer, texts)
-    unknown = float(shares @ counts / counts.sum()) if counts.sum() else 1.0
-    if unknown > MOST_UNKNOWN:
-        warnings.append(
-            f"{unknown:.0%} of the tokens are unknown to the vocabulary of {model}, which cannot read these texts: "
-            "choose an encoder for their language, such as bert-base-multilingual-cased"
-        )
+    warnings = unknown_warnings(tokenizer, texts, model)
     cut = count_truncated(tokenizer, texts, max_length)
     if cut > MOST_CUT * len(texts):
         more = f"pass --max-length, up to {positions}" if max_length < positions else "divide long texts into several"
@@ -86,6 +80,31 @@ def token_warnings(tokenizer: Any, texts: Sequence[str], model: str, max_length:
             f"read: {more}"
         )
     return warnings
+
+
+def unknown_warnings(tokenizer: Any, texts: Sequence[str], model: str) -> list[str]:
+    """Say when much of the texts is unknown to the vocabulary of an encoder or classifier."""
+    shares, counts = unknown_shares(tokenizer, texts)
+    unknown = float(shares @ counts / counts.sum()) if counts.sum() else 1.0
+    if unknown <= MOST_UNKNOWN:
+        return []
+    return [
+        f"{unknown:.0%} of the tokens are unknown to the vocabulary of {model}, which cannot read these texts: "
+        "choose an encoder for their language, such as bert-base-multilingual-cased"
+    ]
+
+
+def count_unknown(tokenizer: Any, texts: Sequence[str]) -> int:
+    """Count the texts of which most tokens are unknown to the vocabulary."""
+    return int((unknown_shares(tokenizer, texts)[0] > MOST_UNKNOWN_OF_ONE).sum())
+
+
+def guesses_warning(unknown: int, total: int, noun: str) -> str:
+    """Say how many answers are guesses, since the vocabulary knows little of their texts."""
+    return (
+        f"{unknown:,} of {counted(total, noun)} with more than half of the tokens unknown to the vocabulary: the "
+        "answers there are guesses; train with an encoder for this language"
+    )
 
 
 def schedule_warnings(texts: int, batch_size: int, epochs: int) -> list[str]:

@@ -1,8 +1,8 @@
 """The folder beside the output that keeps an unfinished training, and what tells whether it is the same training."""
 
+import contextlib
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from utils.corpora.corpus import Corpus
 from utils.finetuning.command.errors import InputError
 from utils.finetuning.encoders import WEIGHTS
-from utils.finetuning.files import write_whole
+from utils.finetuning.files import holds_state, remove_state, write_whole
 from utils.finetuning.progress import PROGRESS
 
 RECORD = "command.json"
@@ -35,7 +35,7 @@ class Unfinished:
         Raises:
             InputError: it is another training, or nothing of ours.
         """
-        if not self.folder.exists():
+        if not holds_state(self.folder, RECORD):
             return
         try:
             before = json.loads((self.folder / RECORD).read_text(encoding="utf-8"))["settings"]
@@ -108,7 +108,10 @@ class Unfinished:
 
     def remove(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            if self.folds:
+                remove_state(self.checkpoints(), RECORD, PROGRESS)
+            remove_state(self.folder, RECORD, PROGRESS)
 
 
 def digest_corpus(*corpora: Corpus) -> str:

@@ -113,3 +113,9 @@ def test_labels_that_are_no_classes_of_the_classifier_are_named(evaluate, tmp_pa
     assert status == 2
     assert "joy" in err or "anger" in err
     assert "bad, good" in err
+
+
+def test_texts_that_the_vocabulary_does_not_know_are_warned_of(evaluate, tmp_path):
+    write(tmp_path / "other.csv", [("电影 很 好看", "good"), ("我 喜欢", "bad")] * 3)
+    assert "warning: 100% of the tokens are unknown to the vocabulary of mine, which" in evaluate(data="other.csv")[2]
+    assert "unknown" not in evaluate()[2]

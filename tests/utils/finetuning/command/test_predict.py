@@ -16,7 +16,7 @@ from tests.support.finetuning_toys import write_bert
 from utils.finetuning.command import main
 from utils.finetuning.command import predict as finetuning_command_predict
 from utils.finetuning.command.errors import InputError
-from utils.finetuning.command.predict import make_decoder, read_lines
+from utils.finetuning.command.predict import checked_encoding, read_lines
 
 
 class Pieces(io.RawIOBase):
@@ -96,8 +96,9 @@ def test_nothing_to_classify_is_told(run):
 def test_bytes_that_are_not_text_end_it_after_the_lines_before_them(run):
     status, out, err = run("good\nok\nd\xe9j\xe0 good\n".encode("cp1252"), "--quiet")
     assert (status, out) == (2, "good\t0.7500\ntrès bad\t0.8750\n")
-    told = "predict: standard input, line 3: byte 0xe9 is not utf-8; name the encoding, for instance --encoding cp1252"
-    assert err == f"{told}\n"
+    told = "it looks like Windows, Western European, in which line 3 begins 'déjà good': if that is right, pass"
+    remedy = "--encoding cp1252, else save the text as UTF-8"
+    assert err == f"predict: standard input, line 3: byte 0xe9 is not utf-8; {told} {remedy}\n"
     assert run("good\nd\xe9j\xe0 good\n".encode("cp1252"), "--encoding", "cp1252")[1].count("good\t") == 2
 
 
@@ -111,6 +112,45 @@ def test_a_byte_order_mark_is_no_text(run):
     assert json.loads(run("\ufeffgood\n".encode(), "--json")[1])["text"] == "good"
 
 
+CHINESE = "good\n这家餐厅的菜很好吃，服务也不错。\n质量太差了，不推荐购买！\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "told"),
+    [
+        (CHINESE.encode("gb18030"), (), "line 2: byte 0xd5 is not utf-8; it looks like GB18030, Chinese, in"),
+        (CHINESE.encode("gb18030"), ("--encoding", "cp1252"), "pass --encoding gb18030"),
+        (CHINESE.encode("gb18030"), ("--encoding", "latin-1"), "pass --encoding gb18030"),
+        (CHINESE[5:-1].encode("gb18030"), ("--encoding", "cp1252"), "read as cp1252 it makes no sense; it looks"),
+        (CHINESE.encode(), ("--encoding", "cp1252"), "it looks like UTF-8, in which line 2 begins '这家"),
+        (CHINESE.encode(), ("--encoding", "latin-1"), "leave --encoding out"),
+        ("good\ncafé \x81\n".encode("latin-1"), ("--encoding", "cp1252"), "line 2: byte 0x81 is not cp1252; its encod"),
+        (CHINESE.encode("utf-16"), (), "begins with the mark of UTF-16, but was read as utf-8; pass --encoding utf-16"),
+        ("good\nbad\n".encode("utf-16-le"), (), "line 1: a zero byte, so this is no plain text in UTF-8; it looks l"),
+        ("good\nbad\n".encode("utf-16-be"), ("--encoding", "cp1252"), "pass --encoding utf-16-be"),
+        (b"PK\x03\x04\x14\0xl/workbook\xff", (), "standard input: this is an Excel file: export it as CSV"),
+        (b"\x1f\x8b\x08\0\xff", (), "standard input: this is compressed with gzip: unpack it"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf", ("--encoding", "ascii"), "standard input: this is a PDF file"),
+    ],
+)
+def test_bytes_are_named_by_what_they_look_like_and_never_read_as_mojibake(run, data, options, told):
+    status, out, err = run(data, *options, "--quiet")
+    assert status == 2
+    assert out.replace("good\t0.7500\n", "") == ""
+    assert told in err
+    assert not options or f"pass --encoding {options[1]}," not in err
+
+
+def test_what_may_be_right_is_believed_line_by_line(run):
+    for word in ("café", "é", "£ 5", "naïve à côté"):
+        data = word.encode("latin-1") + b"\n"
+        assert run(data, "--encoding", "cp1252", "--quiet")[0] == 0
+        assert run(b"good\n" + data, "--encoding", "latin-1", "--quiet")[0] == 0
+    assert run("a “good” film\n".encode("cp1252"), "--encoding", "cp1252", "--quiet")[0] == 0
+    assert run("模\n".encode("gb18030"), "--encoding", "gb18030", "--quiet")[0] == 0
+    assert run(b"<html> is a good tag\n%PDF- too\n", "--quiet")[0] == 0
+
+
 @pytest.mark.parametrize("encoding", ["utf-9", "base64"])
 def test_encodings_that_there_are_not(run, encoding):
     status, _, err = run(b"good\n", "--encoding", encoding)
@@ -118,7 +158,7 @@ def test_encodings_that_there_are_not(run, encoding):
     assert f"predict: expected --encoding such as utf-8 or cp1252; received '{encoding}'" in err
 
 
-LINES = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\ufeff")), max_size=6)
+LINES = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n\r\ufeff")), max_size=6)
 
 
 @settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -130,14 +170,14 @@ def test_lines_are_the_same_however_the_bytes_come(lines, cuts, ended, encoding)
     data = text.encode(encoding)
     places = [0, *sorted(cut for cut in cuts if 0 < cut < len(data)), len(data)]
     pieces = [data[start:end] for start, end in itertools.pairwise(places) if end > start]
-    found = [line for some in read_lines(Pieces(pieces), make_decoder(encoding)) for line in some]
+    found = [line for some in read_lines(Pieces(pieces), checked_encoding(encoding)) for line in some]
     expected = text.split("\n")
     assert found == (expected if expected[-1] else expected[:-1])
 
 
 def test_a_line_is_given_out_as_soon_as_it_is_there():
     source = Pieces([b"one\ntw", b"o\n", b"thr", b"ee"])
-    given_out = read_lines(source, make_decoder("utf-8"))
+    given_out = read_lines(source, "utf-8")
     assert next(given_out) == ["one"]
     assert source.pieces == [b"o\n", b"thr", b"ee"]
     assert list(given_out) == [["two"], ["three"]]
@@ -154,7 +194,7 @@ def test_a_line_is_given_out_as_soon_as_it_is_there():
     ],
 )
 def test_the_line_of_a_wrong_byte_is_right_wherever_the_pieces_end(pieces, line, byte):
-    found = read_lines(Pieces(pieces), make_decoder("utf-8"))
+    found = read_lines(Pieces(pieces), "utf-8")
     with pytest.raises(InputError, match=f"^standard input, line {line}: byte {byte} is not utf-8"):
         for _ in found:
             pass

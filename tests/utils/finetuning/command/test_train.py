@@ -551,6 +551,28 @@ def test_chinese_text_with_an_english_encoder_is_warned_of_before_and_after_trai
     assert [part.count(warning) for part in err.split("what ktrain prints")] == [1, 1]
 
 
+def test_every_warning_is_a_line_with_its_remedy_and_stands_in_the_json(place, capsys):
+    rows = [f"电影 好看 good {at},good" for at in range(110)] + ["电影 好看 good,bad"] * 10
+    (place / "own.csv").write_text("\n".join(["text,label", *rows]))
+    assert train("--validation", "0.2", "--max-length", "4", "--epochs", "1") == 0
+    printed = capsys.readouterr()
+    told = [line.removeprefix("warning: ") for line in printed.err.splitlines() if line.startswith("warning: ")]
+    expected = [
+        ("1 text is in both parts", "remove repeated texts"),
+        ("classes are very unequal", "add texts of 'bad'"),
+        ("24 held-out texts can say little", "hold out 50 or more"),
+        ("of the tokens are unknown", "choose an encoder for their language"),
+        ("training texts are cut after 4 tokens", "pass --max-length, up to 40"),
+        ("too few for the learning rate to rise", "pass a smaller --batch-size"),
+        ("does no better than always answering 'good'", "do not use it"),
+        ("never answers 'bad'", "add training texts of the class"),
+    ]
+    assert list(dict.fromkeys(told)) == json.loads(printed.out)["warnings"]
+    for line, (problem, remedy) in zip(json.loads(printed.out)["warnings"], expected, strict=True):
+        assert problem in line
+        assert remedy in line
+
+
 @pytest.mark.parametrize(
     "row", [r'{"text": "so good \ud83d!", "label": "yes"}', r'{"text": "so good", "label": "yes\ud83d"}']
 )
