@@ -77,7 +77,9 @@ reference: .venv/torch.stamp .venv/all.stamp ## Write reference values of PyTorc
 results: .venv/all.stamp ## Measure what the chapters show from data/results
 	@$(PY) tools/measure/attention_cost.py && $(PY) tools/measure/attention_scale.py && \
 		$(PY) tools/measure/recurrence.py && \
-		$(PY) tools/measure/reviews.py && $(PY) tools/reviews/write.py && $(PY) tools/measure/learning_curve.py
+		$(PY) tools/measure/reviews.py && $(PY) tools/reviews/write.py && $(PY) tools/measure/learning_curve.py && \
+		$(PY) tools/measure/levers.py --only '8 epochs' '8 epochs, random weights' && $(PY) tools/measure/rates.py && \
+		$(PY) tools/measure/answers.py && $(PY) tools/measure/own_text.py
 
 editions: .venv/book.stamp ## Write the Colab edition of each chapter to _build/editions/colab
 	@$(PY) tools/editions/write.py

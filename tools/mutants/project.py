@@ -3,6 +3,7 @@
 _COMPARISON = "utils.comparison"
 _LOSSES = "utils.finetuning.evaluation.Evaluation.losses"
 _OCCLUSION = "utils.finetuning.evaluation.occlusion"
+_TEMPERATURE = "utils.finetuning.calibration.at_temperature"
 
 # One tuple a mutant, in the order of the fields of `tools.mutants.mutants.Mutant`.
 PROJECT_MUTANTS: tuple[tuple[str, ...], ...] = (
@@ -52,4 +53,6 @@ PROJECT_MUTANTS: tuple[tuple[str, ...], ...] = (
     ),
     ("sign-turned", "eq-occlusion", _OCCLUSION, "probability[0] - probability[1:]", "probability[1:] - probability[0]"),
     ("words-after-it-hidden-too", "eq-occlusion", _OCCLUSION, " + words[place + 1 :]", ""),
+    ("temperature-multiplied", "eq-temperature", _TEMPERATURE, ") / temperature", ") * temperature"),
+    ("temperature-left-out", "eq-temperature", _TEMPERATURE, ") / temperature", ")"),
 )
