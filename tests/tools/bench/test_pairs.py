@@ -111,7 +111,6 @@ def test_calls_take_turns_at_going_first_and_warm_up_is_not_timed(monkeypatch):
 BENCHMARK = layers.BENCHMARK._replace(measure=rows_of_a_process)
 
 
-@pytest.mark.slow
 def test_each_backend_is_measured_in_a_process_of_its_own_and_stored_with_the_sizes(monkeypatch, tmp_path, capfd):
     write = results.write_result
     monkeypatch.setattr(pairs, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
@@ -125,7 +124,6 @@ def test_each_backend_is_measured_in_a_process_of_its_own_and_stored_with_the_si
     assert (record["batch"], record["width"], record["num_heads"], record["key_dim"]) == (32, 128, 4, 32)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("measure", "code", "said"),
     [
