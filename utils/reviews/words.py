@@ -55,7 +55,7 @@ def pairs(kind: str, name: str) -> tuple[Pair, ...]:
 
     Example:
         >>> pairs("bed", "unseen")
-        (('bumpy', 'snug'), ('saggy', 'luxurious'))
+        (('bumpy', 'cosy'), ('saggy', 'luxurious'))
     """
     found = (entry.split("/") for entry in table("words")[kind][name])
     return tuple((spaced(negative), spaced(positive)) for positive, negative in found)
