@@ -1,6 +1,7 @@
 """Prove the book: style, spelling, the chapters, every cell, `utils/`, the gate itself, the built pages.
 
-Steps run two at a time, each with a log in _build/reports; one failure stops nothing. The last line has the counts.
+Steps run three at a time, two in the slow runs, each with a log in _build/reports; one failure stops nothing. The last
+line has the counts.
 """
 
 import argparse
@@ -46,6 +47,9 @@ SENSITIVE_TESTS = (
     *(f"tests/utils/transformer/test_{name}.py" for name in ("in_keras", "reference")),
 )
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
+# Everyday steps often wait, for kernels, browsers and time limits: a third keeps two cores busy. The slow ones compute,
+# and on JAX a process takes up to 6 GB.
+EVERYDAY_SLOTS, SLOW_SLOTS = 3, 2
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
 
 
@@ -129,7 +133,7 @@ def coverage_step(after: Sequence[str]) -> Step:
 
 
 def everyday_steps(covered: bool = False) -> list[Step]:
-    """Return the steps of `make test`; the longest begin first, so that both slots stay busy to the end.
+    """Return the steps of `make test`; the longest begin first, so that all slots stay busy to the end.
 
     Args:
         covered: whether to trace what of `utils/` the unit tests reach, which makes them half as long again.
@@ -140,8 +144,8 @@ def everyday_steps(covered: bool = False) -> list[Step]:
         *style_steps(),
         Step("units", [units]),
         Step("cells", [cells("cells")]),
-        Step("build", [Command(python("tools/site/build.py"), needs=[ROOT / "tools" / "site" / "build.py"])]),
         Step("gate", [pytest("gate", *GATE_TESTS, "-m", "not slow")]),
+        Step("build", [Command(python("tools/site/build.py"), needs=[ROOT / "tools" / "site" / "build.py"])]),
         Step("pages", [pytest("pages", *PAGE_TESTS, "-m", "not slow")], after=["build"]),
         *([coverage_step(["units"])] if covered else []),
     ]
@@ -239,7 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update(kernel_environment())
     os.environ.pop("MPLBACKEND", None)  # figures belong in the notebooks
     try:
-        return prove(steps, Runner(ROOT, REPORTS), options.times)
+        slots = SLOW_SLOTS if options.slow or options.full else EVERYDAY_SLOTS
+        return prove(steps, Runner(ROOT, REPORTS, slots), options.times)
     except KeyboardInterrupt:
         print("prove: interrupted; all that was running has been stopped")
         return 130
