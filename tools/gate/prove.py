@@ -26,6 +26,7 @@ from tools.validate.run import backends_of
 REPORTS = ROOT / "_build" / "reports"
 COVERAGE = REPORTS / "coverage"
 LEAST_COVERAGE = 95  # per cent of the lines and branches of utils/
+ENVIRONMENT_TESTS = "tests/tools/reader"
 PAGE_TESTS = ("tests/site/test_pages.py", "tests/site/test_browser.py", "tests/site/test_editions.py")
 GATE_TESTS = (
     *("tests/test_house.py", "tests/test_workflows.py", "tests/site/test_front_matter.py"),
@@ -157,11 +158,20 @@ def mutants_step() -> Step:
     return Step("mutants", [Command(python("tools/mutants/run.py", f"--junitxml={report}"), report)])
 
 
+def marked_steps(expression: str) -> list[Step]:
+    """Return the tests with some marks: those that make fresh environments, and all others."""
+    apart = f"--ignore={ENVIRONMENT_TESTS}"
+    return [
+        Step("slow", [pytest("slow", "tests", "-m", expression, apart)]),
+        Step("environments", [pytest("environments", ENVIRONMENT_TESTS, "-m", expression)]),
+    ]
+
+
 def slow_steps() -> list[Step]:
-    """Return the steps of `make test-slow`."""
+    """Return the steps of `make test-slow`; the longest begins first."""
     steps = [
+        *marked_steps("slow and not full"),
         mutants_step(),
-        Step("slow", [pytest("slow", "tests", "-m", "slow and not full")]),
         *map(cells_step, OTHER_BACKENDS),
         *(backend_step(backend, SENSITIVE_TESTS) for backend in OTHER_BACKENDS),
     ]
@@ -172,8 +182,8 @@ def full_steps() -> list[Step]:
     """Return the steps of `make test-full`: all of the other two, whole where they are thinned."""
     steps = [
         *everyday_steps(covered=True),
+        *marked_steps("slow"),
         mutants_step(),
-        Step("slow", [pytest("slow", "tests", "-m", "slow")]),
         *map(cells_step, OTHER_BACKENDS),
         *(backend_step(backend, BACKEND_TESTS) for backend in OTHER_BACKENDS),
     ]

@@ -146,7 +146,7 @@ def test_everyday_steps_are_those_of_the_issue_and_every_test_file_is_in_one():
     names = [step.name for step in prove.everyday_steps()]
     expected = "style spelling chapters-lint units gate cells build pages"
     assert sorted(names) == sorted(expected.split(" "))
-    slow = "mutants slow cells-jax cells-torch backend-jax backend-torch real"
+    slow = "slow environments mutants cells-jax cells-torch backend-jax backend-torch real"
     assert [step.name for step in prove.slow_steps()] == slow.split(" ")
     full = {step.name for step in prove.full_steps()}
     assert full == {*expected.split(" "), *slow.split(" "), "coverage"}, "the whole leaves nothing out"
