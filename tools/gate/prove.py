@@ -1,7 +1,6 @@
 """Prove the book: style, spelling, the chapters, every cell, `utils/`, the gate itself, the built pages.
 
-Steps run three at a time, two in the slow runs, each with a log in _build/reports; one failure stops nothing. The last
-line has the counts.
+Steps run two at a time, each with a log in _build/reports; one failure stops nothing. The last line has the counts.
 """
 
 import argparse
@@ -48,9 +47,6 @@ SENSITIVE_TESTS = (
     *(f"tests/utils/transformer/test_{name}.py" for name in ("in_keras", "reference")),
 )
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
-# Everyday steps often wait, for kernels, browsers and time limits: a third keeps two cores busy. The slow ones compute,
-# and on JAX a process takes up to 6 GB.
-EVERYDAY_SLOTS, SLOW_SLOTS = 3, 2
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
 
 
@@ -134,7 +130,7 @@ def coverage_step(after: Sequence[str]) -> Step:
 
 
 def everyday_steps(covered: bool = False) -> list[Step]:
-    """Return the steps of `make test`; the longest begin first, so that all slots stay busy to the end.
+    """Return the steps of `make test`; the longest begin first, so that both slots stay busy to the end.
 
     Args:
         covered: whether to trace what of `utils/` the unit tests reach, which makes them half as long again.
@@ -253,8 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update(kernel_environment())
     os.environ.pop("MPLBACKEND", None)  # figures belong in the notebooks
     try:
-        slots = SLOW_SLOTS if options.slow or options.full else EVERYDAY_SLOTS
-        return prove(steps, Runner(ROOT, REPORTS, slots), options.times)
+        return prove(steps, Runner(ROOT, REPORTS), options.times)
     except KeyboardInterrupt:
         print("prove: interrupted; all that was running has been stopped")
         return 130
