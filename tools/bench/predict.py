@@ -16,8 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from tools.bench.pairs import SEED, WARM_UP, compare, show_rows
-from tools.measure.real import FINE_TUNING_PACKAGES
-from tools.measure.results import ROOT, command_line, write_result
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 
 ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"

@@ -19,17 +19,22 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
-from tools.measure.levers import digest
-from tools.measure.results import PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.recipe import (
+    BATCH,
+    ENCODER,
+    EPOCHS,
+    HELD_OUT,
+    LEARNING_RATE,
+    REVIEWS,
+    SEEDS,
+    SPLIT_SEED,
+    digest,
+)
+from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, write_result
 from utils import corpora
 
 RESULT = "answers"
-ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
-REVIEWS = ROOT / "data" / "reviews"
 WORK = ROOT / "_build" / "answers.json"
-SEEDS = (0, 1, 2, 3, 4)
-HELD_OUT, SPLIT_SEED = 0.1, 8  # as chapter 8 divides the training reviews
-LEARNING_RATE, EPOCHS, BATCH = 5e-4, 8, 32
 PROBED = 60  # test reviews of each phenomenon whose words are hidden one by one; those with support left out
 # Read aloud in the chapter: none of them is in the reviews.
 SENTENCES = (
@@ -163,21 +168,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [{"seed": seed, **kept[str(seed)]} for seed in chosen.seeds]
     sizes = {"training_reviews": len(parts[0]), "validation_reviews": len(parts[1]), "test_reviews": len(test)}
     command = command_line("tools/measure/answers.py", arguments)
-    packages = (*PACKAGES, "tf-keras", "transformers", "ktrain")
     write_result(
         RESULT,
         rows,
         command,
         chosen.seeds[0],
-        packages=packages,
+        packages=FINE_TUNING_PACKAGES,
         folder=chosen.results,
         **{**sizes, **recipe, **read, "seeds": chosen.seeds},
     )
-    truth = np.asarray(test.columns["true_label"])
+    truth = test.columns["true_label"] == 1
     for row in rows:
         answers = np.array([float(word) > 0 for word in row["test_logits"].split()])
-        right = answers == (truth == 1 if truth.dtype.kind in "iu" else truth == "positive")
-        print(f"seed {row['seed']}: {right.mean():.3f} of the true labels")
+        print(f"seed {row['seed']}: {(answers == truth).mean():.3f} of the true labels")
     return 0
 
 

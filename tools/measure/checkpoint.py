@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model, length_for, timed_training
-from tools.measure.results import RESULTS, ROOT, command_line, kept, write_result
+from tools.measure.real import baseline_model, length_for, timed_training
+from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, kept, write_result
 from tools.pretraining import card
 from utils import corpora
 from utils.finetuning import FineTuning

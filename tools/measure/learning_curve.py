@@ -7,8 +7,6 @@ on with the figures it has, and a network that tools/measure/levers.py has train
 """
 
 import argparse
-import csv
-import hashlib
 import itertools
 import sys
 from collections.abc import Sequence
@@ -22,19 +20,17 @@ from tqdm import tqdm
 
 from tools.files import Kept
 from tools.measure import levers
-from tools.measure.real import FINE_TUNING_PACKAGES, baseline_model, length_for
-from tools.measure.results import ROOT, command_line, write_result
+from tools.measure.real import baseline_model, length_for
+from tools.measure.recipe import BATCH, ENCODER, EPOCHS, LEARNING_RATE, REVIEWS, digest
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 from utils.finetuning import fine_tune
 
-ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
-REVIEWS = ROOT / "data" / "reviews"
 KINDS = ("pre-trained (mini-bert)", "random weights", "TF-IDF + logistic regression")
 SIZES = (100, 300, 1000, 5000)
 SPLITS = ("train", "test")
 SEEDS = (0, 1, 2)
-BATCH, LEAST_BATCHES, LEAST_EPOCHS = 32, 150, 8
-LEARNING_RATE = 5e-4  # peak of the cycle, the same for both networks
+LEAST_BATCHES = 150
 WORK = ROOT / "_build" / "learning-curve.json"
 
 
@@ -45,7 +41,7 @@ def epochs_for(size: int) -> int:
         >>> epochs_for(100), epochs_for(5000)
         (38, 8)
     """
-    return max(LEAST_EPOCHS, -(-LEAST_BATCHES // -(-size // BATCH)))
+    return max(EPOCHS, -(-LEAST_BATCHES // -(-size // BATCH)))
 
 
 def accuracy(kind: str, size: int, seed: int, train: corpora.Corpus, test: corpora.Corpus, max_length: int) -> float:
@@ -77,8 +73,8 @@ def accuracy_on_all(kind: str, seed: int, test: corpora.Corpus) -> float:
     pretrained = kind == KINDS[0]
     lever = levers.Lever(LEARNING_RATE, epochs_for(len(known)), BATCH, pretrained)
     read = (
-        levers.digest(ENCODER / "model.safetensors"),
-        levers.digest(*(REVIEWS / f"{split}.csv" for split in SPLITS)),
+        digest(ENCODER / "model.safetensors"),
+        digest(*(REVIEWS / f"{split}.csv" for split in SPLITS)),
     )
     texts = [row["text"] for row in held_out]
     predicted = levers.train_once(levers.WORK, read, lever, ENCODER, seed, known, texts)["predicted"]
@@ -89,17 +85,9 @@ def accuracy_on_all(kind: str, seed: int, test: corpora.Corpus) -> float:
 
 
 def tested_reviews() -> corpora.Corpus:
-    """Return the test reviews without those whose column `support` says that a sentence states the verdict.
-
-    Raises:
-        ValueError: the file's rows are not those of the corpus.
-    """
+    """Return the test reviews without those whose column `support` says that a sentence states the verdict."""
     test = corpora.load("reviews", "test")
-    with (REVIEWS / "test.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    if [row["text"] for row in rows] != list(test.texts):
-        raise ValueError(f"expected the {len(test):,} texts of the corpus in test.csv; found {len(rows):,} others")
-    return test.take(np.flatnonzero([row["support"] == "no" for row in rows]))
+    return test.take(np.flatnonzero(test.columns["support"] == "no"))
 
 
 def measure(work: Path, settings: dict[str, Any]) -> dict[str, float]:
@@ -129,11 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=WORK, help="keeps figures on the way (default: in _build)")
     options = parser.parse_args(arguments)
     files = {"weights": ENCODER / "model.safetensors"} | {name: REVIEWS / f"{name}.csv" for name in ("train", "test")}
-    read = {f"{name}_sha256": hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    read = {f"{name}_sha256": digest(path) for name, path in files.items()}
     settings = {
         **read,
         "learning_rate": LEARNING_RATE,
-        "epochs": LEAST_EPOCHS,
+        "epochs": EPOCHS,
         "batches": LEAST_BATCHES,
         "batch": BATCH,
     }

@@ -22,13 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from tqdm import tqdm
 
-from tools.measure.results import PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.files import write_whole
+from tools.measure.recipe import BATCH, ENCODER, LEARNING_RATE, REVIEWS, SEEDS, digest
+from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, write_result
 
 RESULT = "mini-bert-levers"
-CHECKPOINT = ROOT / "data" / "checkpoints" / "mini-bert"
-REVIEWS = ROOT / "data" / "reviews"
 WORK = ROOT / "_build" / "measure-levers"
-SEEDS = (0, 1, 2, 3, 4)
 DIGITS = 4
 AIMS = {"negation": 0.85, "contrast": 0.85, "concession": 0.85, "double-negation": 0.85, "irony": 0.75}
 COLUMNS = ("text", "label", "true_label", "phenomenon", "unseen", "support")
@@ -45,9 +44,9 @@ class Lever:
         pretrained: whether to start from the checkpoint's weights, or from random ones.
     """
 
-    learning_rate: float = 5e-4
+    learning_rate: float = LEARNING_RATE
     epochs: int = 4
-    batch_size: int = 32
+    batch_size: int = BATCH
     pretrained: bool = True
 
 
@@ -115,14 +114,6 @@ def train(lever: Lever, checkpoint: Path, seed: int, rows: list[dict[str, str]],
     return {"predicted": classifier.predict(texts)} | {name: round(value, 1) for name, value in seconds.items()}
 
 
-def digest(*files: Path) -> str:
-    """Return the SHA-256 of some files, one after the other."""
-    found = hashlib.sha256()
-    for path in files:
-        found.update(path.read_bytes())
-    return found.hexdigest()
-
-
 def train_once(work: Path, read: Sequence[str], lever: Lever, checkpoint: Path, seed: int, *texts: Any) -> dict:
     """Return what `train` finds, or found in an earlier run with the same files, lever and seed.
 
@@ -136,11 +127,7 @@ def train_once(work: Path, read: Sequence[str], lever: Lever, checkpoint: Path, 
     """
     path = work / f"{hashlib.sha256(json.dumps([*read, asdict(lever), seed]).encode()).hexdigest()[:16]}.json"
     if not path.is_file():
-        found = train(lever, checkpoint, seed, *texts)
-        work.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(found), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, json.dumps(train(lever, checkpoint, seed, *texts)))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -184,7 +171,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--checkpoint",
         nargs="+",
-        default=[f"mini-bert={CHECKPOINT}"],
+        default=[f"mini-bert={ENCODER}"],
         metavar="NAME=FOLDER",
         help="encoders to start from (default: data/checkpoints/mini-bert)",
     )
@@ -240,9 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("levers: interrupted; finished trainings are kept", file=sys.stderr)
         return 130
-    packages = (*PACKAGES, "tf-keras", "transformers", "ktrain")
     command = command_line("tools/measure/levers.py", arguments)
-    write_result(RESULT, rows, command, chosen.seeds[0], packages=packages, folder=chosen.results, **about)
+    write_result(RESULT, rows, command, chosen.seeds[0], packages=FINE_TUNING_PACKAGES, folder=chosen.results, **about)
     for row in rows:
         figures = "  ".join(f"{part} {row[part]['mean']:.3f} ± {row[part]['deviation']:.3f}" for part in AIMS)
         print(f"{row['checkpoint']}, {row['lever']}: {figures}  ({row['seconds']:.0f} s)")

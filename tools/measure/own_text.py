@@ -7,7 +7,6 @@ Finished trainings are kept: Ctrl-C loses only the one under way. The figures go
 """
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,16 +19,14 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
-from tools.measure.results import PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.recipe import BATCH, ENCODER, EPOCHS, LEARNING_RATE, REVIEWS, SEEDS, digest
+from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, write_result
 from utils import corpora
 
 RESULT = "own-text"
-ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
-FILE = ROOT / "data" / "reviews" / "train.csv"
+FILE = REVIEWS / "train.csv"
 WORK = ROOT / "_build" / "own-text.json"
-SEEDS = (0, 1, 2, 3, 4)
 HELD_OUT = 0.2
-LEARNING_RATE, EPOCHS, BATCH = 5e-4, 8, 32
 COUNTING, MAJORITY = "counting words", "most frequent class"
 DIGITS = 4
 
@@ -132,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     chosen = parse(arguments)
     try:
-        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (FILE, ENCODER / "model.safetensors")]
+        digests = [digest(path) for path in (FILE, ENCODER / "model.safetensors")]
     except OSError as error:
         print(f"own text: {error}", file=sys.stderr)
         return 2
@@ -154,9 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("own text: interrupted; finished trainings are kept", file=sys.stderr)
         return 130
     command = command_line("tools/measure/own_text.py", arguments)
-    packages = (*PACKAGES, "tf-keras", "transformers", "ktrain", "scikit-learn")
     about = {"seeds": chosen.seeds, **recipe, **read}
-    write_result(RESULT, rows, command, chosen.seeds[0], packages=packages, folder=chosen.results, **about)
+    write_result(RESULT, rows, command, chosen.seeds[0], packages=FINE_TUNING_PACKAGES, folder=chosen.results, **about)
     for row in rows:
         figures = f"accuracy {row['accuracy']:.3f} ± {row['accuracy_deviation']:.3f}, F1 {row['macro_f1']:.3f}"
         print(f"{row['column']}, {row['labels']} labels, {row['rival']}: {figures}")

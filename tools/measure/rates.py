@@ -18,18 +18,13 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
-from tools.measure.levers import digest
-from tools.measure.results import PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.recipe import BATCH, ENCODER, HELD_OUT, REVIEWS, SEEDS, SPLIT_SEED, digest
+from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, write_result
 from utils import corpora
 
 RESULT = "learning-rates"
-ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
-REVIEWS = ROOT / "data" / "reviews"
 WORK = ROOT / "_build" / "learning-rates.json"
-SEEDS = (0, 1, 2, 3, 4)
-HELD_OUT, SPLIT_SEED = 0.1, 8  # as chapter 8 divides the training reviews
 EPOCHS = 2  # over which the rates are spread
-BATCH = 32
 LOWEST, HIGHEST = 1e-5, 1e-2  # where the eye looks: below nothing happens, above training diverges
 
 
@@ -125,8 +120,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     settings = {"training_reviews": len(train), "epochs": EPOCHS, "batch_size": BATCH, "seeds": chosen.seeds, **read}
     command = command_line("tools/measure/rates.py", arguments)
-    packages = (*PACKAGES, "tf-keras", "transformers", "ktrain")
-    write_result(RESULT, rows, command, chosen.seeds[0], packages=packages, folder=chosen.results, **settings, **about)
+    write_result(
+        RESULT,
+        rows,
+        command,
+        chosen.seeds[0],
+        packages=FINE_TUNING_PACKAGES,
+        folder=chosen.results,
+        **settings,
+        **about,
+    )
     for row in rows:
         print(f"seed {row['seed']}: valley {row['valley'] or 'none'}")
     print(f"steepest fall of the mean curve: {about['steepest']:.2g}")

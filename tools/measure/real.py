@@ -15,11 +15,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.measure.results import PACKAGES, ROOT, command_line, write_result
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 from utils.finetuning import FineTuning, choose_max_length, load_encoder_tokenizer
 
-FINE_TUNING_PACKAGES = (*PACKAGES, "tf-keras", "transformers", "ktrain", "scikit-learn")
 SEED = 0
 SECONDS = 1  # digits after the point
 

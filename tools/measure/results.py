@@ -16,6 +16,7 @@ from tools.files import write_whole
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "data" / "results"
 PACKAGES = ("numpy", "keras", "tensorflow", "jax", "torch")
+FINE_TUNING_PACKAGES = (*PACKAGES, "tf-keras", "transformers", "ktrain", "scikit-learn")
 
 
 def command_line(program: str, arguments: Iterable[str]) -> str:

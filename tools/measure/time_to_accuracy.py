@@ -27,8 +27,8 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
-from tools.measure.real import FINE_TUNING_PACKAGES, length_for, read_places
-from tools.measure.results import ROOT, command_line, write_result
+from tools.measure.real import length_for, read_places
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 from utils.finetuning import FineTuning
 from utils.finetuning.encoders import folder_digest
