@@ -136,3 +136,22 @@ def test_readers_of_a_folder_that_is_replaced_without_end_are_told(kept, monkeyp
 
     with pytest.raises(CheckpointError, match=r"expected to read .*kept; other processes keep replacing it"):
         places.read_settled(kept, read)
+
+
+def test_a_folder_without_a_manifest_is_back_when_its_replacement_cannot_be_moved(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "PAUSE", 0)
+    folder, draft = tmp_path / "export", places.new_draft(tmp_path / "export")
+    for path, content in ((folder, "old"), (draft, "new")):
+        path.mkdir(exist_ok=True)
+        (path / "model.onnx").write_text(content)
+    move = os.rename
+
+    def refuse_drafts(source, target):
+        if source == draft:
+            raise OSError("disk is full")
+        move(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse_drafts)
+    with pytest.raises(CheckpointError):
+        places.put_in_place(draft, folder, lambda: None)
+    assert (folder / "model.onnx").read_text() == "old"
