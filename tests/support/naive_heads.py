@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tests.support.naive_attention import assert_same as assert_same  # handed on
 from tests.support.naive_attention import attend_by_loops
 from utils import runtime
 from utils.layers import MultiHeadAttention
@@ -73,12 +74,6 @@ def attend_head_by_head(layer, query, value, key=None, allowed=True, bias=0.0):
 def run(layer, *inputs, **options):
     """Return the layer's output and weights as NumPy arrays."""
     return [numbers(part) for part in layer(*inputs, return_attention_scores=True, **options)]
-
-
-def assert_same(received, expected, tolerance=1e-5):
-    """Compare two pairs of output and weights."""
-    for name, got, want in zip(("output", "weights"), received, expected, strict=True):
-        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance, err_msg=name)
 
 
 def assert_same_slopes(received, expected):

@@ -15,7 +15,7 @@ def classifier():
 
 
 def test_both_ways_give_the_same_probabilities_and_a_difference_is_noticed(classifier, monkeypatch):
-    texts = ["not bad at all", "good", "a film of many words, most of which are cut"] * 30
+    texts = ["not bad at all", "good", "a film of many words, most of which are cut"] * 22
     predict.check_same(classifier, texts)
     shapes, whole = [], classifier.network_logits
 
@@ -24,9 +24,9 @@ def test_both_ways_give_the_same_probabilities_and_a_difference_is_noticed(class
         return whole(inputs)
 
     monkeypatch.setattr(classifier, "network_logits", listen)
-    assert predict.padded_to_longest(classifier, texts).shape == (90, 2)
-    assert shapes == [(64, classifier.max_length), (26, classifier.max_length)]
-    monkeypatch.setattr(predict, "padded_to_longest", lambda *_: np.full((90, 2), 0.5))
+    assert predict.padded_to_longest(classifier, texts).shape == (66, 2)
+    assert shapes == [(64, classifier.max_length), (2, classifier.max_length)]
+    monkeypatch.setattr(predict, "padded_to_longest", lambda *_: np.full((66, 2), 0.5))
     with pytest.raises(RuntimeError, match="expected both ways to give the same probabilities; they differ by"):
         predict.check_same(classifier, texts)
 

@@ -175,7 +175,17 @@ def run_nbval(folder):
     return done.returncode, done.stdout
 
 
-def test_nbval_passes_true_outputs_and_fails_a_wrong_one(tmp_path):
+def drawn(found, svg):
+    """Return a chapter that draws two scores, and shows `found` as this picture."""
+    source = (
+        "from utils import drawing\nscores = drawing.grid([[0.5, -2.0]], digits=1)\n"
+        'drawing.figure(scores, name="fig-scores", title="Two scores", description="The first is larger.")'
+    )
+    output = v4.new_output("execute_result", data={"text/html": svg, "text/plain": repr(found)}, execution_count=1)
+    return notebook([text("A drawing."), code(source, output)])
+
+
+def test_nbval_passes_true_outputs_and_drawings_and_fails_a_wrong_number_in_either(tmp_path):
     cells = [
         text("The sum."),
         code("from tinypackage.sums import doubled_sum"),
@@ -183,29 +193,16 @@ def test_nbval_passes_true_outputs_and_fails_a_wrong_one(tmp_path):
     ]
     wrong = copy.deepcopy(cells)
     wrong[2].outputs[0].text = "6.5\n"
-    status, printed = run_nbval(write_book(tmp_path, good=notebook(cells), bad=notebook(wrong)))
-    assert status == 1
-    assert "1 failed, 3 passed" in printed
-    assert "02-bad.ipynb::Cell 1" in printed.split("short test summary")[1]
-    assert "6.5" in printed
-
-
-def test_nbval_fails_a_drawing_whose_number_is_wrong(tmp_path):
-    source = (
-        "from utils import drawing\nscores = drawing.grid([[0.5, -2.0]], digits=1)\n"
-        'drawing.figure(scores, name="fig-scores", title="Two scores", description="The first is larger.")'
-    )
     shown = drawing.figure(
         drawing.grid([[0.5, -2.0]], digits=1), name="fig-scores", title="Two scores", description="The first is larger."
     )
     assert shown.svg.count(">0.5<") == 1
-
-    def chapter(svg):
-        output = v4.new_output("execute_result", data={"text/html": svg, "text/plain": repr(shown)}, execution_count=1)
-        return notebook([text("A drawing."), code(source, output)])
-
-    folder = write_book(tmp_path, good=chapter(shown.svg), bad=chapter(shown.svg.replace(">0.5<", ">0.6<")))
-    status, printed = run_nbval(folder)
+    book = {"good": notebook(cells), "bad": notebook(wrong), "drawn": drawn(shown, shown.svg)}
+    book["misdrawn"] = drawn(shown, shown.svg.replace(">0.5<", ">0.6<"))
+    status, printed = run_nbval(write_book(tmp_path, **book))
     assert status == 1
-    assert "1 failed, 1 passed" in printed
-    assert "02-bad.ipynb::Cell 0" in printed.split("short test summary")[1]
+    assert "2 failed, 4 passed" in printed
+    failed = printed.split("short test summary")[1]
+    assert "02-bad.ipynb::Cell 1" in failed
+    assert "04-misdrawn.ipynb::Cell 0" in failed
+    assert "6.5" in printed
