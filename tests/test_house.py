@@ -191,14 +191,51 @@ def test_every_folder_of_code_is_a_package():
     assert not missing, "equal names of tests collide, and imports fail, without an __init__.py"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", [path for path in PROGRAMS if "__main__" in path.read_text()], ids=named)
-def test_every_program_answers_help_from_any_folder(path, tmp_path):
+RUNNABLE = [path for path in PROGRAMS if "__main__" in path.read_text()]
+# Each program as its own interpreter would begin it: its folder first on the path, none of our modules loaded yet.
+ASK_EACH_FOR_HELP = """
+import contextlib, io, os, runpy, sys
+paths, variables = list(sys.path), dict(os.environ)
+for program in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("tools", "utils")]:
+        del sys.modules[name]
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.path[:], sys.argv = [os.path.dirname(program), *paths[1:]], [program, "--help"]
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            runpy.run_path(program, run_name="__main__")
+    except SystemExit as end:
+        print(program, "well" if end.code in (None, 0) and "usage:" in said.getvalue() else f"ended with {end.code}")
+    except BaseException as error:
+        print(program, repr(error))
+    else:
+        print(program, "did not end")
+"""
+
+
+def ask_for_help(folder, *command):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, str(path), "--help"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, *map(str, command)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "usage:" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_every_program_answers_help_from_any_folder(tmp_path):
+    answers = dict(
+        line.split(" ", 1) for line in ask_for_help(tmp_path, "-c", ASK_EACH_FOR_HELP, *RUNNABLE).splitlines()
+    )
+    assert answers == dict.fromkeys(map(str, RUNNABLE), "well")
+
+
+@pytest.mark.full
+@pytest.mark.slow
+@pytest.mark.parametrize("path", RUNNABLE, ids=named)
+def test_every_program_answers_help_in_a_process_of_its_own(path, tmp_path):
+    assert "usage:" in ask_for_help(tmp_path, path, "--help")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ LEAST_COVERAGE = 95  # per cent of the lines and branches of utils/
 ENVIRONMENT_TESTS = "tests/tools/reader"
 PAGE_TESTS = ("tests/site/test_pages.py", "tests/site/test_browser.py", "tests/site/test_editions.py")
 GATE_TESTS = (
-    *("tests/test_house.py", "tests/test_workflows.py", "tests/site/test_front_matter.py"),
+    *("tests/test_house.py", "tests/test_workflows.py"),
     *(
         f"tests/tools/{name}"
         for name in ("editions", "gate", "lint", "mutants", "notebooks", "reader", "site", "validate")
@@ -39,7 +39,8 @@ BACKEND_TESTS = tuple(  # of what computes, all of it
     for name in ("attention", "test_runtime.py", "layers", "positions", "transformer", "test_training.py")
 )
 # What of them a backend can change: numbers and gradients against references, masks, compiled and functional models.
-# Decoding is left to the cells of chapter 4, which write and translate with a cache on every backend.
+# Decoding is left to the cells of chapter 4, which write and translate with a cache on every backend, and whole
+# trainings, which are slow tests, to `make test-full`.
 SENSITIVE_TESTS = (
     *("tests/utils/attention", "tests/utils/test_runtime.py", "tests/utils/test_training.py"),
     *(f"tests/utils/layers/test_{name}.py" for name in ("masks", "reference", "blocks_reference")),
@@ -105,10 +106,10 @@ def cells_step(backend: str) -> Step:
     return Step(name, [cells(name, backend)], skip=missing(backend))
 
 
-def backend_step(backend: str, tests: Sequence[str]) -> Step:
+def backend_step(backend: str, tests: Sequence[str], *options: str) -> Step:
     """Return tests of attention, positions, layers and models on another Keras backend, which take minutes there."""
     name = f"backend-{backend}"
-    return Step(name, [pytest(name, *tests, KERAS_BACKEND=backend)], skip=missing(backend))
+    return Step(name, [pytest(name, *tests, *options, KERAS_BACKEND=backend)], skip=missing(backend))
 
 
 def real_step(after: Sequence[str], *options: str) -> Step:
@@ -130,7 +131,7 @@ def coverage_step(after: Sequence[str]) -> Step:
 
 
 def everyday_steps(covered: bool = False) -> list[Step]:
-    """Return the steps of `make test`; the longest begin first, so that both slots stay busy to the end.
+    """Return the steps of `make test`, so ordered that both slots stay busy to the end: the last two are alike long.
 
     Args:
         covered: whether to trace what of `utils/` the unit tests reach, which makes them half as long again.
@@ -139,10 +140,10 @@ def everyday_steps(covered: bool = False) -> list[Step]:
     units = pytest("units", "tests", "utils", "--doctest-modules", "-m", "not slow", *apart, covered=covered)
     return [
         *style_steps(),
-        Step("units", [units]),
-        Step("cells", [cells("cells")]),
-        Step("gate", [pytest("gate", *GATE_TESTS, "-m", "not slow")]),
         Step("build", [Command(python("tools/site/build.py"), needs=[ROOT / "tools" / "site" / "build.py"])]),
+        Step("cells", [cells("cells")]),
+        Step("units", [units]),
+        Step("gate", [pytest("gate", *GATE_TESTS, "-m", "not slow")]),
         Step("pages", [pytest("pages", *PAGE_TESTS, "-m", "not slow")], after=["build"]),
         *([coverage_step(["units"])] if covered else []),
     ]
@@ -169,7 +170,7 @@ def slow_steps() -> list[Step]:
         *marked_steps("slow and not full"),
         mutants_step(),
         *map(cells_step, OTHER_BACKENDS),
-        *(backend_step(backend, SENSITIVE_TESTS) for backend in OTHER_BACKENDS),
+        *(backend_step(backend, SENSITIVE_TESTS, "-m", "not slow") for backend in OTHER_BACKENDS),
     ]
     return [*steps, real_step([step.name for step in steps], "--only", "mini-bert")]
 
