@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import missing_is_failure
 from tests.support.book_copies import bare_repository
-from tests.utils.finetuning.test_ktrain_mends import ORDERS, check_order
+from tests.utils.finetuning.test_ktrain_mends import HERE, ORDERS, check_order
 from tools.editions import write as editions
 from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
 from tools.notebooks.folds import is_proof, story
@@ -177,11 +177,18 @@ def test_the_set_up_alone_fetches_the_book_and_changes_no_package_on_the_other_p
     assert versions(fresh, *KEPT) == before
 
 
+@pytest.mark.parametrize(
+    "orders",
+    [
+        pytest.param([order for order in ORDERS if order != HERE], id="all but one"),
+        pytest.param([HERE], marks=pytest.mark.full, id="that one"),
+    ],
+)
 @pytest.mark.parametrize("fresh", OTHER_PYTHONS, indirect=True)
-def test_ktrain_trains_in_every_order_of_imports_on_another_python_too(fresh, tmp_path):
+def test_ktrain_trains_in_every_order_of_imports_on_another_python_too(fresh, orders, tmp_path):
     required = ["-r", ROOT / "requirements-fine-tuning.txt", "matplotlib", "jax"]
     run([fresh, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *required], tmp_path, 900)
-    for order in ORDERS:
+    for order in orders:
         folder = tmp_path / order
         folder.mkdir()
         check_order(order, folder, str(fresh))

@@ -1,6 +1,7 @@
-"""The command line in processes of its own: a file of each format, a tiny BERT, an interruption."""
+"""The command line on real files and a tiny BERT, in processes of its own where a process matters: an interruption."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from tests.support.finetuning_toys import LABELS, TEXTS, texts_and_labels, write
 from tools.notebooks.chapters import ROOT
 from utils.checkpoints import fingerprint, verify_checkpoint
 from utils.finetuning import run_onnx
+from utils.finetuning.command import main
 
 QUICK = ("--epochs", "6", "--batch-size", "8", "--learning-rate", "1e-2")
 NATIVE = re.compile(r"^[IWEF]\d{4} |^\d{4}-\d\d-\d\d |absl::|oneDNN|cuda", re.M)  # lines of TensorFlow's own log
@@ -47,6 +49,20 @@ def run(place, *arguments, given=""):
     process = start(place, *arguments)
     out, err = process.communicate(given, timeout=LIMIT)
     return process.returncode, out, err
+
+
+@pytest.fixture
+def run_here(place, monkeypatch, capsys):
+    """A function that does as `run` in this process, which has imported TensorFlow; no native log is seen."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("BOOK_CACHE_DIR", str(place / "cache"))
+
+    def call(*arguments, given=""):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+        capsys.readouterr()
+        return main([str(word) for word in arguments]), *capsys.readouterr()
+
+    return call
 
 
 def train(place, data, output, *options):
@@ -92,10 +108,10 @@ def test_a_csv_file_becomes_a_classifier_with_a_bar_and_a_line_of_json(trained):
 
 
 @pytest.mark.slow
-def test_lines_are_classified_by_what_was_trained(place, trained):
+def test_lines_are_classified_by_what_was_trained(place, trained, run_here):
     output, result, _ = trained
     lines = "the film was good\n\na plot so bad\n"
-    status, out, err = run(place, "predict", "--model", output, "--fingerprint", result["fingerprint"], given=lines)
+    status, out, err = run_here("predict", "--model", output, "--fingerprint", result["fingerprint"], given=lines)
     assert status == 0, err
     assert [line.partition("\t")[0] for line in out.splitlines()] == ["up", "", "down"]
     status, out, err = run(place, "predict", "--model", output, "--json", "--quiet", given=lines)
@@ -106,10 +122,10 @@ def test_lines_are_classified_by_what_was_trained(place, trained):
 
 
 @pytest.mark.slow
-def test_a_tsv_file_with_columns_of_its_own_becomes_a_classifier(place):
+def test_a_tsv_file_with_columns_of_its_own_becomes_a_classifier(place, run_here):
     write_rows(place / "own.tsv", "\t", ("body", "stars"))
     options = ("--text-column", "body", "--label-column", "stars", "--validation", "0.25", "--max-length", "12")
-    status, out, err = run(place, *train(place, "own.tsv", "from-tsv", *options, "--quiet"))
+    status, out, err = run_here(*train(place, "own.tsv", "from-tsv", *options, "--quiet"))
     result = checked_result(place, "from-tsv", status, out, err)
     assert (result["validation_texts"], result["max_length"]) == (40, 12)
     assert result["accuracy"] > 0.8
@@ -117,9 +133,9 @@ def test_a_tsv_file_with_columns_of_its_own_becomes_a_classifier(place):
 
 
 @pytest.mark.slow
-def test_folds_are_measured_and_the_classifier_trained_on_all_is_exported(place):
+def test_folds_are_measured_and_the_classifier_trained_on_all_is_exported(place, run_here):
     write_rows(place / "own.csv", ",", ("text", "label"))
-    status, out, err = run(place, *train(place, "own.csv", "folded", "--folds", "3", "--export", "onnx"))
+    status, out, err = run_here(*train(place, "own.csv", "folded", "--folds", "3", "--export", "onnx"))
     result = checked_result(place, "folded", status, out, err)
     assert (result["training_texts"], result["validation_texts"], result["folds"]) == (160, 160, 3)
     assert len(result["fold_accuracies"]) == 3
@@ -129,11 +145,12 @@ def test_folds_are_measured_and_the_classifier_trained_on_all_is_exported(place)
     probability = run_onnx(result["onnx"], texts)
     names = json.loads((place / "folded-onnx" / "config.json").read_text())["id2label"]
     assert np.mean([names[str(at)] for at in probability.argmax(axis=1)] == np.array(labels)) > 0.9
-    status, out, err = run(place, "predict", "--model", "folded", "--json", "--quiet", given="\n".join(texts))
+    status, out, err = run_here("predict", "--model", "folded", "--json", "--quiet", given="\n".join(texts))
     rows = [list(json.loads(line)["probabilities"].values()) for line in out.splitlines()]
     assert abs(probability - rows).max() < 1e-4
 
 
+@pytest.mark.full  # every change interrupts the first epoch, below, and goes on bit for bit in test_training.py
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on_where_it_was(place):
     write_rows(place / "own.csv", ",", ("text", "label"))
