@@ -172,6 +172,7 @@ def test_a_page_without_a_card_has_the_button_below_its_title():
     assert len(other[0]) == 1
 
 
+@pytest.mark.slow  # builds a small book
 def test_a_site_with_an_address_links_to_colab_and_to_the_repository(small_book):  # noqa: F811
     folder, build = small_book
     toc = folder / "_toc.yml"

@@ -48,7 +48,12 @@
     const box = e.getBoundingClientRect();
     return box.width && box.right > root.clientWidth + 1 && e.checkVisibility();
   });
+  const free = (box) => document.querySelector("article").getBoundingClientRect().right - box.getBoundingClientRect().right;
+  const cut = [...document.querySelectorAll("article pre")].filter(
+    (box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1 && free(box) > 64, // more than what boxes within boxes leave free
+  );
   return {
+    cut: cut.map((box) => `${Math.round(free(box))} px beside "${box.textContent.trim().slice(0, 40)}"`),
     formulas: formulas.length,
     displayed: document.querySelectorAll("article div.math").length,
     typeset: formulas.filter(isSet).length,
