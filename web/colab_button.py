@@ -1,4 +1,4 @@
-"""The button that opens a chapter's edition on Colab, once the repository's address is set."""
+"""The button that opens a chapter's edition on Colab, once the address is set; tools/editions/write.py writes it."""
 
 from docutils import nodes
 from sphinx.application import Sphinx
