@@ -37,9 +37,12 @@ def quantile(method):
     return lambda counts, share, multiple: -(-np.quantile(counts, share, method=method) // multiple) * multiple
 
 
+def just_whole(counts, share):
+    return next(int(one) for one in np.sort(counts) if np.mean(counts <= one) >= share)
+
+
 def nearest(counts, share, multiple):
-    length = next(one for one in np.sort(counts) if np.mean(counts <= one) >= share)
-    return int(np.floor(length / multiple + 0.5)) * multiple
+    return int(np.floor(just_whole(counts, share) / multiple + 0.5)) * multiple
 
 
 def whole_texts_hold(counts, share, length):
@@ -179,10 +182,7 @@ SLIPS = [  # id, name of the mistake, answer
     (
         "project-max-length",
         "rounded down",
-        lambda counts, share, multiple: (
-            np.quantile(counts, share, method="inverted_cdf")
-            - np.quantile(counts, share, method="inverted_cdf") % multiple
-        ),
+        lambda counts, share, multiple: just_whole(counts, share) // multiple * multiple,
     ),
     ("project-max-length", "rounded to the nearest", nearest),
     (

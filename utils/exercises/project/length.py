@@ -74,7 +74,7 @@ _LENGTH = Exercise(
     title="a length that holds enough texts",
     reference=choose_length,
     make_inputs=_length_inputs,
-    note="texts that just fit and shares that binary cannot write included",
+    note="texts that just fit and rounded shares included",
     hint="Sort the counts. How many of the N texts must fit, and how long is the longest of those? Then round up.",
     mistakes=(
         Mistake(
