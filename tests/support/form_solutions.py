@@ -71,6 +71,7 @@ MENDED_LINES = {
         8: "    first, x = first * cos - second * sin, first",
         9: "    second = x[:, : width // 2] * sin + second * cos",
     },
+    "project-bug-step": {9: "        gradient = x.T @ error / len(x)"},
     "architecture-bug-loss": {
         9: "    losses = -log_p[counts]",
         10: "    return losses.sum() / counts.sum()",

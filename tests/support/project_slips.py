@@ -5,22 +5,17 @@ import math
 
 import numpy as np
 
-# project-noise: sums over the four cases, right or wrong answer beside sound or turned label
+# project-noise: the line through the accuracies that a classifier shows which is always wrong, and always right
 
 
-def counted(right_sound, right_turned, wrong_sound, wrong_turned):
-    """Let each of the four cases count as this share of a right answer."""
-
-    def answer(true_accuracy, noise):
-        right = true_accuracy * (right_sound * (1 - noise) + right_turned * noise)
-        return right + (1 - true_accuracy) * (wrong_sound * (1 - noise) + wrong_turned * noise)
-
-    return answer
+def on_line(at_worst, at_best):
+    """Read the true accuracy off the straight line from 0 at one measured accuracy to 1 at another."""
+    return lambda measured, noise: (measured - at_worst(noise)) / (at_best(noise) - at_worst(noise))
 
 
-def turned_again(true_accuracy, noise):
-    sound = (1 - noise) ** 2 + noise**2
-    return true_accuracy * sound + (1 - true_accuracy) * (1 - sound)
+def agreement(measured, noise):
+    """Add up the two ways in which an answer and a label agree."""
+    return measured * (1 - noise) + (1 - measured) * noise
 
 
 # project-max-length
@@ -42,9 +37,12 @@ def quantile(method):
     return lambda counts, share, multiple: -(-np.quantile(counts, share, method=method) // multiple) * multiple
 
 
+def just_whole(counts, share):
+    return next(int(one) for one in np.sort(counts) if np.mean(counts <= one) >= share)
+
+
 def nearest(counts, share, multiple):
-    length = np.quantile(counts, share, method="inverted_cdf")
-    return int(np.floor(length / multiple + 0.5)) * multiple
+    return int(np.floor(just_whole(counts, share) / multiple + 0.5)) * multiple
 
 
 def whole_texts_hold(counts, share, length):
@@ -56,43 +54,6 @@ def in_the_order_given(counts, share, multiple):
         if (position + 1) / len(counts) >= share:
             return int(np.ceil(count / multiple)) * multiple
     raise ValueError("expected a share of at most 1")
-
-
-# project-one-cycle
-
-
-def interpolated(steps_of_points, rates_of_points, shift=0):
-    """Read the rate off a broken line; what is outside goes on in a straight line."""
-
-    def answer(step, steps, peak):
-        places, rates = [at * steps / 2 for at in steps_of_points], [share * peak for share in rates_of_points]
-        at = step + shift
-        piece = 0 if at <= places[1] or len(places) == 2 else 1
-        slope = (rates[piece + 1] - rates[piece]) / (places[piece + 1] - places[piece])
-        return rates[piece] + slope * (at - places[piece])
-
-    return answer
-
-
-def last_is_lowest(step, steps, peak):
-    half = steps // 2
-    falling = np.linspace(peak, peak / 1000, half)
-    return falling[step - half] if step >= half else np.linspace(peak / 10, peak, half + 1)[step]
-
-
-def waves(step, steps, peak):
-    base = peak / 10 if 2 * step <= steps else peak / 1000
-    return base + (peak - base) * np.sin(np.pi * step / steps) ** 2
-
-
-def one_base(base):
-    """Take one base for both halves, or for one of them."""
-
-    def answer(step, steps, peak):
-        low = base(step, steps) * peak
-        return low + (peak - low) * (1 - abs(step - steps / 2) / (steps / 2))
-
-    return answer
 
 
 # project-occlusion
@@ -201,16 +162,17 @@ def three_lists(manifest, files):
 
 
 SLIPS = [  # id, name of the mistake, answer
-    ("project-noise", "difference", lambda accuracy, noise: -(noise - accuracy)),
-    ("project-noise", "sound labels alone", counted(1, 0, 0, 0)),
-    ("project-noise", "the smaller of two limits", lambda accuracy, noise: np.minimum(1 - noise, accuracy)),
-    ("project-noise", "noise counted twice", turned_again),
-    ("project-noise", "twice the noise lost", counted(1, -1, 0, 0)),
-    ("project-noise", "turned labels all count as right", counted(1, 1, 0, 1)),
-    ("project-noise", "labels drawn afresh", counted(1, 0.5, 0, 0.5)),
-    ("project-noise", "sound and turned swapped", counted(0, 1, 1, 0)),
-    ("project-noise", "the way back", lambda accuracy, noise: 0.5 + (accuracy - 0.5) / (1 - 2 * noise)),
+    ("project-noise", "forwards", agreement),
+    ("project-noise", "noise added", lambda measured, noise: noise + measured),
+    ("project-noise", "share of the ceiling", on_line(lambda noise: 0, lambda noise: 1 - noise)),
+    ("project-noise", "nothing subtracted", on_line(lambda noise: 0, lambda noise: 1 - 2 * noise)),
+    ("project-noise", "nothing divided", on_line(lambda noise: noise, lambda noise: 1 + noise)),
+    ("project-noise", "divided by the ceiling", on_line(lambda noise: noise, lambda noise: 1)),
+    ("project-noise", "signs swapped", on_line(lambda noise: -noise, lambda noise: 1 + noise)),
+    ("project-noise", "labels drawn afresh", on_line(lambda noise: noise / 2, lambda noise: 1 - noise / 2)),
+    ("project-noise", "misread share", on_line(lambda noise: 1 - noise, lambda noise: noise)),
     ("project-max-length", "interpolated quantile", quantile("linear")),
+    ("project-max-length", "rounding in binary", quantile("inverted_cdf")),
     ("project-max-length", "more than the share", grown(lambda counts, share, at: np.mean(counts <= at) > share)),
     (
         "project-max-length",
@@ -220,10 +182,7 @@ SLIPS = [  # id, name of the mistake, answer
     (
         "project-max-length",
         "rounded down",
-        lambda counts, share, multiple: (
-            np.quantile(counts, share, method="inverted_cdf")
-            - np.quantile(counts, share, method="inverted_cdf") % multiple
-        ),
+        lambda counts, share, multiple: just_whole(counts, share) // multiple * multiple,
     ),
     ("project-max-length", "rounded to the nearest", nearest),
     (
@@ -242,16 +201,6 @@ SLIPS = [  # id, name of the mistake, answer
     ),
     ("project-max-length", "not sorted", in_the_order_given),
     ("project-max-length", "share that is cut", grown(lambda c, share, at: np.mean(c <= at) >= 1 - share, begin=1)),
-    ("project-one-cycle", "falls to a tenth", one_base(lambda step, steps: 0.1)),
-    ("project-one-cycle", "falls to 0", interpolated((0, 1, 2), (0.1, 1, 0))),
-    ("project-one-cycle", "constant after the peak", interpolated((0, 1, 2), (0.1, 1, 1))),
-    ("project-one-cycle", "cosine", waves),
-    ("project-one-cycle", "peak at the end", interpolated((0, 2), (0.1, 1))),
-    ("project-one-cycle", "counted from 1", interpolated((0, 1, 2), (0.1, 1, 0.001), shift=1)),
-    ("project-one-cycle", "one step late", interpolated((0, 1, 2), (0.1, 1, 0.001), shift=-1)),
-    ("project-one-cycle", "end at the last step", last_is_lowest),
-    ("project-one-cycle", "starts at 0", one_base(lambda step, steps: 0 if step <= steps / 2 else 1e-3)),
-    ("project-one-cycle", "starts at a thousandth", one_base(lambda step, steps: 1e-3)),
     ("project-occlusion", "sign", one_by_one(without, lambda whole, part: part - whole)),
     ("project-occlusion", "compared with nothing", one_by_one(without, lambda whole, part: part)),
     (

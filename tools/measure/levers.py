@@ -3,7 +3,8 @@
 Each lever is one way of fine-tuning on data/reviews/train.csv, run with five seeds and held against the true labels of
 test.csv, phenomenon by phenomenon. Reviews whose last sentence states the verdict as well (column `support`) are kept
 apart. `--checkpoint NAME=FOLDER` measures another encoder with the same levers. Finished trainings are kept: Ctrl-C
-loses only the one under way. The figures go to data/results/mini-bert-levers.json.
+loses only the one under way. The figures go to data/results/mini-bert-levers.json; what stands there of other levers,
+measured on the same files with the same seeds, stays.
 """
 
 import argparse
@@ -164,6 +165,22 @@ def shortfalls(row: dict[str, Any]) -> list[str]:
     ]
 
 
+def beside(path: Path, rows: Sequence[dict[str, Any]], about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return rows and what an earlier run has left of other levers, in the order of LEVERS.
+
+    Args:
+        path: the file that the earlier run wrote; it may be missing.
+        rows: of this run.
+        about: what both runs must have read and aimed at; rows of another run are left out.
+    """
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
+    same = all(stored.get(name) == value for name, value in about.items())
+    new = {(row["checkpoint"], row["lever"]) for row in rows}
+    old = [row for row in stored["rows"] if (row["checkpoint"], row["lever"]) not in new] if same else []
+    order = {name: place for place, name in enumerate(LEVERS)}
+    return sorted([*rows, *old], key=lambda row: (row["checkpoint"], order[row["lever"]]))
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = command_parser(__doc__, WORK)
@@ -224,7 +241,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("levers: interrupted; finished trainings are kept", file=sys.stderr)
         return 130
+    rows = beside(chosen.results / f"{RESULT}.json", rows, about)
+    others = [row["lever"] for row in rows if row["lever"] not in chosen.only]
     command = command_line("tools/measure/levers.py", arguments)
+    if others:
+        about["measured_before"] = list(dict.fromkeys(others))
     write_result(RESULT, rows, command, chosen.seeds[0], packages=FINE_TUNING_PACKAGES, folder=chosen.results, **about)
     for row in rows:
         figures = "  ".join(f"{part} {row[part]['mean']:.3f} ± {row[part]['deviation']:.3f}" for part in AIMS)

@@ -117,3 +117,15 @@ def test_command_line_that_cannot_be_measured_is_refused(options, told, capsys):
     with pytest.raises(SystemExit):
         measure_levers.parse(options)
     assert told in capsys.readouterr().err
+
+
+def test_other_levers_of_an_earlier_run_stay_if_they_read_the_same_and_go_if_not(tmp_path):
+    about = {"data_sha256": "a", "seeds": [0, 1]}
+    path, new = tmp_path / "levers.json", [{"checkpoint": "mini-bert", "lever": "12 epochs", "mean": 2}]
+    assert measure_levers.beside(path, new, about) == new
+    old = [{"checkpoint": "mini-bert", "lever": lever, "mean": 1} for lever in ("16 epochs", "12 epochs", "8 epochs")]
+    path.write_text(json.dumps({**about, "rows": old}), encoding="utf-8")
+    found = [(row["lever"], row["mean"]) for row in measure_levers.beside(path, new, about)]
+    assert found == [("8 epochs", 1), ("12 epochs", 2), ("16 epochs", 1)]
+    assert measure_levers.beside(path, new, about | {"data_sha256": "b"}) == new
+    assert measure_levers.beside(path, new, about | {"seeds": [0, 2]}) == new

@@ -13,6 +13,7 @@ from utils import reviews
 CARD = (ROOT / "data" / "reviews" / "README.md").read_text(encoding="utf-8")
 RESULT = json.loads((ROOT / "data" / "results" / "reviews-baselines.json").read_text(encoding="utf-8"))
 COUNTING = ("majority", "words", "words and pairs", "pairs, NOT_ marked", "list of opinion words")
+STRONG = measure_reviews.CHOSEN
 ROWS = {row["part"]: row for row in RESULT["rows"]}
 
 
@@ -25,7 +26,7 @@ def test_baselines_were_measured_on_the_reviews_that_the_book_ships():
     assert RESULT["corpus_sha256"] == measure_reviews.corpus_digest()
     assert RESULT["ceiling"] == reviews.ceiling()
     assert set(RESULT["classifiers"]) <= set(measure_reviews.CLASSIFIERS)
-    assert set(COUNTING) <= set(RESULT["classifiers"])
+    assert {*COUNTING, *STRONG} <= set(RESULT["classifiers"])
     assert RESULT["corpus_seeds"] == list(measure_reviews.CORPUS_SEEDS)
     assert len(set(RESULT["corpus_seeds"])) == 5
 
@@ -76,6 +77,14 @@ def test_a_list_of_opinion_words_knows_plain_reviews_and_nothing_else():
         assert mean(phenomenon.name, "list of opinion words") == pytest.approx(0.5, abs=0.03)
 
 
+def test_stronger_counting_gains_little_until_it_is_told_which_words_are_alike():
+    untold = [name for name in STRONG if name != "far pairs, told polarities"]
+    assert max(mean("all", name) for name in untold) < mean("all", "pairs, NOT_ marked") + 0.01
+    assert mean("all", "far pairs, told polarities") > max(mean("all", name) for name in untold) + 0.15
+    assert all(mean("unseen words", name) < 0.56 for name in untold)
+    assert mean("unseen words", "far pairs, told polarities") > 0.85
+
+
 def test_nothing_beats_the_ceiling_beyond_chance():
     for row in RESULT["rows"]:
         spread = (reviews.ceiling() * (1 - reviews.ceiling()) / row["count"]) ** 0.5
@@ -93,6 +102,58 @@ def test_counting_words_gives_the_stored_accuracies_again():
 def test_words_are_marked_from_a_negator_to_the_next_mark():
     marked = measure_reviews.mark_negation("Nobody thought it good. I don't; it wasn't cheap (not)!")
     assert marked == ["nobody", "NOT_thought", "NOT_it", "NOT_good", "i", "don't", "it", "wasn't", "NOT_cheap", "not"]
+
+
+def test_far_pairs_keep_their_order_and_a_told_rival_sees_polarities_in_place_of_words():
+    assert measure_reviews.neighbours(["a", "b", "c"]) == ["a", "b", "c", "a b", "b c", "a b c"]
+    untold = set(measure_reviews.far_pairs("The bed was not soft. I slept."))
+    assert {"bed … NOT_soft", "the … slept", "not NOT_soft i slept"} <= untold
+    assert "NOT_soft … bed" not in untold
+    told = measure_reviews.far_pairs("Dreadful plot, good cast.", told=True)
+    assert told[:4] == ["negative_word", "plot", "positive_word", "cast"]
+    assert "negative_word … positive_word" in told
+
+
+def test_penalty_is_chosen_on_texts_that_were_left_out_and_all_are_learnt_from_in_the_end(monkeypatch):
+    learnt, asked = [], []
+
+    class Rival:
+        def __init__(self, penalty):
+            self.penalty = penalty
+
+        def fit(self, texts, labels):
+            learnt.append((self.penalty, list(texts)))
+            return self
+
+        def score(self, texts, labels):
+            asked.append((self.penalty, list(texts)))
+            return {1.0: 0.9, 10.0: 0.9}.get(self.penalty, 0.5)
+
+    monkeypatch.setattr(measure_reviews, "strong_rival", lambda name, penalty: Rival(penalty))
+    texts = [str(number) for number in range(50)]
+    chosen = measure_reviews.train_strong("far pairs", texts, ["positive"] * 50, seed=3)
+    assert chosen.penalty == 1.0
+    *tries, (last, everything) = learnt
+    assert last == 1.0
+    assert sorted(everything) == sorted(texts)
+    for (penalty, seen), (again, left_out) in zip(tries, asked, strict=True):
+        assert penalty == again
+        assert len(left_out) == 5
+        assert sorted(seen + left_out) == sorted(texts)
+    assert [penalty for penalty, _ in tries] == list(measure_reviews.PENALTIES)
+
+
+def test_strong_rivals_learn_what_stands_far_apart_or_in_a_few_letters():
+    texts = [
+        "good plot, but bad cast",
+        "bad cast, but good plot",
+        "good cast, but bad plot",
+        "bad plot, but good cast",
+    ] * 5
+    labels = ["negative", "positive", "negative", "positive"] * 5
+    for name in STRONG:
+        rival = measure_reviews.train_strong(name, texts, labels, seed=0)
+        assert rival.predict(texts).tolist() == labels, name
 
 
 def test_listed_words_are_counted_whole_and_as_many_of_both_count_as_negative():

@@ -81,7 +81,7 @@ def test_the_books_own_function_does_not_pass_however_it_is_handed_in(answer):
 
 
 def test_the_imports_of_the_chapters_set_up_do_not_pass_under_the_asked_names():
-    assert "the book's own `measured_accuracy`" in check("project-noise", measured_accuracy).message
+    assert "the book's own `paired_difference`" in check("project-paired", paired_difference).message
     assert "the book's own `alibi_slopes`" in check("positions-slopes", alibi_slopes).message
 
 

@@ -1,8 +1,10 @@
 """The exercises on the project: what the book's own functions answer, and inputs that show every case."""
 
 import hashlib
+import math
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -31,9 +33,10 @@ def test_books_own_occlusion_passes():
     assert check("project-occlusion", answer)
 
 
-def test_quantile_that_does_not_interpolate_passes_and_so_does_growing_the_length():
-    def by_quantile(counts, share, multiple):
-        return int(np.ceil(np.quantile(counts, share, method="inverted_cdf") / multiple)) * multiple
+def test_growing_the_length_passes_and_so_does_counting_in_fractions():
+    def by_fractions(counts, share, multiple):
+        texts = math.ceil(Fraction(share).limit_denominator(100) * len(counts))
+        return math.ceil(int(np.sort(counts)[texts - 1]) / multiple) * multiple
 
     def by_growing(counts, share, multiple):
         length = multiple
@@ -41,25 +44,24 @@ def test_quantile_that_does_not_interpolate_passes_and_so_does_growing_the_lengt
             length += multiple
         return length
 
-    assert check("project-max-length", by_quantile)
+    assert check("project-max-length", by_fractions)
     assert check("project-max-length", by_growing)
 
 
-def test_rates_and_differences_in_float32_pass():
-    def rate(step, steps, peak):
-        return np.float32(BY_ID["project-one-cycle"](step, steps, peak))
-
+def test_differences_in_float32_pass():
     def difference(first, second):
         return tuple(np.float32(part) for part in BY_ID["project-paired"](first, second))
 
-    assert check("project-one-cycle", rate)
     assert check("project-paired", difference)
 
 
 def test_closed_forms():
     assert EXERCISES["project-max-length"].reference(np.array([9, 3, 17, 5]), 0.75, 4) == 12
     assert EXERCISES["project-max-length"].reference(np.array([9, 3, 16, 5]), 1.0, 8) == 16
-    assert EXERCISES["project-one-cycle"].reference(5, 6, 1.0) == pytest.approx(0.001 + 0.999 / 3)
+    assert EXERCISES["project-max-length"].reference(np.arange(1, 101), 0.55, 1) == 55
+    assert EXERCISES["project-noise"].reference(0.868, 0.04) == pytest.approx(0.9)
+    one_step = EXERCISES["project-bug-step"].reference(np.eye(2), np.array([1, 0]), np.zeros((2, 2)), 4.0, 1)
+    assert one_step.tolist() == [[-1, 1], [1, -1]]  # each text's error is half, and counts for half
     told = {"a": hashlib.sha256(b"one").hexdigest(), "b": hashlib.sha256(b"two").hexdigest(), "c": "0" * 64}
     assert EXERCISES["project-manifest"].reference(told, {"d": b"", "b": b"two", "a": b"One"}) == "a, c, d"
 
@@ -76,6 +78,22 @@ def test_toy_answers_alike_for_one_text_and_for_many_and_asks_for_a_list():
 
 
 # Answers that must not pass
+
+
+def test_length_that_is_right_where_nothing_is_rounded_is_caught_and_told_why():
+    def by_product(counts, share, multiple):
+        return math.ceil(int(np.sort(counts)[math.ceil(share * len(counts)) - 1]) / multiple) * multiple
+
+    def by_quantile(counts, share, multiple):
+        return int(np.ceil(np.quantile(counts, share, method="inverted_cdf") / multiple)) * multiple
+
+    reference = EXERCISES["project-max-length"].reference
+    trials = drawn("project-max-length")
+    whole = [given for given in trials if len(given[0]).bit_count() == 1]
+    assert 20 <= len(whole) < len(trials)
+    for answer in (by_product, by_quantile):
+        assert all(answer(*given) == reference(*given) for given in whole)
+        assert "rounding in binary makes that one text too many" in check("project-max-length", answer).message
 
 
 def test_answers_in_another_form_are_told_what_is_asked_for():
@@ -103,27 +121,34 @@ def test_inputs_are_told_in_few_words_without_addresses():
 
 def test_noise_is_absent_and_accuracy_perfect_on_some_trials():
     given = drawn("project-noise")
-    assert {accuracy == 1 for accuracy, _ in given} == {noise == 0 for _, noise in given} == {True, False}
-    assert all(0.5 < accuracy <= 1 and 0 <= noise < 0.5 for accuracy, noise in given)
+    assert {noise == 0 for _, noise in given} == {True, False}
+    assert {measured == 1 - noise for measured, noise in given} == {True, False}
+    assert all(0.5 < measured <= 1 - noise <= 1 for measured, noise in given)
 
 
 def test_lengths_show_shares_that_are_met_exactly_and_texts_that_just_fit():
     exact, just_fit = set(), set()
     for counts, share, multiple in drawn("project-max-length"):
         assert 0 < share < 1
-        assert len(counts).bit_count() == 1  # N times the share has no rounding error
-        exact.add((share * len(counts)).is_integer())
+        if len(counts).bit_count() == 1:  # N times the share has no rounding error
+            exact.add((share * len(counts)).is_integer())
+        else:
+            assert share * len(counts) > round(share * len(counts))
         length = EXERCISES["project-max-length"].reference(counts, share, multiple)
         just_fit.add(length in counts)
         assert np.mean(counts <= length) >= share > np.mean(counts <= length - multiple)
     assert exact == just_fit == {True, False}
 
 
-def test_steps_at_the_start_around_the_peak_and_at_the_end_are_asked_for():
-    seen = {step - steps // 2 if step else "first" for step, steps, _ in drawn("project-one-cycle")}
-    assert {"first", -1, 0, 1} <= seen
-    assert any(step == steps - 1 for step, steps, _ in drawn("project-one-cycle"))
-    assert all(steps % 2 == 0 and 0 <= step < steps for step, steps, _ in drawn("project-one-cycle"))
+def test_step_that_divides_by_the_words_is_wrong_whatever_stands_in_the_batch():
+    listing = EXERCISES["project-bug-step"].mistakes[0].answer
+    for x, y, weights, rate, steps in drawn("project-bug-step"):
+        twice = listing(np.tile(x, (2, 1)), np.tile(y, 2), weights, rate, steps)
+        right = EXERCISES["project-bug-step"].reference
+        assert not np.allclose(twice, listing(x, y, weights, rate, steps))
+        assert np.allclose(
+            right(np.tile(x, (2, 1)), np.tile(y, 2), weights, rate, steps), right(x, y, weights, rate, steps)
+        )
 
 
 def test_texts_repeat_words_on_odd_trials_and_hold_words_within_words():

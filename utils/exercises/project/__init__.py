@@ -1,5 +1,5 @@
 """The exercises of chapter 8, the project."""
 
-from utils.exercises.project import length, manifest, noise, occlusion, one_cycle, paired
+from utils.exercises.project import length, manifest, noise, occlusion, paired, step
 
-EXERCISES = tuple(one for module in (noise, length, one_cycle, occlusion, paired, manifest) for one in module.EXERCISES)
+EXERCISES = tuple(one for module in (noise, length, step, occlusion, paired, manifest) for one in module.EXERCISES)

@@ -14,8 +14,23 @@ def choose_length(token_counts: np.ndarray, share: float, multiple: int) -> int:
 
 
 def _needed(counts: np.ndarray, share: float) -> int:
-    """Return the number of tokens of the longest text that must fit; share times the count is exact, see below."""
-    return int(np.sort(counts)[math.ceil(share * len(counts)) - 1])
+    """Return the number of tokens of the longest text that must fit."""
+    return int(np.sort(counts)[_texts(len(counts), share) - 1])
+
+
+def _texts(number: int, share: float) -> int:
+    """Return how many of a number of texts must fit: share times the number may lie a hair above what is meant."""
+    most = math.ceil(share * number)
+    return max(most - 1 if (most - 1) / number >= share else most, 1)
+
+
+# Numbers of texts and shares in hundredths that are a whole number of texts, where a product of floats is a hair above.
+_TRAPS = tuple(
+    (size, percent / 100)
+    for size in range(20, 101)
+    for percent in range(50, 100)
+    if percent * size % 100 == 0 and math.ceil(percent / 100 * size) > percent * size // 100
+)
 
 
 def _rounded_up(length: Callable[[np.ndarray, float], float]) -> Callable[..., int]:
@@ -36,15 +51,22 @@ def _kept(counts: np.ndarray, share: float) -> int:
 
 
 def _length_inputs(rng: np.random.Generator, trial: int) -> tuple:
-    """Draw N, a power of two, so that N times a share is exact; on even trials it is a whole number of texts."""
-    size = 2 ** int(rng.integers(3, 6))
-    most = rng.integers(size // 2, size) + (trial % 2) / 2
+    """Draw N texts and a share of them; on even trials it is a whole number of texts.
+
+    On every fourth trial N is no power of two and the share a number of hundredths: N times the share, in floats, is
+    more than the whole number that it should be. On the others N is a power of two, so that nothing is rounded.
+    """
+    if trial % 4 == 2:
+        size, share = _TRAPS[rng.integers(len(_TRAPS))]
+    else:
+        size = 2 ** int(rng.integers(3, 6))
+        share = float((rng.integers(size // 2, size) + (trial % 2) / 2) / size)
     counts = np.round(np.exp(rng.normal(3.2, 0.7, size))).astype(int) + 2
     multiple = int(rng.choice((3, 4, 8, 16)))
     if trial % 4 < 2:  # the longest text that must fit fills the length to the last token
-        decisive = np.argsort(counts, kind="stable")[math.ceil(most) - 1]
+        decisive = np.argsort(counts, kind="stable")[_texts(size, share) - 1]
         counts[decisive] = multiple * math.ceil(counts[decisive] / multiple)
-    return counts, float(most / size), multiple
+    return counts, share, multiple
 
 
 _LENGTH = Exercise(
@@ -52,7 +74,7 @@ _LENGTH = Exercise(
     title="a length that holds enough texts",
     reference=choose_length,
     make_inputs=_length_inputs,
-    note="texts that just fit included",
+    note="texts that just fit and rounded shares included",
     hint="Sort the counts. How many of the N texts must fit, and how long is the longest of those? Then round up.",
     mistakes=(
         Mistake(
@@ -60,6 +82,12 @@ _LENGTH = Exercise(
             _rounded_up(np.quantile),
             "the quantile is interpolated: a length between those of two texts",
             "It may hold one text too few. NumPy's quantile has methods that return one of the counts.",
+        ),
+        Mistake(
+            "rounding in binary",
+            _rounded_up(lambda counts, share: int(np.sort(counts)[math.ceil(share * len(counts)) - 1])),
+            "share times the number of texts is rounded up, and rounding in binary makes that one text too many",
+            "0.55 * 100 is a hair above 55. Divide the texts that fit by their number, and compare with the share.",
         ),
         Mistake(
             "more than the share",
@@ -123,13 +151,13 @@ _LENGTH = Exercise(
         ),
         Mistake(
             "not sorted",
-            _rounded_up(lambda counts, share: int(counts[math.ceil(share * len(counts)) - 1])),
+            _rounded_up(lambda counts, share: int(counts[_texts(len(counts), share) - 1])),
             "the counts are taken in the order of the texts",
             "Sort them first.",
         ),
         Mistake(
             "share that is cut",
-            _rounded_up(lambda counts, share: int(np.sort(counts)[max(math.ceil((1 - share) * len(counts)), 1) - 1])),
+            _rounded_up(lambda counts, share: _needed(counts, 1 - share)),
             "the share is that of the texts that may be cut",
             "At least `share` of the texts must be whole.",
         ),

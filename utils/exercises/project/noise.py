@@ -1,4 +1,4 @@
-"""Exercise of chapter 8 on the accuracy that labels show of which a share is wrong."""
+"""Exercise of chapter 8 on the accuracy behind the one that labels show of which a share is wrong."""
 
 import numpy as np
 
@@ -6,72 +6,78 @@ from utils.comparison import measured_accuracy
 from utils.exercises.engine.exercise import Exercise, Mistake
 
 
+def true_accuracy(measured: float, noise: float) -> float:
+    """Return the share of texts that a classifier understands, given the accuracy that noisy labels show."""
+    return (measured - noise) / (1 - 2 * noise)
+
+
 def _noise_inputs(rng: np.random.Generator, trial: int) -> tuple:
-    true_accuracy = 1.0 if trial % 10 == 4 else float(rng.uniform(0.52, 0.99))
-    return true_accuracy, 0.0 if trial % 10 == 9 else float(rng.uniform(0.02, 0.45))
+    understood = 1.0 if trial % 10 == 4 else float(rng.uniform(0.52, 0.99))
+    noise = 0.0 if trial % 10 == 9 else float(rng.uniform(0.02, 0.4))
+    return measured_accuracy(understood, noise), noise
 
 
 _NOISE = Exercise(
     id="project-noise",
-    title="accuracy on labels with noise",
-    reference=measured_accuracy,
+    title="the accuracy behind labels with noise",
+    reference=true_accuracy,
     make_inputs=_noise_inputs,
     note="no noise and no error included",
-    hint="A text counts as right in two ways: a right answer beside a sound label, and which other?",
+    hint="Write down the equation of the measured accuracy, and solve it for the true one. Try it on 0.96 and 0.04.",
     mistakes=(
         Mistake(
-            "difference",
-            lambda accuracy, noise: accuracy - noise,
-            "the noise is subtracted from the accuracy",
-            "That counts every turned label as an error more. What does it do to an answer that was wrong already?",
+            "forwards",
+            measured_accuracy,
+            "this is what labels would show of a classifier that has the measured accuracy",
+            "The first argument is what the labels show. What lies behind it?",
         ),
         Mistake(
-            "sound labels alone",
-            lambda accuracy, noise: accuracy * (1 - noise),
-            "only right answers beside sound labels count",
-            "With two classes a wrong answer equals a label that was turned over.",
+            "noise added",
+            lambda measured, noise: measured + noise,
+            "the noise is added to the measured accuracy",
+            "Not every wrong label takes a right answer away: beside a misread text it gives one.",
         ),
         Mistake(
-            "the smaller of two limits",
-            lambda accuracy, noise: min(accuracy, 1 - noise),
-            "the smaller of the accuracy and the ceiling is returned",
-            "Errors and turned labels each take their part; the ceiling 1 - noise is reached by accuracy 1 alone.",
+            "share of the ceiling",
+            lambda measured, noise: measured / (1 - noise),
+            "the measured accuracy is divided by the ceiling",
+            "Some of the answers that count as right are misread texts with a wrong label.",
         ),
         Mistake(
-            "noise counted twice",
-            lambda accuracy, noise: measured_accuracy(measured_accuracy(accuracy, noise), noise),
-            "the labels are turned over twice",
-            "The classifier is compared once with labels that were turned over once.",
+            "nothing subtracted",
+            lambda measured, noise: measured / (1 - 2 * noise),
+            "the denominator is right, and the numerator lacks something",
+            "A classifier that is always wrong shows an accuracy, too. Which?",
         ),
         Mistake(
-            "twice the noise lost",
-            lambda accuracy, noise: accuracy * (1 - 2 * noise),
-            "each turned label takes two right answers away",
-            "It takes one right answer away, or gives one to a wrong answer.",
+            "nothing divided",
+            lambda measured, noise: measured - noise,
+            "the noise is subtracted, and nothing is divided",
+            "A perfect classifier shows 1 minus the noise, and 1 should come out.",
         ),
         Mistake(
-            "turned labels all count as right",
-            lambda accuracy, noise: accuracy * (1 - noise) + noise,
-            "every turned label counts as a right answer",
-            "It equals the answer only where the answer was wrong.",
+            "divided by the ceiling",
+            lambda measured, noise: (measured - noise) / (1 - noise),
+            "the numerator is right, and the denominator is not",
+            "Collect what stands beside the true accuracy: it stands in the equation twice.",
+        ),
+        Mistake(
+            "signs swapped",
+            lambda measured, noise: (measured + noise) / (1 + 2 * noise),
+            "the signs of the noise are the wrong way round",
+            "Try it on a perfect classifier, which shows 1 minus the noise.",
         ),
         Mistake(
             "labels drawn afresh",
-            lambda accuracy, noise: accuracy * (1 - noise) + noise / 2,
+            lambda measured, noise: (measured - noise / 2) / (1 - noise),
             "a noisy label is drawn by lot and right half of the time",
-            "Here each noisy label is turned over to the other class.",
+            "Here each wrong label names the other class.",
         ),
         Mistake(
-            "sound and turned swapped",
-            lambda accuracy, noise: accuracy * noise + (1 - accuracy) * (1 - noise),
-            "this is the share of answers that differ from their label",
-            "Which pairs agree: right answer and sound label, or right answer and turned label?",
-        ),
-        Mistake(
-            "the way back",
-            lambda accuracy, noise: (accuracy - noise) / (1 - 2 * noise),
-            "the true accuracy is worked out from the measured one",
-            "It is the other way round: the first argument is the true accuracy.",
+            "misread share",
+            lambda measured, noise: 1 - true_accuracy(measured, noise),
+            "this is the share of texts that are misread",
+            "Asked is the share that is understood.",
         ),
     ),
 )
