@@ -305,8 +305,8 @@ def relative_buckets(
 ) -> Any:
     """Return into which bucket T5's decoder puts the distance of each query from each key.
 
-    Section 2.1 of Raffel et al. (2020), arXiv:1910.10683, and the authors' program. Half of the buckets hold one
-    distance each: 0, 1, 2, ... The other half grow like a geometric sequence up to max_distance; the last one takes
+    Section 2.1 of Raffel et al. (2020), arXiv:1910.10683, and the authors' program. The first half of the buckets hold
+    one distance each: 0, 1, 2, ... The others grow like a geometric sequence up to max_distance; the last one takes
     all that is further. Keys ahead of a query share bucket 0: a causal mask hides them. A head's bias is a learned
     number for each bucket.
 

@@ -162,17 +162,20 @@ def by_sentence(layer):
     return True
 
 
-def by_pairs(turn):
+def by_pairs(turn, noticed=None, smallest=0, largest=980, rows=(0, 1)):
     """One query and one key at a time."""
     query, key = np.random.default_rng(6).normal(size=(2, 6))
 
     def product(t, s):
         return turn(query[None], np.array([t]))[0] @ turn(key[None], np.array([s]))[0]
 
-    tables = [[product(t + k, t) for k in (0, 1, 5, 17)] for t in (0, 2, 25, 300, 513)]
-    both = turn(np.stack([query, key]), np.array([9, 4]))
-    together = np.isclose(both[0] @ both[1], product(9, 4), atol=1e-4) and both.shape == (2, 6)
-    return together and np.allclose(tables, tables[0], atol=1e-4) and np.ptp(tables[0]) > 1e-3
+    starts = [smallest, smallest + 2, 25, 300, largest]
+    tables = [[product(t + k, t) for k in (0, 1, 5, 17)] for t in starts]
+    both = turn(np.stack([query, key]), np.array([9, 4]) + smallest)
+    parts = [turn(row[None], np.array([place + smallest]))[0] for row, place in ((query, 9), (key, 4))]
+    together = both.shape == (2, 6) and all(np.allclose(both[row], parts[row], atol=1e-4) for row in rows)
+    changes = noticed(product) if noticed else np.ptp(tables[0]) > 1e-3
+    return together and np.allclose(tables, tables[0], atol=1e-4) and changes
 
 
 def by_random_cuts(read):
@@ -209,6 +212,14 @@ CARELESS = [
     ("attention-test-causal", lambda attend: attend(np.zeros((5, 3))).shape == (5, 3), "looks at the shape alone"),
     ("heads-test", lambda layer: layer(np.ones((2, 4, 12))).shape == (2, 4, 12), "looks at the shape alone"),
     ("positions-test", lambda turn: turn(np.ones((3, 4)), np.arange(3)).shape == (3, 4), "looks at the shape alone"),
+    (
+        "positions-test",
+        lambda turn: by_pairs(turn, lambda product: not np.allclose(turn(np.ones((1, 6)), np.array([5])), 1)),
+        "asks whether rows become others, not whether their products do",
+    ),
+    ("positions-test", lambda turn: by_pairs(turn, largest=513), "lets a broken one pass: positions end at 900"),
+    ("positions-test", lambda turn: by_pairs(turn, smallest=11), "lets a broken one pass: positions begin at 10"),
+    ("positions-test", lambda turn: by_pairs(turn, rows=[1]), "looks at one row without the others, and not at each"),
     ("attention-test-causal", lambda attend: 1 < 2, "accepts whatever it is given"),
     ("heads-test", lambda layer: bool(layer), "accepts whatever it is given"),
     ("positions-test", lambda turn: callable(turn), "accepts whatever it is given"),

@@ -35,15 +35,21 @@ def _moved(turn: Turn, starts: tuple[int, ...], atol: float = 1e-4) -> bool:
 
 
 def _noticed(turn: Turn) -> bool:
-    """Ask whether the products are others at other distances."""
-    return not np.allclose(_products(turn, 2 * _PLACES), _products(turn, _PLACES), atol=1e-4)
+    """Ask whether the products are others when the last row moves alone."""
+    moved = _PLACES + np.array([0, 0, 0, 0, 9])
+    return not np.allclose(_products(turn, moved), _products(turn, _PLACES), atol=1e-4)
 
 
-def _alone(turn: Turn) -> bool:
-    """Ask whether each row becomes the same with the other rows and without them."""
+def _other_rows(turn: Turn) -> bool:
+    """Ask whether rows become something else at all."""
+    return not np.allclose(turn(_rows(), _PLACES), _rows(), atol=1e-4)
+
+
+def _alone(turn: Turn, first: int = 0) -> bool:
+    """Ask whether each row, from the first asked on, becomes the same with the other rows and without them."""
     rows = _rows()
-    alone = [turn(rows[i : i + 1], _PLACES[i : i + 1])[0] for i in range(len(rows))]
-    return np.allclose(alone, turn(rows, _PLACES), atol=1e-5)
+    alone = [turn(rows[i : i + 1], _PLACES[i : i + 1])[0] for i in range(first, len(rows))]
+    return np.allclose(alone, turn(rows, _PLACES)[first:], atol=1e-5)
 
 
 def _lengths(turn: Turn) -> bool:
@@ -97,6 +103,11 @@ def _overwritten(x: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return _joined(first, first * sin + x[:, 1::2] * cos)
 
 
+def _with_next(x: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Add to each row a share of the row after it; the last has none."""
+    return _turned(x + np.vstack([x[1:], 0 * x[:1]]) / 10, _angles(x, positions))
+
+
 def _two_pairings(x: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Turn neighbours, with angles laid out for halves."""
     angles = np.tile(_angles(x, positions), 2)
@@ -112,7 +123,7 @@ def _as_bfloat16(positions: np.ndarray) -> np.ndarray:
 
 _MOVE = "Move both positions by the same number: the product must stay. Try small numbers and large ones."
 _NOTICE = "Rotations keep lengths, but that is not enough: the product must change with the distance."
-_ALONE = "Call `turn` with several rows, and with one of them alone: that row must come out the same."
+_ALONE = "Call `turn` with several rows, and with each of them alone: it must come out the same."
 
 
 def _cases() -> tuple[Case, ...]:
@@ -125,6 +136,7 @@ def _cases() -> tuple[Case, ...]:
         Case("one pair is turned, the others are left alone", _first_pair),
         Case("the result is in float32", lambda x, p: _turned(x, _angles(x, p)).astype(np.float32)),
         Case("nothing is turned", lambda x, p: 1.0 * x, _NOTICE),
+        Case("every row is turned by the same angle", _at(np.ones_like), _NOTICE),
         Case(
             "the number of the row is taken for its position",
             lambda x, p: _at(lambda p: np.arange(len(p)))(x, p),
@@ -133,6 +145,7 @@ def _cases() -> tuple[Case, ...]:
         Case("the text's length sets the speed", lambda x, p: _turned(x, _angles(x, p) / len(x)), _ALONE),
         Case("positions count from the first row", _at(lambda p: p - p[0]), _ALONE),
         Case("the mean of all rows is taken off", lambda x, p: _turned(x - x.mean(axis=0), _angles(x, p)), _ALONE),
+        Case("a share of the next row is added", _with_next, _ALONE),
         Case("sinusoids are added", lambda x, p: x + _joined(np.sin(_angles(x, p)), np.cos(_angles(x, p))), _MOVE),
         Case("rows grow with the position", lambda x, p: x * (1 + np.asarray(p)[:, None] / 100), _MOVE),
         Case("a minus is missing", _no_minus, _MOVE),
@@ -142,7 +155,9 @@ def _cases() -> tuple[Case, ...]:
         Case("the angle grows with the square of the position", _at(lambda p: p**2 / 100), _MOVE),
         Case("the angle grows with the root of the position", _at(np.sqrt), _MOVE),
         Case("positions start again after 32", _at(lambda p: p % 32), _MOVE),
+        Case("positions begin at 10", _at(lambda p: np.maximum(p, 10)), _MOVE),
         Case("positions end at 64", _at(lambda p: np.minimum(p, 64)), _MOVE),
+        Case("positions end at 900", _at(lambda p: np.minimum(p, 900)), _MOVE),
         Case(
             "the second half does not come back",
             lambda x, p: np.split(_halves(x, p), 2, axis=1)[0],
@@ -196,6 +211,12 @@ SHIFTS = WriteATest(
             _NOTICE,
         ),
         Mistake(
+            "rows for products",
+            lambda turn: _alone(turn) and _moved(turn, (0, 1, 30, 900)) and _other_rows(turn),
+            "asks whether rows become others, not whether their products do",
+            "Move one row alone, and compare its dot products with the other rows.",
+        ),
+        Mistake(
             "positions never moved",
             lambda turn: _alone(turn) and _noticed(turn),
             "never moves both positions by the same number",
@@ -205,6 +226,12 @@ SHIFTS = WriteATest(
             "rows together",
             lambda turn: _moved(turn, (0, 1, 30, 900)) and _noticed(turn),
             "never looks at one row without the others",
+            _ALONE,
+        ),
+        Mistake(
+            "one row alone",
+            lambda turn: _alone(turn, 4) and _moved(turn, (0, 1, 30, 900)) and _noticed(turn),
+            "looks at one row without the others, and not at each",
             _ALONE,
         ),
         Mistake(
