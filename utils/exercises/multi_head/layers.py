@@ -155,11 +155,15 @@ def _best(count: int) -> Layer:
     return _layer(weigh=weigh)
 
 
-def _longest_alone(x: np.ndarray) -> np.ndarray:
-    """Let one token of each text, the longest vector, see itself alone, and the others everything."""
-    lengths = np.linalg.norm(x, axis=-1, keepdims=True)
-    alone = _masked(lambda q, k, n: k == q)
-    return np.where(lengths == lengths.max(axis=1, keepdims=True), alone(x), _layer()(x))
+def _middle_alone(feature: int) -> Layer:
+    """Make a layer where one token of each text, the middle one by this feature, sees itself alone."""
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        rank = np.sort(x[..., feature], axis=1)[:, x.shape[1] // 2, None]  # moves little when one token is changed
+        alone = _masked(lambda q, k, n: k == q)
+        return np.where((x[..., feature] == rank)[..., None], alone(x), _layer()(x))
+
+    return layer
 
 
 def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
@@ -170,7 +174,7 @@ def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
 _SHUFFLE = "Without a mask and positions the order of the tokens means nothing: shuffle them, and look at the rows."
 _ORDERS = "To turn the text round, or to exchange two tokens, is one order of many: take one drawn at random."
 _TEXTS = "Change the first text of a batch and look at the rows of the others; then change the last."
-_REACH = "Change one token, and look at every row of its text: each of them must move, its own too."
+_REACH = "Change one token after another, and look at every row of its text: each of them must move, its own too."
 
 
 def _cases() -> tuple[Case, ...]:
@@ -210,7 +214,8 @@ def _cases() -> tuple[Case, ...]:
         Case("each token sees itself alone", _masked(lambda q, k, n: k == q), _REACH),
         Case("the heads of one token attend to one another", _layer(_cut_alone, _join_alone), _REACH),
         Case("each query sees the three keys alone that fit it best", _best(3), _REACH),
-        Case("the longest token of a text sees itself alone", _longest_alone, _REACH),
+        Case("one token of each text sees itself alone", _middle_alone(0), _REACH),
+        Case("another token of each text sees itself alone", _middle_alone(1), _REACH),
         Case("tokens come first in the result", lambda x: _layer()(x).swapaxes(0, 1), "Look at the shape as well."),
     )
 
