@@ -152,7 +152,8 @@ def by_sentence(layer):
     x = np.random.default_rng(5).normal(size=(3, 13, 12))
     whole = layer(x)
     assert all(np.allclose(layer(x[i : i + 1])[0], whole[i], atol=1e-5) for i in range(3))
-    assert np.allclose(layer(x[:, ::-1]), whole[:, ::-1], atol=1e-5)
+    order = x[0, :, 0].argsort()
+    assert np.allclose(layer(x[:, order]), whole[:, order], atol=1e-5)
     x[:, 5] = x[:, 6]
     assert np.allclose(layer(x)[:, 5], layer(x)[:, 6], atol=1e-5)
     for place in range(13):
@@ -206,6 +207,129 @@ OTHER_SOUND_TESTS = {
 )
 def test_sound_test_in_other_words_passes(exercise_id, answer):
     assert check(exercise_id, answer)
+
+
+def in_one_order(order, length=20):
+    """Make a test of layers that is the model's but for the order: this one instead of a random one."""
+
+    def answer(layer):
+        x = np.random.default_rng(0).normal(size=(2, length, 12))
+        again = layer(x[:, order(np.arange(length))])
+        same = np.allclose(again, layer(x)[:, order(np.arange(length))], atol=1e-6)
+        return same and reaches(layer, x, lambda moved, place: moved.all())
+
+    return answer
+
+
+def reaches(layer, x, enough):
+    """Change one token after another: whether no other text moves, and enough of its own."""
+    before = layer(x)
+    for text, place in np.ndindex(*x.shape[:2]):
+        changed = x.copy()
+        changed[text, place] += 1
+        moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
+        if not enough(moved[text], place) or np.delete(moved, text, axis=0).any():
+            return False
+    return True
+
+
+def reaching(enough, places=None):
+    """Make a test of layers that is the model's but for the rows of a text that have to move."""
+
+    def answer(layer):
+        x, order = np.random.default_rng(0).normal(size=(2, 20, 12)), np.random.default_rng(2).permutation(20)
+        if not np.allclose(layer(x[:, order]), layer(x)[:, order], atol=1e-6):
+            return False
+        return reaches(layer, x, lambda moved, place: places not in (None, place) or enough(moved, place))
+
+    return answer
+
+
+def exchanged(first, second):
+    def order(places):
+        places[[first, second]] = places[[second, first]]
+        return places
+
+    return order
+
+
+# Of one order, or of one row: what each of them lets pass has to be among the broken ones.
+SLACK = {
+    "turned round": (in_one_order(lambda places: places[::-1]), "near keys count more"),
+    **{
+        f"{length} tokens turned round": (
+            in_one_order(lambda places: places[::-1], length),
+            "near keys count more",
+        )
+        for length in (9, 12, 21)
+    },
+    **{
+        f"tokens {first} and {second} exchanged": (
+            in_one_order(exchanged(first, second)),
+            "the middle of a text counts more",
+        )
+        for first, second in ((0, 1), (-2, -1), (0, -1))
+    },
+    **{
+        f"row {row} alone": (
+            reaching(lambda moved, place, row=row: moved[row], places=3),
+            "each query sees the three keys alone that fit it best",
+        )
+        for row in (0, 4, 11)
+    },
+    **{
+        f"row {row} alone, each token changed": (
+            reaching(lambda moved, place, row=row: moved[row]),
+            "token of each text sees itself alone",
+        )
+        for row in (0, 3, 4, 11)
+    },
+    "its own row and one more": (
+        reaching(lambda moved, place: moved.sum() >= 2),
+        "each query sees the three keys alone that fit it best",
+    ),
+    "most rows": (
+        reaching(lambda moved, place: moved.sum() >= 17),
+        "token of each text sees itself alone",
+    ),
+}
+
+
+def of_any_size(delta, scale=1.0, batch=2, feature=slice(None)):
+    """Make the model's test with larger or smaller changes, of all features or of one, and other texts."""
+
+    def answer(layer):
+        rng = np.random.default_rng(3)
+        x, order = scale * rng.normal(size=(batch, 13, 12)), rng.permutation(13)
+        before = layer(x)
+        if before.shape != x.shape or not np.allclose(layer(x[:, order]), before[:, order], atol=1e-6):
+            return False
+        for text, place in np.ndindex(batch, 13):
+            changed = x.copy()
+            changed[text, place, feature] += delta
+            moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
+            if not moved[text].all() or np.delete(moved, text, axis=0).any():
+                return False
+        return True
+
+    return answer
+
+
+OF_ANY_SIZE = [
+    {"delta": delta, **others} for delta in (0.01, -1, 10) for others in ({}, {"scale": 0.1}, {"batch": 3})
+] + [{"delta": delta, "feature": feature} for delta in (1, -5) for feature in (0, 11)]
+
+
+@pytest.mark.parametrize("settings", OF_ANY_SIZE, ids=str)
+def test_a_sound_test_of_layers_passes_whatever_the_size_of_its_changes(settings):
+    assert check("heads-test", of_any_size(**settings))
+
+
+@pytest.mark.parametrize(("answer", "text"), SLACK.values(), ids=list(SLACK))
+def test_a_test_of_one_order_or_of_one_row_is_shown_what_it_lets_pass(answer, text):
+    told = message("heads-test", answer)
+    assert told.startswith("lets a broken one pass: ")
+    assert text in told
 
 
 CARELESS = [

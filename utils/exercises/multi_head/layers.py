@@ -78,6 +78,14 @@ def _merge_in_memory(x: np.ndarray) -> np.ndarray:
     return x.reshape(len(x), x.shape[2], -1)
 
 
+def _cut_alone(x: np.ndarray) -> np.ndarray:
+    return x.reshape(*x.shape[:2], 3, -1)  # (B, T, H, d): no transpose
+
+
+def _join_alone(x: np.ndarray) -> np.ndarray:
+    return x.reshape(*x.shape[:2], -1)
+
+
 def _across(x: np.ndarray) -> np.ndarray:
     """Read (H, B, …) as (B, H, …)."""
     return x.swapaxes(0, 1).reshape(x.shape)
@@ -127,14 +135,46 @@ def _rounding(x: np.ndarray) -> np.ndarray:
     return _layer(weigh=weigh)(x)
 
 
+def _weighted(bias: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> Layer:
+    """Make a layer that adds to its scores, by a rule on the places of query and key and on the length."""
+
+    def weigh(scores: np.ndarray) -> np.ndarray:
+        places = np.arange(scores.shape[-1])
+        return softmax(scores + bias(places[:, None], places[None, :], len(places)))
+
+    return _layer(weigh=weigh)
+
+
+def _best(count: int) -> Layer:
+    """Make a layer whose queries see the keys with their highest scores alone, `count` of them."""
+
+    def weigh(scores: np.ndarray) -> np.ndarray:
+        least = np.sort(scores, axis=-1)[..., -count, None]
+        return softmax(np.where(scores >= least, scores, -np.inf))
+
+    return _layer(weigh=weigh)
+
+
+def _middle_alone(feature: int) -> Layer:
+    """Make a layer where one token of each text, the middle one by this feature, sees itself alone."""
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        rank = np.sort(x[..., feature], axis=1)[:, x.shape[1] // 2, None]  # moves little when one token is changed
+        alone = _masked(lambda q, k, n: k == q)
+        return np.where((x[..., feature] == rank)[..., None], alone(x), _layer()(x))
+
+    return layer
+
+
 def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
     """Make a layer that changes its input first."""
     return lambda x: _layer()(change(x))
 
 
 _SHUFFLE = "Without a mask and positions the order of the tokens means nothing: shuffle them, and look at the rows."
+_ORDERS = "To turn the text round, or to exchange two tokens, is one order of many: take one drawn at random."
 _TEXTS = "Change the first text of a batch and look at the rows of the others; then change the last."
-_REACH = "Change one token, and look at every row of its text: each of them must move, its own too."
+_REACH = "Change one token after another, and look at every row of its text: each of them must move, its own too."
 
 
 def _cases() -> tuple[Case, ...]:
@@ -162,6 +202,8 @@ def _cases() -> tuple[Case, ...]:
         ),
         Case("each value stands with the key before it", _layer(value_in=lambda v: np.roll(v, -1, axis=2)), _SHUFFLE),
         Case("positions are added", _before(lambda x: x + np.sin(np.arange(x.shape[1]))[:, None]), _SHUFFLE),
+        Case("near keys count more, ahead as much as back", _weighted(lambda q, k, n: -0.5 * abs(q - k)), _ORDERS),
+        Case("the middle of a text counts more", _weighted(lambda q, k, n: (k >= n // 3) & (k < n - n // 3)), _ORDERS),
         Case("dropout is left on", _with_dropout(), _SHUFFLE),
         Case("the values of heads are mixed across the batch", _layer(value_in=_across), _TEXTS),
         Case("the values of the first text are used for all", _layer(value_in=lambda v: 0 * v + v[:1]), _TEXTS),
@@ -170,6 +212,10 @@ def _cases() -> tuple[Case, ...]:
         Case("the softmax runs over the batch", _layer(weigh=lambda s: softmax(s.T).T), _TEXTS),
         Case("texts and tokens are confused", lambda x: _layer()(x.swapaxes(0, 1)).swapaxes(0, 1), _TEXTS),
         Case("each token sees itself alone", _masked(lambda q, k, n: k == q), _REACH),
+        Case("the heads of one token attend to one another", _layer(_cut_alone, _join_alone), _REACH),
+        Case("each query sees the three keys alone that fit it best", _best(3), _REACH),
+        Case("one token of each text sees itself alone", _middle_alone(0), _REACH),
+        Case("another token of each text sees itself alone", _middle_alone(1), _REACH),
         Case("tokens come first in the result", lambda x: _layer()(x).swapaxes(0, 1), "Look at the shape as well."),
     )
 
@@ -192,7 +238,7 @@ LAYERS = WriteATest(
             "refuses everything",
             lambda layer: False,
             "refuses whatever it is given, also what is sound",
-            "Return True at the end, when nothing wrong was found.",
+            "Return True at the end, when nothing wrong was found. (Tokens much larger than 1 make weights vanish.)",
         ),
         Mistake(
             "shape alone",
