@@ -92,9 +92,28 @@ def low_scores(logits, temperature, top_k):
     return odds / odds.sum()
 
 
+def lower_scores(number):
+    """Make an answer that gives a number as a score to what is cut, before the temperature."""
+
+    def answer(logits, temperature, top_k):
+        scores = np.where(logits < np.sort(logits)[-top_k], number, logits) / temperature
+        odds = np.exp(scores - scores.max())
+        return odds / odds.sum()
+
+    return answer
+
+
+def above_the_last(logits, temperature, top_k):
+    scores = np.where(logits > np.sort(logits)[-top_k], logits / temperature, -np.inf)
+    odds = np.exp(scores - scores.max())
+    return odds / odds.sum()
+
+
 SLIPS = [  # id, name of the mistake, answer
     ("architecture-mask", "not causal", loops(lambda ids, pad, t, s: ids[s] != pad)),
     ("architecture-mask", "padding forgotten", loops(lambda ids, pad, t, s: s <= t)),
+    ("architecture-mask", "smallest id", loops(lambda ids, pad, t, s: s <= t and ids[s] > pad)),
+    ("architecture-mask", "id 0", loops(lambda ids, pad, t, s: s <= t and bool(ids[s]))),
     ("architecture-mask", "padded queries", loops(lambda ids, pad, t, s: s <= t and ids[t] != pad)),
     (
         "architecture-mask",
@@ -125,9 +144,12 @@ SLIPS = [  # id, name of the mistake, answer
     ("architecture-sampling", "top-k ignored", draw(keep=lambda order, k: order)),
     ("architecture-sampling", "not normalised again", cut_after),
     ("architecture-sampling", "score of zero", zero_scores),
-    ("architecture-sampling", "score of -50", low_scores),
+    ("architecture-sampling", "low score", low_scores),
+    ("architecture-sampling", "low score", lower_scores(-10_000.0)),
+    ("architecture-sampling", "low score", lower_scores(-1e6)),
     ("architecture-sampling", "smallest kept", draw(keep=lambda order, k: order[-k:])),
     ("architecture-sampling", "one too few", draw(keep=lambda order, k: order[: k - 1])),
+    ("architecture-sampling", "one too few, way 2", above_the_last),
     ("architecture-sampling", "one too many", draw(keep=lambda order, k: order[: k + 1])),
     ("architecture-sampling", "best alone", draw(keep=lambda order, k: order[:1])),
 ]

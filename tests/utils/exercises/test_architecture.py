@@ -37,9 +37,12 @@ def test_inputs_show_the_cases_that_tell_answers_apart():
         padded = token_ids == pad_id
         assert not padded[0].any()
         assert padded[1, 0]
+    assert any((token_ids < pad_id).any() and pad_id > 0 for token_ids, pad_id in drawn("architecture-mask"))
     logits, _, kept = zip(*drawn("architecture-sampling"), strict=True)
     assert max(np.abs(one).max() for one in logits) > 1000
     assert any(len(one) == k for one, k in zip(logits, kept, strict=True))
+    assert 1 in kept
+    assert min(one.max() for one in logits) < -1e6
 
 
 def filled(number, before=False):
@@ -55,8 +58,9 @@ def filled(number, before=False):
 
 
 @pytest.mark.parametrize(
-    ("number", "before"), [(-50.0, False), (-100.0, False), (-1000.0, False), (-50.0, True), (-100.0, True)]
+    "number", [-50.0, -100.0, -1000.0, -2000.0, -5000.0, -10_000.0, -20_000.0, -100_000.0, -1_000_000.0]
 )
+@pytest.mark.parametrize("before", [False, True])
 def test_a_number_put_in_for_what_is_cut_is_refused(number, before):
     assert not check("architecture-sampling", filled(number, before))
 

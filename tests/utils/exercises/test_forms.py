@@ -332,7 +332,25 @@ def test_a_test_of_one_order_or_of_one_row_is_shown_what_it_lets_pass(answer, te
     assert text in told
 
 
+def by_text(start, cuts, last=None, size=1.0):
+    """Return a test that reads one text in one way, and compares its last rows."""
+
+    def judge(read):
+        x = size * np.random.default_rng(start).normal(size=(24, 8))
+        whole, cache, rows = read(x, None)[0], None, []
+        for piece in np.split(x, cuts):
+            read(-piece, cache)
+            new, cache = read(piece, cache)
+            rows.append(new)
+        return np.allclose(np.concatenate(rows)[last:], whole[last:], atol=1e-5)
+
+    return judge
+
+
 CARELESS = [
+    ("architecture-test-cache", by_text(1, [5, 12, 20]), "never reads a single token once something is cached"),
+    ("architecture-test-cache", by_text(1, [5, 12, 20], last=-4), "lets a broken one pass: a token that comes alone"),
+    ("architecture-test-cache", by_text(1, [5, 12, 20, 21, 22], last=-4), "compares the last rows alone"),
     ("attention-test-causal", lambda attend: attend(np.zeros((5, 3))).shape == (5, 3), "looks at the shape alone"),
     ("heads-test", lambda layer: layer(np.ones((2, 4, 12))).shape == (2, 4, 12), "looks at the shape alone"),
     ("positions-test", lambda turn: turn(np.ones((3, 4)), np.arange(3)).shape == (3, 4), "looks at the shape alone"),
@@ -402,6 +420,19 @@ def test_what_a_test_prints_stays_inside(capsys):
 
 
 # Find the bug
+
+
+def test_a_loss_of_zero_is_counted():
+    """Leaving out what is 0 is no way to leave out padding."""
+
+    def positive(logits, token_ids, pad_id):
+        scores = logits[:, :-1] - logits[:, :-1].max(axis=-1, keepdims=True)
+        log_p = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+        losses = -np.take_along_axis(log_p, token_ids[:, 1:, None], axis=-1)[..., 0]
+        losses[token_ids[:, 1:] == pad_id] = 0
+        return losses[losses > 0].mean()
+
+    assert message("architecture-bug-loss", (10, positive)).startswith("a token whose loss is 0 is not counted")
 
 
 @pytest.mark.parametrize(("exercise_id", "line"), LINES)

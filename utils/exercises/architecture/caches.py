@@ -27,6 +27,16 @@ def _text(length: int = 24) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(length, 8))
 
 
+def _last_rows(read: Read) -> bool:
+    """Compare the last four rows of a text alone."""
+    whole, cache, rows = read(_text(), None)[0], None, []
+    for piece in np.split(_text(), (5, 12, 20, 21, 22)):
+        read(-piece, cache)
+        row, cache = read(piece, cache)
+        rows.append(row)
+    return np.allclose(np.concatenate(rows)[-4:], whole[-4:], atol=1e-5)
+
+
 def _pieces(read: Read, cuts: Sequence[int], length: int = 24) -> np.ndarray:
     cache, rows = None, []
     for piece in np.split(_text(length), cuts):
@@ -157,6 +167,18 @@ def _ends(kept: list, new: int) -> list:
     return [np.concatenate([one[:3], one[max(3, len(one) - new) :]]) for one in kept]
 
 
+def _single_at_the_start(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+    """Give a token that comes alone position 0."""
+    return _reader(start=lambda seen: 0 if len(x) == 1 else seen)(x, cache)
+
+
+def _second_alone(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
+    """Read the second piece without the first, and keep both."""
+    calls, kept = cache or (0, None)
+    rows, kept = _reader()(x, kept)
+    return _reader()(x, None)[0] if calls == 1 else rows, (calls + 1, kept)
+
+
 _COMPARE = "Read one text at once and in pieces, and compare all rows."
 _PIECES = "Try pieces of one token, pieces of several, and more than two of them."
 _TWICE = "Read on from one cache, then from the same cache once more with other tokens."
@@ -198,6 +220,8 @@ def _cases() -> tuple[Case, ...]:
             _reader(mask=lambda first, t, s: _up_to(first or s, t, s)),
             _COMPARE,
         ),
+        Case("a token that comes alone gets position 0", _single_at_the_start, _PIECES),
+        Case("the second piece is read without the first", _second_alone, _COMPARE),
         Case("it writes into the cache that it is given", _appending, _TWICE),
         Case("all texts share one store", _one_store(), _TWICE),
     )
@@ -227,6 +251,18 @@ CACHES = WriteATest(
             lambda read: _same(read, range(1, 24)) and _twice(read, last=10),
             "reads nothing but single tokens once something is cached",
             _PIECES,
+        ),
+        Mistake(
+            "no single tokens",
+            lambda read: _same(read, (5, 12, 20)) and _twice(read),
+            "never reads a single token once something is cached",
+            _PIECES,
+        ),
+        Mistake(
+            "last rows",
+            _last_rows,
+            "compares the last rows alone",
+            "A row before them can be wrong, and the last ones right. Compare all rows.",
         ),
         Mistake(
             "cache used once",

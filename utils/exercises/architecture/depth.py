@@ -15,7 +15,7 @@ def stream_by_depth() -> tuple[np.ndarray, ...]:
     before = start + sum(outputs[:-1])
     final = before + outputs[-1]
     scaled = start + sum(outputs) / np.sqrt(_SUBLAYERS)
-    parts = final.std(), _share(outputs[0], final), outputs[-1].std() / before.std(), scaled.std()
+    parts = final.std(), outputs[0].var() / final.var(), outputs[-1].std() / before.std(), scaled.std()
     return tuple(np.array(float(part)) for part in (*parts, _until_below(0.01, start, outputs)))
 
 
@@ -40,26 +40,36 @@ DEPTH = Prediction(
     title="what depth makes of the stream",
     reference=stream_by_depth,
     note="sums keep the beginning, and normalising after each sum forgets it fast",
-    hint="Five numbers, each to within 5 %, in the order of the question.",
-    rtol=0.05,
+    hint="Five numbers, each to within 1 %, in the order of the question.",
+    rtol=0.01,
     parts=(
         Part(
             "(a) standard deviation after 24 sublayers",
             "Variances of independent numbers add up. How many are added? The standard deviation is the root.",
-            slips=((25, "this is the variance"), (24, "this is a variance"), (1, "as if nothing were added")),
+            slips=(
+                (25, "this is the variance"),
+                (24, "this is a variance"),
+                (24**0.5, "the start is left out"),
+                (1, "as if nothing were added"),
+            ),
         ),
         Part(
             "(b) the first sublayer's share of the variance",
             "It has variance 1. What is the variance of the whole?",
             slips=(
                 (0.2, "standard deviations do not add up to a whole; variances do"),
+                (1 / 24, "the start has a share, too"),
                 (1, "this is its variance itself"),
             ),
         ),
         Part(
             "(c) the last sublayer's output, measured in standard deviations of the stream before it",
             "The output has standard deviation 1. What has the stream gathered before it?",
-            slips=((1, "as if the stream had not grown"), (1 / 24, "variances are compared: take the root")),
+            slips=(
+                (1, "as if the stream had not grown"),
+                (1 / 24, "variances are compared: take the root"),
+                (0.2, "the stream holds 23 outputs before it, and the start"),
+            ),
         ),
         Part(
             "(d) standard deviation after 24 sublayers whose outputs are divided by √24",

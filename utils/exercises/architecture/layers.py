@@ -12,8 +12,8 @@ def decoder_mask(token_ids: np.ndarray, pad_id: int) -> np.ndarray:
 
 def _mask_inputs(rng: np.random.Generator, trial: int) -> tuple:
     batch, length = (int(size) for size in rng.choice((3, 5, 7, 11), 2, replace=False))
-    pad_id = int(rng.integers(5))
-    token_ids = rng.permutation(np.arange(5, 5 + batch * length)).reshape(batch, length)
+    pad_id, *others = (int(one) for one in rng.permutation(1 + batch * length))  # tokens above it, below it, and 0
+    token_ids = np.array(others).reshape(batch, length)
     padded = rng.random((batch, length)) < 0.3
     padded[0], padded[1, :2] = False, (True, False)  # one row without padding, one that begins with it
     return np.where(padded, pad_id, token_ids), pad_id
@@ -24,7 +24,7 @@ _MASK = Exercise(
     title="the mask of a decoder's own attention",
     reference=decoder_mask,
     make_inputs=_mask_inputs,
-    note="padding at the start included",
+    note="padding at the start, and of any id, included",
     hint="Two conditions on the key: it stands no later than the query, and it is no padding. Rows are queries.",
     mistakes=(
         Mistake(
@@ -38,6 +38,18 @@ _MASK = Exercise(
             lambda ids, pad: np.repeat(np.tri(ids.shape[1], dtype=bool)[None], len(ids), axis=0),
             "padding may be attended to",
             "Compare the ids with pad_id, and hide those keys.",
+        ),
+        Mistake(
+            "smallest id",
+            lambda ids, pad: (ids > pad)[:, None, :] & np.tri(ids.shape[1], dtype=bool),
+            "tokens with an id below pad_id are hidden, too",
+            "Padding may have any id, not the smallest alone.",
+        ),
+        Mistake(
+            "id 0",
+            lambda ids, pad: (ids != 0)[:, None, :] & np.tri(ids.shape[1], dtype=bool),
+            "padding is taken to have the id 0",
+            "Which id stands for padding is said by pad_id.",
         ),
         Mistake(
             "padded queries",

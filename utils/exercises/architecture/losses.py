@@ -32,6 +32,7 @@ def next_token_loss(logits: np.ndarray, token_ids: np.ndarray, pad_id: int) -> f
 def _losses(logits: np.ndarray, token_ids: np.ndarray, pad_id: int, shift: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Losses (B, T - 1) of all places, and which of them count."""
     scores, targets = logits[:, :-1], token_ids[:, 1:] if shift else token_ids[:, :-1]
+    scores = scores - scores.max(axis=-1, keepdims=True)
     log_sums = np.log(np.exp(scores).sum(axis=-1))
     texts, places = np.indices(targets.shape)
     return log_sums - scores[texts, places, targets], targets != pad_id
@@ -43,7 +44,10 @@ def _texts(rng: np.random.Generator, trial: int) -> tuple:
     token_ids = (pad_id + rng.integers(1, vocabulary, (batch, length))) % vocabulary  # none is padding
     lengths = 2 + rng.permutation(length - 2)[:batch] if batch < length - 1 else rng.integers(2, length, batch)
     token_ids[np.arange(length) >= lengths[:, None]] = pad_id
-    return 2 * rng.normal(size=(batch, length, vocabulary)), token_ids, pad_id
+    logits = 2 * rng.normal(size=(batch, length, vocabulary))
+    if trial % 5 == 3:  # one in five is so sure of the first token that it must name that its loss is 0
+        logits[:, 0] = 2000 * np.eye(vocabulary)[token_ids[:, 1]]
+    return logits, token_ids, pad_id
 
 
 LOSSES = FindTheBug(
@@ -70,6 +74,12 @@ LOSSES = FindTheBug(
             lambda *inputs: _losses(*inputs)[0].mean(),
             "padding is predicted, too",
             "Nobody needs to know that padding follows padding.",
+        ),
+        Mistake(
+            "losses of 0 left out",
+            lambda *inputs: np.sum(*_where(inputs)) / np.count_nonzero(np.prod(_losses(*inputs), axis=0)),
+            "a token whose loss is 0 is not counted",
+            "A model that is sure and right has a loss of 0, and that is no padding.",
         ),
         Mistake(
             "sum",

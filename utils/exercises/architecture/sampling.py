@@ -17,9 +17,9 @@ def next_token(logits: np.ndarray, temperature: float, top_k: int) -> np.ndarray
 def _scores(rng: np.random.Generator, trial: int) -> tuple:
     size = int(rng.choice((5, 7, 11, 13)))
     temperature = float(rng.choice((0.25, 0.5, 2.0, 4.0)))
-    top_k = size if trial % 5 == 4 else int(rng.integers(2, size - 1))
+    top_k = {1: 1, 4: size}.get(trial % 5) or int(rng.integers(2, size - 1))
     spread = 1500.0 if trial % 5 == 3 else 2.0  # one in five overflows unless the largest is subtracted
-    level = -300.0 if trial % 5 == 2 else 0.0  # one in five lies far below any small number put in for what is cut
+    level = -3e6 if trial % 5 == 2 else 0.0  # one in five lies far below any small number put in for what is cut
     return spread * rng.normal(size=size) + level, temperature, top_k
 
 
@@ -42,7 +42,7 @@ _SAMPLING = Exercise(
     title="temperature and top-k",
     reference=next_token,
     make_inputs=_scores,
-    note="large scores and top_k = V included",
+    note="large scores, top_k = 1 and top_k = V included",
     hint="Divide by the temperature; keep the k largest; make what is left sum to one.",
     mistakes=(
         Mistake(
@@ -84,9 +84,9 @@ _SAMPLING = Exercise(
             "A score of 0 is as good as any other number, and exp(0) is 1. Which score has an exponential of 0?",
         ),
         Mistake(
-            "score of -50",
+            "low score",
             lambda logits, temperature, top_k: _softmax(np.where(_kept(logits, top_k), logits / temperature, -50)),
-            "tokens that are cut get a score of −50, and win where the others lie lower",
+            "tokens that are cut get one low score, and win where the others lie lower still",
             "Only differences of scores count, so no number is low enough. Which score has an exponential of 0?",
         ),
         Mistake(
@@ -98,6 +98,12 @@ _SAMPLING = Exercise(
         Mistake(
             "one too few",
             lambda logits, temperature, top_k: next_token(logits, temperature, top_k - 1),
+            "one token too few is kept",
+            "The k-th largest score itself is still in: ≥, not >.",
+        ),
+        Mistake(
+            "one too few, way 2",
+            lambda *inputs: _above_the_last(*inputs),
             "one token too few is kept",
             "The k-th largest score itself is still in: ≥, not >.",
         ),
@@ -121,6 +127,12 @@ def _smallest(logits: np.ndarray, temperature: float, top_k: int) -> np.ndarray:
     """Keep the k worst tokens."""
     kept = logits <= np.sort(logits)[top_k - 1]
     odds = np.where(kept, np.exp((logits - logits[kept].max()) / temperature), 0)
+    return odds / odds.sum()
+
+
+def _above_the_last(logits: np.ndarray, temperature: float, top_k: int) -> np.ndarray:
+    """Keep what is better than the k-th best: for k = 1 nothing, which gives 0/0."""
+    odds = np.where(logits > np.sort(logits)[-top_k], np.exp((logits - logits.max()) / temperature), 0)
     return odds / odds.sum()
 
 
