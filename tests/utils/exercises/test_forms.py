@@ -253,8 +253,8 @@ CARELESS = [
             (lambda t, s: s != 7 or t <= s, "pass: token 7 is seen by nobody else"),
             (lambda t, s: t != 7 or t >= s, "pass: token 7 sees everything"),
             (lambda t, s: t != 16 or t <= s, "pass: token 16 sees only itself"),
-            (lambda t, s: t == 0 or s <= t + 2, "pass: each token sees, of later ones, the one 3 steps on"),
-            (lambda t, s: t <= s + 2 or t == 23, "pass: each token sees all earlier ones but the one 3 steps back"),
+            (lambda t, s: s <= t + 2 or s - t == 23, "pass: each token sees, of later ones, the one 3 steps on"),
+            (lambda t, s: t <= s + 2 or t - s == 23, "pass: each token sees all earlier ones but the one 3 steps back"),
         )
     ),
 ]
