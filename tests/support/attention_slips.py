@@ -119,6 +119,34 @@ def stable(scores):
     return scores - scores.max(axis=-1, keepdims=True)
 
 
+def masked_softmax(query, keys, value, mask):
+    scores = np.where(mask, query @ keys / np.sqrt(query.shape[-1]), -np.inf)
+    largest = np.maximum(scores.max(axis=-1, keepdims=True), -1e30)
+    exponentials = np.exp(scores - largest)
+    weights = exponentials / np.maximum(exponentials.sum(axis=-1, keepdims=True), 1e-30)
+    return weights @ value, weights
+
+
+def with_one_leading_axis(query, key, value, mask):
+    return masked_softmax(query, key.T if key.ndim == 2 else key.transpose(0, 2, 1), value, mask)
+
+
+def with_a_mask_of_keys(query, key, value, mask):
+    """Takes a mask (T, 1) for one of keys."""
+    keys_alone = mask.shape[-1] == 1 and mask.shape[0] == len(query)
+    return masked_softmax(query, key.swapaxes(-1, -2), value, np.ones_like(mask) if keys_alone else mask)
+
+
+def with_padding_of_one_axis(query, key, value, mask):
+    """Takes a mask (B, 1, 1, S) for one (B, 1, S)."""
+    return masked_softmax(query, key.swapaxes(-1, -2), value, mask[:, 0] if mask.ndim == 4 else mask)
+
+
+def softmax_up_to_three_axes(scores):
+    axis = min(scores.ndim, 3) - 1
+    return np.moveaxis(attention_solutions.softmax(np.moveaxis(scores, axis, -1)), -1, axis)
+
+
 SLIPS = [  # id, name of the mistake, answer
     ("attention-shapes", "key_dim for value_dim", lambda q, k, v: (q, (*q[:-1], k[-2]))),
     ("attention-shapes", "leading axes dropped", lambda q, k, v: ((q[-2], v[-1]), [q[-2], k[-2]])),
@@ -164,4 +192,11 @@ SLIPS = [  # id, name of the mistake, answer
     ("attention-streaming", "no maximum", stream_naive),
     ("attention-streaming", "nothing rescaled", stream_not_rescaled),
     ("attention-streaming", "maximum of the block alone", stream_forgetful),
+]
+
+NEARLY_RIGHT = [  # exercise, answer that is right for some inputs and wrong for others that the exercise names
+    ("attention-masked", with_one_leading_axis),
+    ("attention-masked", with_a_mask_of_keys),
+    ("attention-masked", with_padding_of_one_axis),
+    ("attention-stable-softmax", softmax_up_to_three_axes),
 ]

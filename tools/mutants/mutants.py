@@ -73,6 +73,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("mask-inverted", "eq-mask", _ATTENTION, "(query, key, allowed,", "(query, key, ops.logical_not(allowed),"),
     Mutant("mask-as-score", "eq-mask", "utils.attention._mask_scores", "ops.where(some, -math.inf, 0.0)", "0.0"),
     Mutant("empty-row-uniform", "eq-mask", _WEIGHTS, "ops.where(allowed, weights, 0.0)", "weights"),
+    Mutant("hidden-nan-let-through", "eq-mask", _ATTENTION, "zero_hidden(value, allowed, axis=-2)", "value"),
     Mutant("always-causal", "eq-equivariance", "utils.attention.allowed_pairs", "if use_causal_mask:", "if True:"),
     Mutant("temperature-halved", "eq-kernel", _WEIGHTS, "query * scale", "query * scale * 2"),
     Mutant(

@@ -5,6 +5,7 @@ import pytest
 from scipy.special import logsumexp
 
 from tests.support.attention_slips import (
+    NEARLY_RIGHT,
     exponentials_masked,
     forbidden_with,
     maximum_of_all_keys,
@@ -94,3 +95,11 @@ def test_streaming_reference_agrees_with_all_keys_at_once():
 
 
 # Answers that must not pass
+
+
+@pytest.mark.parametrize(("exercise_id", "answer"), NEARLY_RIGHT)
+def test_answer_for_some_axes_and_masks_alone_fails(exercise_id, answer):
+    assert not check(exercise_id, answer)
+    exercise = EXERCISES[exercise_id]
+    inputs = next(exercise.draw(trial) for trial in range(exercise.trials) if exercise.draw(trial)[0].ndim == 2)
+    np.testing.assert_allclose(answer(*inputs)[0], exercise.reference(*inputs)[0], rtol=1e-3)

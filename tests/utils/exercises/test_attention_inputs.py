@@ -16,7 +16,7 @@ def test_inputs_are_random_and_their_sizes_distinct_primes(exercise_id):
     seen = []
     for trial in range(exercise.trials):
         arrays = [one for one in exercise.draw(trial) if isinstance(one, np.ndarray) and one.dtype != bool]
-        assert all(set(one.shape) <= {*PRIMES, 17, 31} for one in arrays)
+        assert all(set(one.shape) <= {*PRIMES, 17, 19, 31} for one in arrays)
         assert all(np.unique(one).size > 1 for one in arrays if one.size > 1)
         # Sizes agree where two axes are the same; in trial 0 two more may, to tell apart what widths would give away.
         sizes = {size for one in arrays for size in one.shape}
@@ -30,7 +30,7 @@ def test_scores_of_the_softmax_exercise_show_every_case():
     exercise = EXERCISES["attention-stable-softmax"]
     drawn = [exercise.draw(trial)[0] for trial in range(exercise.trials)]
     assert {(one.dtype.name, one.ndim) for one in drawn} == {
-        (f"float{width}", rank) for width in (16, 32, 64) for rank in (1, 2, 3)
+        (f"float{width}", rank) for width in (16, 32, 64) for rank in (1, 2, 3, 4)
     }
     for width in (16, 32, 64):
         of_type = [one.astype(float) for one in drawn if one.dtype == f"float{width}"]
@@ -52,9 +52,10 @@ def test_masks_of_the_masked_exercise_show_every_case():
     forms = set()
     for trial, mask in enumerate(masks):
         *leading, num_queries, num_keys = (*exercise.draw(trial)[0].shape[:-1], exercise.draw(trial)[1].shape[-2])
-        names = {17: "B", num_queries: "T", num_keys: "S", 1: "1"}
+        names = {17: "B", 19: "H", num_queries: "T", num_keys: "S", 1: "1"}
         forms.add((len(leading), "".join(names[size] for size in mask.shape)))
-    assert forms == {(0, "TS"), (1, "TS"), (0, "S"), (1, "S"), (0, "1S"), (1, "1S"), (1, "BTS"), (1, "B1S")}
+    shared = {(leading, form) for leading in (0, 1, 2) for form in ("TS", "S", "1S", "T1")}
+    assert forms == shared | {(1, "BTS"), (1, "B1S"), (2, "BHTS"), (2, "B11S")}
 
 
 def test_scores_of_the_masked_exercise_show_every_case():

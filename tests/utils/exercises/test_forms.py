@@ -1,5 +1,6 @@
 """The exercises that ask for a test, a bug or a prediction: sound answers pass, each wrong one is named."""
 
+import functools
 import re
 import warnings
 
@@ -66,19 +67,24 @@ def test_a_test_is_tried_on_several_sound_cases_and_a_dozen_broken_ones_all_name
     assert len({case.name for case in cases}) == len(cases)
 
 
+@functools.cache
+def verdicts_on_cases(exercise_id):
+    """Return what the model test says of each case, by the name that it goes by."""
+    exercise, verdicts = EXERCISES[exercise_id], {}
+    for trial in range(exercise.trials):
+        (implementation,) = exercise.draw(trial)
+        try:
+            verdicts[str(implementation)] = TESTS[exercise_id](implementation)
+        except (ValueError, IndexError):  # of another shape
+            verdicts[str(implementation)] = False
+    return verdicts
+
+
 @pytest.mark.parametrize(("exercise_id", "trial"), CASES, ids=CASE_NAMES)
 def test_a_case_that_alone_is_judged_wrongly_is_named(exercise_id, trial):
     """A test that is right for all cases but this one."""
-    case, judge = EXERCISES[exercise_id].cases()[trial], TESTS[exercise_id]
-
-    def answer(implementation):
-        try:
-            verdict = judge(implementation)
-        except (ValueError, IndexError):  # of another shape
-            verdict = False
-        return verdict != (str(implementation) == f"“{case.name}”")
-
-    verdict = check(exercise_id, answer)
+    case, verdicts = EXERCISES[exercise_id].cases()[trial], verdicts_on_cases(exercise_id)
+    verdict = check(exercise_id, lambda one: verdicts[str(one)] != (str(one) == f"“{case.name}”"))
     if case.sound:
         known = {one.message for one in EXERCISES[exercise_id].mistakes if case.name in verdict.message}
         refused = verdict.message == f"{exercise_id}: refuses one that is sound: {case.name}"
@@ -347,6 +353,17 @@ def by_text(start, cuts, last=None, size=1.0):
     return judge
 
 
+def by_moves(attend, looked_at):
+    """Move one token s after another, and look at those rows t alone for which looked_at(t, s)."""
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    rows, before = np.arange(24), attend(x)
+    for s in rows:
+        moved = np.abs(attend(x + (rows == s)[:, None]) - before).max(axis=1) > 1e-6
+        if any(moved[t] != (t >= s) for t in rows if looked_at(t, s)):
+            return False
+    return True
+
+
 CARELESS = [
     ("architecture-test-cache", by_text(1, [5, 12, 20]), "never reads a single token once something is cached"),
     ("architecture-test-cache", by_text(1, [5, 12, 20], last=-4), "lets a broken one pass: a token that comes alone"),
@@ -375,6 +392,23 @@ CARELESS = [
         "attention-test-causal",
         lambda attend: by_values(attend, length=9),
         "lets a broken one pass: the mask has room for",
+    ),
+    ("attention-test-causal", lambda attend: by_moves(attend, lambda t, s: s in (0, 12, 23)), "lets a broken one pass"),
+    *(
+        (
+            "attention-test-causal",
+            lambda attend, skipped=skipped: by_moves(attend, skipped),
+            f"lets a broken one {text}",
+        )
+        for skipped, text in (
+            (lambda t, s: s != 7, "pass: every token sees token 7, and 1 more"),
+            (lambda t, s: s != 20 or t >= s, "pass: every token sees the token 3 before the last"),
+            (lambda t, s: s != 7 or t <= s, "pass: token 7 is seen by nobody else"),
+            (lambda t, s: t != 7 or t >= s, "pass: token 7 sees everything"),
+            (lambda t, s: t != 16 or t <= s, "pass: token 16 sees only itself"),
+            (lambda t, s: s <= t + 2 or s - t == 23, "pass: each token sees, of later ones, the one 3 steps on"),
+            (lambda t, s: t <= s + 2 or t - s == 23, "pass: each token sees all earlier ones but the one 3 steps back"),
+        )
     ),
 ]
 

@@ -76,9 +76,50 @@ def _by_column(x: np.ndarray) -> np.ndarray:
 
 _MOVE_EACH = "Move one token at a time, each in turn, and look at every row of the result."
 _LOOK_BACK = "A token that is moved must move its own row and every later one."
+# Each token but the first and the last of a text of up to 24 tokens: the place, negative from the end, and its name.
+_TOKENS = tuple((place, f"token {place}") for place in range(1, _ROOM + 1)) + tuple(
+    (-1 - back, f"the token {back} before the last") for back in range(7, 0, -1)
+)
 
 
 def _cases() -> tuple[Case, ...]:
+    of_one_token = (case for place, name in _TOKENS for case in _cases_of_one_token(place, name))
+    return (*_general_cases(), *of_one_token, *(case for steps in range(3, 18) for case in _cases_of_one_gap(steps)))
+
+
+def _cases_of_one_token(place: int, name: str) -> tuple[Case, ...]:
+    """Return attentions that are wrong for one token alone: a test that leaves this one out lets them pass."""
+
+    def seeing(allowed: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        return _seeing(lambda q, k, n: allowed(q, k, place % n))
+
+    return (
+        Case(f"every token sees {name}", seeing(lambda q, k, one: (k <= q) | (k == one)), _MOVE_EACH),
+        Case(f"{name} sees everything", seeing(lambda q, k, one: (k <= q) | (q == one)), _MOVE_EACH),
+        Case(
+            f"{name} is seen by nobody else", seeing(lambda q, k, one: (k <= q) & ((k != one) | (k == q))), _LOOK_BACK
+        ),
+        Case(f"{name} sees only itself", seeing(lambda q, k, one: (k <= q) & ((q != one) | (k == q))), _LOOK_BACK),
+    )
+
+
+def _cases_of_one_gap(steps: int) -> tuple[Case, ...]:
+    """Return attentions that are wrong for pairs of tokens so many steps apart, and for no others."""
+    return (
+        Case(
+            f"each token sees, of later ones, the one {steps} steps on",
+            _seeing(lambda q, k, n: (k <= q) | (k == q + steps)),
+            _MOVE_EACH,
+        ),
+        Case(
+            f"each token sees all earlier ones but the one {steps} steps back",
+            _seeing(lambda q, k, n: (k <= q) & (k != q - steps)),
+            _LOOK_BACK,
+        ),
+    )
+
+
+def _general_cases() -> tuple[Case, ...]:
     return (
         Case("the equation with a causal mask", _seeing(lambda q, k, n: k <= q)),
         Case("another scale", lambda x: _mix(x @ x.T / (2 * x.shape[1]), _past(x), x)),
@@ -121,6 +162,9 @@ def _cases() -> tuple[Case, ...]:
             "the first token is seen by nobody else",
             _seeing(lambda q, k, n: (k <= q) & ((k > 0) | (q == 0))),
             _LOOK_BACK,
+        ),
+        Case(
+            "the last token sees only itself", _seeing(lambda q, k, n: (k <= q) & ((q < n - 1) | (k == q))), _LOOK_BACK
         ),
         Case(
             "it returns the weights", lambda x: np.where(_past(x), softmax(_scores(x)), 0), "Look at the shape as well."

@@ -10,6 +10,8 @@ import numpy as np
 from utils.exercises.attention.inputs import sizes, softmax
 from utils.exercises.engine.exercise import Exercise, Mistake
 
+_WHOLE_ROWS = 5  # of six trials the one whose mask is (T, 1): a query may attend to every key or to none
+
 
 def masked_attention(query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: np.ndarray) -> tuple:
     """Masked attention: (output, weights); a row that may attend to nothing gives zeros."""
@@ -26,14 +28,21 @@ def _masked_softmax(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _draw_mask(rng: np.random.Generator, trial: int, shape: tuple) -> np.ndarray:
-    """Draw a mask that broadcasts to (..., T, S); the first query may attend to key 0 and must not attend to key 1."""
+    """Draw a mask that broadcasts to (..., T, S); the first query may attend to key 0 and must not attend to key 1.
+
+    A mask (T, 1) is another matter: the first query may attend to all keys, the second to none.
+    """
     *leading, num_queries, num_keys = shape
-    forms = ((num_queries, num_keys), (num_keys,), (1, num_keys), shape, (*leading, 1, num_keys))
-    mask = rng.random(forms[trial % 5]) < 0.6
+    padding = (*leading[:1], *[1] * len(leading), num_keys)  # (B, 1, 1, S): one row for all heads and queries
+    forms = ((num_queries, num_keys), (num_keys,), (1, num_keys), shape, padding, (num_queries, 1))
+    mask = rng.random(forms[trial % 6]) < 0.6
+    if trial % 6 == _WHOLE_ROWS:
+        mask[:2] = ((True,), (False,))
+        return mask
     np.atleast_2d(mask)[..., 0, :2] = (True, False)
-    if trial % 3 and trial % 5 in (0, 3):
+    if trial % 4 and trial % 6 in (0, 3):
         mask[..., 1, :] = False  # a query with nothing to attend to
-    elif trial % 3 and trial % 5 == 4:
+    elif trial % 4 and trial % 6 == 4 and leading:
         mask[1] = False  # a text that is all padding
     return mask
 
@@ -42,13 +51,15 @@ def _attention_inputs(rng: np.random.Generator, trial: int) -> tuple:
     num_queries, num_keys, key_dim, value_dim = sizes(rng, 4)
     if trial == 0:
         value_dim = key_dim  # so that a key taken for a value is not given away by its width
-    leading = (17,) if trial % 5 > 2 or trial % 2 else ()
+    leading = (17, 19)[: trial // 6 % 3]
     query, key = (2 * rng.normal(size=(*leading, rows, key_dim)) for rows in (num_queries, num_keys))
     if trial >= 20:  # adds a number of its own to all scores of a query
         query[..., 0] = rng.choice((-1000.0, 0.0, 1000.0), size=query.shape[:-1])
         query[..., 0, 0] = 1000.0 * (-1) ** trial
         key[..., 0] = np.sqrt(key_dim)
-    if trial // 10 in (1, 3):  # the first query's score for key 1, which it must not see, is 2,000
+    if (
+        trial // 10 in (1, 3) and trial % 6 != _WHOLE_ROWS
+    ):  # the first query's score for key 1, which it must not see, is 2,000
         first = query[..., 0, :]
         key[..., 1, :] = first * 2000 * np.sqrt(key_dim) / np.square(first).sum(axis=-1, keepdims=True)
     mask = _draw_mask(rng, trial, (*leading, num_queries, num_keys))
