@@ -1,10 +1,9 @@
-"""What training on texts of unequal length needs: the target's shift, loss without padding, rate, batches, averages.
+"""What training on texts of unequal length needs: targets moved by one place, losses without padding, like batches.
 
 Source: Vaswani et al. (2017), "Attention Is All You Need", arXiv:1706.03762, section 5. Letters in shapes: B batch,
 T tokens, V vocabulary.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from utils.checks import positive_integer, positive_number, sizes_agree
+from utils.checks import positive_integer, rate, sizes_agree
 
 
 def shift_right(labels: Any, start_id: int) -> Any:
@@ -41,20 +40,15 @@ def shift_right(labels: Any, start_id: int) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="executable-transformer")
-def masked_loss(labels: Any, logits: Any, pad_id: int = 0, label_smoothing: float = 0.0) -> Any:
+def masked_loss(labels: Any, logits: Any, pad_id: int = 0) -> Any:
     """Return the mean cross-entropy over the labels that are tokens, in nats; 0 where there is none.
 
     Equal to a mean over each text only where texts are equally long: here every token counts the same.
-
-    With smoothing ε the model is asked for a little of everything: the target gives 1 - ε to the label and spreads ε
-    evenly over all V tokens, the label among them (Szegedy et al., 2016, arXiv:1512.00567, section 7; the paper's
-    section 5.4 has ε = 0.1). The least loss is then no longer 0.
 
     Args:
         labels: integers (B, T).
         logits: scores (B, T, V), before any softmax.
         pad_id: the label that marks padding.
-        label_smoothing: ε, from 0 to below 1.
 
     Returns:
         Scalar tensor, float32 or wider. As `loss` of `compile`, it is averaged over batches, and a compiled model can
@@ -62,7 +56,7 @@ def masked_loss(labels: Any, logits: Any, pad_id: int = 0, label_smoothing: floa
         function.)
 
     Raises:
-        ValueError: labels and logits disagree in shape, or label_smoothing is not a share below 1.
+        ValueError: labels and logits disagree in shape.
 
     Example:
         >>> logits = [[[0.0, 0.0], [5.0, 0.0]]]
@@ -70,12 +64,7 @@ def masked_loss(labels: Any, logits: Any, pad_id: int = 0, label_smoothing: floa
         0.693
     """
     labels, logits, counted = _split_labels(labels, logits, pad_id)
-    if isinstance(label_smoothing, bool) or not 0 <= label_smoothing < 1:
-        raise ValueError(f"expected label_smoothing from 0 to below 1; received {label_smoothing!r}")
     each = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)  # (B, T)
-    if label_smoothing:
-        evenly = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)  # the mean of -log p over the vocabulary
-        each = (1 - label_smoothing) * each + label_smoothing * evenly
     return _mean_over(each, counted)
 
 
@@ -102,129 +91,6 @@ def masked_accuracy(labels: Any, logits: Any, pad_id: int = 0) -> Any:
     return _mean_over(ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32")), counted)
 
 
-def perplexity(loss: float) -> float:
-    """Return e to the mean cross-entropy: among how many equally likely tokens the model would be as unsure.
-
-    Args:
-        loss: nats a token, without label smoothing.
-
-    Example:
-        >>> round(perplexity(math.log(20)), 6)
-        20.0
-    """
-    return math.exp(loss)
-
-
-@keras.saving.register_keras_serializable(package="executable-transformer")
-class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
-    """The paper's learning rate: a straight rise over the first steps, then a fall with the root of the step.
-
-    Equation 3 of Vaswani et al. (2017), arXiv:1706.03762, section 5.3, where the first step is number 1. The paper
-    gives the rate through d_model; here its peak is named, which is `paper_peak(d_model, warmup_steps)` there.
-
-    Args:
-        peak: the highest rate, that of step number `warmup_steps`.
-        warmup_steps: steps of the rise; 1 for none.
-
-    Raises:
-        ValueError: peak is not above 0, or warmup_steps is not a positive integer.
-
-    Example:
-        >>> rate = InverseSquareRoot(1.0, warmup_steps=4)
-        >>> [round(float(rate(step)), 2) for step in (0, 1, 3, 8, 15)]  # Keras counts steps from 0
-        [0.25, 0.5, 1.0, 0.67, 0.5]
-    """
-
-    def __init__(self, peak: float, warmup_steps: int):
-        super().__init__()
-        self.peak = positive_number("peak", peak)
-        self.warmup_steps = positive_integer("warmup_steps", warmup_steps)
-
-    def __call__(self, step: Any) -> Any:
-        """Return the rate at which step `step`, counted from 0, changes the weights; a float32 scalar."""
-        share = (ops.cast(step, "float32") + 1) / self.warmup_steps
-        return self.peak * ops.minimum(share, ops.rsqrt(share))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this schedule again."""
-        return {"peak": self.peak, "warmup_steps": self.warmup_steps}
-
-
-def paper_peak(d_model: int, warmup_steps: int) -> float:
-    """Return the highest rate of the paper's schedule, (d_model · warmup_steps)^-½.
-
-    Example:
-        >>> round(paper_peak(512, 4000), 6)  # the paper's base model
-        0.000699
-    """
-    return (positive_integer("d_model", d_model) * positive_integer("warmup_steps", warmup_steps)) ** -0.5
-
-
-def token_batches(lengths: Any, tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return the rows of each batch of an epoch: rows of like lengths together, in an order that chance decides.
-
-    Rows are shuffled and then sorted by length, so that rows of one length meet others each time; a batch takes rows
-    while its padded size, rows times the longest, stays within `tokens`. A row that is longer is a batch of its own.
-
-    Args:
-        lengths: integers (N,) or (N, K), tokens of each row; the longest of its K parts counts.
-        tokens: padded size of a batch, in tokens.
-        rng: decides which rows of one length meet, and the order of the batches.
-
-    Returns:
-        Integer arrays, each row 0 to N - 1 in one of them.
-
-    Raises:
-        ValueError: there are no rows, or tokens is not a positive integer.
-
-    Example:
-        >>> batches = token_batches([3, 9, 3, 9], tokens=18, rng=np.random.default_rng(0))
-        >>> sorted(sorted(batch.tolist()) for batch in batches)
-        [[0, 2], [1, 3]]
-    """
-    lengths, tokens = np.asarray(lengths), positive_integer("tokens", tokens)
-    if lengths.size == 0 or lengths.ndim not in (1, 2):
-        raise ValueError(f"expected the lengths of some rows, (N,) or (N, K); received shape {lengths.shape}")
-    longest = lengths if lengths.ndim == 1 else lengths.max(axis=1)
-    shuffled = rng.permutation(len(longest))
-    rows = shuffled[np.argsort(longest[shuffled], kind="stable")]
-    batches, first = [], 0
-    for end in range(1, len(rows) + 1):
-        if end == len(rows) or (end + 1 - first) * longest[rows[end]] > tokens:
-            batches.append(rows[first:end])
-            first = end
-    return [batches[number] for number in rng.permutation(len(batches))]
-
-
-def average_weights(checkpoints: Iterable[Sequence[Any]]) -> list[np.ndarray]:
-    """Return the mean of each weight over several checkpoints of one model, as section 6.1 of the paper takes it.
-
-    Args:
-        checkpoints: for each the arrays that `get_weights` returns.
-
-    Returns:
-        Arrays for `set_weights`, each in the type it had; whole numbers (counters, seeds) are the last checkpoint's.
-
-    Raises:
-        ValueError: there is none, or they disagree in number or shape of their arrays.
-
-    Example:
-        >>> average_weights([[np.array([1.0, 2.0])], [np.array([3.0, 6.0])]])
-        [array([2., 4.])]
-    """
-    checkpoints = [[np.asarray(weight) for weight in weights] for weights in checkpoints]
-    shapes = [[weight.shape for weight in weights] for weights in checkpoints]
-    if not shapes or any(other != shapes[0] for other in shapes):
-        raise ValueError(f"expected checkpoints of one model, at least one; received {len(shapes)} unlike ones")
-    averages = []
-    for parts in zip(*checkpoints, strict=True):
-        if np.issubdtype(parts[-1].dtype, np.integer):
-            averages.append(parts[-1])
-        else:
-            averages.append(np.mean(parts, axis=0, dtype="float64").astype(parts[-1].dtype))
-    return averages
-
-
 def _split_labels(labels: Any, logits: Any, pad_id: int) -> tuple[Any, Any, Any]:
     """Return labels, scores in at least float32, and where a label is a token."""
     labels, logits = ops.convert_to_tensor(labels), ops.convert_to_tensor(logits)
@@ -239,3 +105,107 @@ def _mean_over(values: Any, counted: Any) -> Any:
     """Return the mean of the values that count, 0 where none does."""
     share = ops.cast(counted, keras.backend.result_type(values.dtype, "float32"))
     return ops.sum(ops.cast(values, share.dtype) * share) / ops.maximum(ops.sum(share), 1)
+
+
+@keras.saving.register_keras_serializable(package="executable-transformer")
+def smoothed_loss(labels: Any, logits: Any, smoothing: float = 0.1, pad_id: int = 0) -> Any:
+    """Return the mean cross-entropy, in nats, against labels that give a share of their weight to all tokens alike.
+
+    Label smoothing of Szegedy et al. (2016), arXiv:1512.00567, section 7, as Vaswani et al. (2017), section 5.4, use
+    it: the target is 1 - smoothing for the right token, and smoothing / V more for each of the V tokens.
+
+    Args:
+        labels: integers (B, T).
+        logits: scores (B, T, V), before any softmax.
+        smoothing: the share, from 0 (then it is `masked_loss`) to 1.
+        pad_id: the label that marks padding, which does not count.
+
+    Returns:
+        Scalar tensor, float32 or wider; 0 where no label counts.
+
+    Raises:
+        ValueError: labels and logits disagree in shape, or smoothing is no share.
+
+    Example:
+        >>> logits = [[[2.0, 0.0, 0.0], [5.0, 0.0, 0.0]]]
+        >>> round(float(smoothed_loss([[1, 0]], logits, smoothing=0.3)), 3)  # masked_loss: 2.24
+        2.04
+    """
+    smoothing = rate("smoothing", smoothing)
+    labels, logits, counted = _split_labels(labels, logits, pad_id)
+    log_p = ops.log_softmax(logits, axis=-1)
+    right = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)  # (B, T)
+    return _mean_over((1 - smoothing) * right - smoothing * ops.mean(log_p, axis=-1), counted)
+
+
+def perplexity(labels: Any, logits: Any, pad_id: int = 0) -> Any:
+    """Return exp of `masked_loss`: among how many equally likely tokens a model that costs as much would have to guess.
+
+    Args:
+        labels: integers (B, T).
+        logits: scores (B, T, V).
+        pad_id: the label that marks padding.
+
+    Returns:
+        Scalar tensor, at least 1. (For several batches, take exp of the mean loss of all tokens; the mean of
+        perplexities is another number.)
+
+    Raises:
+        ValueError: labels and logits disagree in shape.
+
+    Example:
+        >>> round(float(perplexity([[1, 0]], [[[0.0, 0.0], [5.0, 0.0]]])), 3)
+        2.0
+    """
+    return ops.exp(masked_loss(labels, logits, pad_id))
+
+
+def mean_weights(checkpoints: Iterable[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Return the mean of each weight over several checkpoints of one model, as `model.get_weights()` returns them.
+
+    Args:
+        checkpoints: one list of arrays for each.
+
+    Returns:
+        One list of arrays, for `model.set_weights`.
+
+    Raises:
+        ValueError: there are none, or they disagree in number or shape of their weights.
+
+    Example:
+        >>> [weight.tolist() for weight in mean_weights([[np.array([1.0, 2.0])], [np.array([3.0, 6.0])]])]
+        [[2.0, 4.0]]
+    """
+    kept = [list(weights) for weights in checkpoints]
+    shapes = {tuple(np.shape(weight) for weight in weights) for weights in kept}
+    if len(shapes) != 1:
+        raise ValueError(
+            f"expected checkpoints of one model, with weights of the same shapes; received {len(kept)} checkpoints of "
+            f"{len(shapes)} kinds"
+        )
+    return [np.mean(each, axis=0, dtype="float64").astype(each[0].dtype) for each in zip(*kept, strict=True)]
+
+
+def like_lengths(lengths: Any, batch_size: int, rng: np.random.Generator | None = None) -> list[np.ndarray]:
+    """Put texts of like lengths into one batch, so that little is filled up.
+
+    Args:
+        lengths: tokens of each text, (N,); or several numbers for each, (N, K), where the first differ most.
+        batch_size: texts in a batch.
+        rng: NumPy generator: draws the order of texts of one length, and of the batches. In order of length without.
+
+    Returns:
+        Indices of the texts of each batch; each text is in one. The last batch in order of length may be smaller.
+
+    Raises:
+        ValueError: batch_size is no positive integer.
+
+    Example:
+        >>> [batch.tolist() for batch in like_lengths([5, 2, 9, 2, 5], batch_size=2)]
+        [[1, 3], [0, 4], [2]]
+    """
+    keys = np.asarray(lengths).reshape(len(lengths), -1)
+    chance = np.arange(len(keys)) if rng is None else rng.permutation(len(keys))
+    order = np.lexsort([chance, *keys.T[::-1]])
+    batches = [order[at : at + positive_integer("batch_size", batch_size)] for at in range(0, len(order), batch_size)]
+    return batches if rng is None else [batches[at] for at in rng.permutation(len(batches))]

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fitting.fit(
             epochs=chosen.epochs,
             seconds=60 * chosen.minutes,
-            after_epoch=lambda run: validation(run.model, run.vocabulary, held_out),
+            after_epoch=lambda translator: validation(translator, held_out),
         )
     except (CorpusError, TrainingError, OSError) as error:
         print(f"translation: {error}", file=sys.stderr)

@@ -1,14 +1,14 @@
 """Training an encoder-decoder on pairs: it resumes where it was stopped, and a kill loses minutes, not the run.
 
-A run lives in a folder: `vocabulary.json`, and `last.npz` with the weights, the optimiser's state, the curve and the
-settings, in one file that is replaced whole. `average.npz` holds the mean of the last epochs' weights.
+A run lives in a folder: `vocabulary.json`; `last.npz` with the weights, the optimiser's state, the curve and the
+settings, one file that is replaced whole; and after each epoch `translator.npz`, the mean of the last epochs' weights,
+which is all that `Translator.load` needs beside the vocabulary.
 """
 
 import dataclasses
 import json
-import os
-import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,17 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
-from utils.training import InverseSquareRoot, average_weights, masked_accuracy, masked_loss, shift_right, token_batches
+from utils.files import write_whole
+from utils.schedules import InverseSquareRoot
+from utils.training import masked_accuracy, masked_loss, mean_weights, shift_right, smoothed_loss
 from utils.transformer import Transformer, TransformerConfig
+from utils.translation.batches import pad_rows, token_batches
 from utils.translation.pairs import Pairs
-from utils.translation.vocabulary import Vocabulary, pad_rows
+from utils.translation.translator import VOCABULARY, Translator, npz
+from utils.translation.vocabulary import Vocabulary
 
-VOCABULARY, LAST, AVERAGE = "vocabulary.json", "last.npz", "average.npz"
+LAST = "last.npz"
+LONGEST = 256  # tokens of a sentence
 
 
 class TrainingError(RuntimeError):
@@ -71,6 +76,7 @@ class Settings:
             num_heads=self.num_heads,
             intermediate_dim=self.intermediate_dim,
             dropout=self.dropout,
+            max_length=LONGEST,
             pad_id=vocabulary.pad_id,
             start_id=vocabulary.start_id,
         )
@@ -97,13 +103,14 @@ class Fitting:
             self.vocabulary = Vocabulary.load(path)
         else:
             self.vocabulary = Vocabulary.train([*train.source, *train.target], settings.vocabulary_size)
-            write_file(path, lambda draft: draft.write(self.vocabulary.to_json().encode()))
+            write_whole(path, self.vocabulary.to_json())
         self.rows = [
-            [self.vocabulary.encode(text) + [self.vocabulary.end_id] for text in side]
+            [[*self.vocabulary.encode(text), self.vocabulary.end_id] for text in side]
             for side in (train.source, train.target)
         ]
         self.model = settings.model(self.vocabulary)
-        rate = InverseSquareRoot(settings.peak, settings.warmup_steps)
+        d_model, warm_up = settings.d_model, settings.warmup_steps
+        rate = InverseSquareRoot(d_model, warm_up, factor=settings.peak * (d_model * warm_up) ** 0.5)
         adam = keras.optimizers.Adam(rate, beta_2=settings.beta_2, epsilon=1e-9, global_clipnorm=settings.clip)
         self.model.compile(adam, loss=self._loss, jit_compile=False)
         adam.build(self.model.trainable_variables)
@@ -115,7 +122,7 @@ class Fitting:
             self._restore()
 
     def _loss(self, labels: Any, logits: Any) -> Any:
-        return masked_loss(labels, logits, self.vocabulary.pad_id, self.settings.label_smoothing)
+        return smoothed_loss(labels, logits, self.settings.label_smoothing, self.vocabulary.pad_id)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -133,7 +140,7 @@ class Fitting:
         seconds: float = np.inf,
         keep_every: float = 240.0,
         recent: int = 5,
-        after_epoch: Callable[["Fitting"], dict[str, Any]] | None = None,
+        after_epoch: Callable[[Translator], dict[str, Any]] | None = None,
         progress: bool = True,
     ) -> None:
         """Train until so many epochs are done, or so many seconds have passed; then, and on Ctrl-C, all is kept.
@@ -143,7 +150,7 @@ class Fitting:
             seconds: of this call; the batch under way is finished.
             keep_every: seconds between two files.
             recent: at the end of how many epochs the weights are averaged.
-            after_epoch: returns figures to add to the epoch's line of the curve.
+            after_epoch: returns figures to add to the epoch's line of the curve, given the mean of the last epochs.
             progress: whether to show a bar with tokens a second and the time left.
 
         Raises:
@@ -203,12 +210,12 @@ class Fitting:
             self.keep = lambda: None  # what is in memory is spoilt
             raise TrainingError(
                 f"the loss is {loss} at step {step}, learning rate {rate:.2g}, rows {sorted(rows.tolist())[:8]} and "
-                f"{max(len(rows) - 8, 0)} more. {self.folder / LAST} holds the run as it was before; go on from it with "
-                "a lower peak or a longer warm-up in a new folder"
+                f"{max(len(rows) - 8, 0)} more. {self.folder / LAST} holds the run as it was before. Begin in a new "
+                "folder with a lower peak or a longer warm-up"
             )
         return loss
 
-    def _end_epoch(self, recent: int, after_epoch: Callable[["Fitting"], dict[str, Any]] | None) -> None:
+    def _end_epoch(self, recent: int, after_epoch: Callable[[Translator], dict[str, Any]] | None) -> None:
         self.epoch, self.batch = self.epoch + 1, 0
         line = {
             "epoch": self.epoch,
@@ -218,10 +225,12 @@ class Fitting:
         }
         self._sum = np.zeros(2)
         self.recent = [*self.recent, [np.array(w) for w in self.model.get_weights()]][-recent:]
+        translator = self.translator()
+        translator.save(self.folder)
+        if after_epoch is not None:
+            line |= after_epoch(translator)
         self.curve.append(line)
         self.keep()
-        if after_epoch is not None:
-            line |= after_epoch(self)
 
     def keep(self) -> None:
         """Write the run to its folder: the old file or the new one is there, whole, whenever it is killed."""
@@ -237,11 +246,16 @@ class Fitting:
         arrays = {f"model-{number}": np.asarray(ops.convert_to_numpy(v)) for number, v in enumerate(self._variables())}
         for age, weights in enumerate(self.recent):
             arrays |= {f"recent-{age}-{number}": weight for number, weight in enumerate(weights)}
-        write_file(self.folder / LAST, lambda draft: np.savez(draft, state=json.dumps(state), **arrays))
+        write_whole(self.folder / LAST, npz(state=json.dumps(state), **arrays))
 
-    def averaged(self) -> list[np.ndarray]:
-        """Return the mean of the weights at the end of the last epochs; the present ones before the first has ended."""
-        return average_weights(self.recent or [self.model.get_weights()])
+    def translator(self) -> Translator:
+        """Return a translator with the mean of the weights at the end of the last epochs, at least one of which ended.
+
+        Its model is another than the one in training, which goes on with its own weights.
+        """
+        model = Transformer(self.model.config)
+        model.set_weights(mean_weights(self.recent))
+        return Translator(model, self.vocabulary)
 
     def _variables(self) -> list[Any]:
         """Return all that a step changes: weights, dropout's seeds, the optimiser's moments and its count of steps."""
@@ -252,7 +266,7 @@ class Fitting:
         try:
             with np.load(path, allow_pickle=False) as kept:
                 state, arrays = json.loads(str(kept["state"])), {name: kept[name] for name in kept.files}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise TrainingError(
                 f"{path}: expected a run that training wrote; {error}. Begin in a new folder"
             ) from error
@@ -273,9 +287,10 @@ class Fitting:
         self.recent = [[arrays[f"recent-{age}-{n}"] for n in range(count)] for age in range(state["recent"])]
 
 
-def validation(model: Transformer, vocabulary: Vocabulary, pairs: Pairs, batch_tokens: int = 8_192) -> dict[str, float]:
+def validation(translator: Translator, pairs: Pairs, batch_tokens: int = 8_192) -> dict[str, float]:
     """Return the loss in nats a token, without smoothing, and the share of tokens with the highest score."""
-    rows = [[vocabulary.encode(text) + [vocabulary.end_id] for text in side] for side in (pairs.source, pairs.target)]
+    model, vocabulary = translator.model, translator.vocabulary
+    rows = [[[*vocabulary.encode(text), vocabulary.end_id] for text in side] for side in (pairs.source, pairs.target)]
     lengths = np.array([[len(row) for row in side] for side in rows]).T
     sums = np.zeros(3)
     for batch in token_batches(lengths, batch_tokens, np.random.default_rng(0)):
@@ -286,21 +301,3 @@ def validation(model: Transformer, vocabulary: Vocabulary, pairs: Pairs, batch_t
         sums += count * float(loss), count * float(accuracy), count
     loss, accuracy = (round(float(value), 4) for value in sums[:2] / sums[2])
     return {"validation_loss": loss, "validation_accuracy": accuracy}
-
-
-def write_file(path: Path, write: Callable[[Any], Any]) -> None:
-    """Write a file through a draft beside it, so that the old one or the new one is there, whole, at any moment.
-
-    Raises:
-        OSError: the disk is full, or the folder cannot be written to; the old file is kept.
-    """
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".draft")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

@@ -5,10 +5,10 @@ al. (2017), arXiv:1706.03762, shares one such vocabulary between source and targ
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 PAD, START, END, UNKNOWN = SPECIAL = ("[PAD]", "[START]", "[END]", "[UNK]")  # ids 0, 1, 2, 3
@@ -76,6 +76,11 @@ class Vocabulary:
         """Return the pieces of a text."""
         return self.tokenizer.encode(text, add_special_tokens=False).tokens
 
+    def unknown_characters(self, text: str) -> set[str]:
+        """Return the characters of a text that no piece holds, so that `encode` gives the unknown token for them."""
+        known = self.tokenizer.get_vocab()
+        return {letter for letter in unicodedata.normalize("NFC", text) if not letter.isspace() and letter not in known}
+
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, up to the end token and without the special ones."""
         kept = []
@@ -84,12 +89,3 @@ class Vocabulary:
                 break
             kept.append(token_id)
         return self.tokenizer.decode(kept, skip_special_tokens=True).strip()
-
-
-def pad_rows(rows: Sequence[Sequence[int]], pad_id: int = 0, multiple: int = 1) -> np.ndarray:
-    """Return rows of unequal length as one array (B, T), filled up with pad_id to a multiple of `multiple` places."""
-    longest = max(map(len, rows))
-    table = np.full((len(rows), -(-longest // multiple) * multiple), pad_id, "int32")
-    for place, row in enumerate(rows):
-        table[place, : len(row)] = row
-    return table
