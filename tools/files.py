@@ -1,31 +1,10 @@
-"""Files that are whole or not there, and figures that outlive an interruption."""
+"""Figures that outlive an interruption."""
 
-import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a file in one step, so that a reader sees the old one or the new one; return its path.
-
-    Its folder is made if need be. A file that is replaced keeps its permissions.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".draft")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(draft, mode)
-        os.replace(draft, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft)
-        raise
-    return path
+from utils.files import write_whole
 
 
 class Kept(dict[str, Any]):
@@ -36,6 +15,7 @@ class Kept(dict[str, Any]):
         about: what the figures depend on, as JSON holds it. Those of anything else are forgotten.
 
     Example:
+        >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> Kept(folder / "kept.json", {"steps": 300})["seed 1"] = 0.5
         >>> Kept(folder / "kept.json", {"steps": 300}), Kept(folder / "kept.json", {"steps": 100})

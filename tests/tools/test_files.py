@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from tools.files import Kept, write_whole
+from tools.files import Kept
+from utils.files import write_whole
 
 
 def test_a_new_file_gets_its_folder_and_an_old_one_keeps_its_permissions(tmp_path):

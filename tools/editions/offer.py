@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.editions.syntax import EditionError
 from tools.editions.write import edition_texts
-from tools.files import write_whole
 from tools.notebooks.chapters import ROOT
 from tools.site.addresses import read_addresses
+from utils.files import write_whole
 
 READING = ROOT / "reading"
 PLACED = ".placed.json"  # the digest of each edition as it was put there, by which a reader's changes are seen

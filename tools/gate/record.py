@@ -15,9 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.files import write_whole
 from tools.notebooks.chapters import ROOT, find_chapters
 from tools.notebooks.counts import ChapterCounts, count_chapter
+from utils.files import write_whole
 
 REPORT = ROOT / "_build" / "reports" / "cells.xml"
 RECORD = ROOT / "data" / "results" / "gate.json"

@@ -6,7 +6,6 @@ reviews, what the probability of the answer loses when a word is hidden. A page 
 Finished trainings are kept: Ctrl-C loses only the one under way. The figures go to data/results/answers.json.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -26,11 +25,11 @@ from tools.measure.recipe import (
     HELD_OUT,
     LEARNING_RATE,
     REVIEWS,
-    SEEDS,
     SPLIT_SEED,
+    command_parser,
     digest,
 )
-from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 
 RESULT = "answers"
@@ -133,19 +132,10 @@ def part_of(name: str) -> str:
     return "pooler" if "/pooler/" in name else "fresh layer"
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2 3 4")
-    parser.add_argument("--work", type=Path, default=WORK, help="finished trainings (default: _build/answers.json)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (default: data/results)")
-    return parser.parse_args(arguments)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 when the file is written, 2 when something is missing, 130 when interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = parse(arguments)
+    chosen = command_parser(__doc__, WORK).parse_args(arguments)
     try:
         read = {
             "reviews_sha256": digest(*(REVIEWS / f"{split}.csv" for split in ("train", "test"))),

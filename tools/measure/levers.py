@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from tqdm import tqdm
 
-from tools.files import write_whole
-from tools.measure.recipe import BATCH, ENCODER, LEARNING_RATE, REVIEWS, SEEDS, digest
-from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.recipe import BATCH, ENCODER, LEARNING_RATE, REVIEWS, command_parser, digest
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
+from utils.files import write_whole
 
 RESULT = "mini-bert-levers"
 WORK = ROOT / "_build" / "measure-levers"
@@ -166,7 +166,7 @@ def shortfalls(row: dict[str, Any]) -> list[str]:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__, WORK)
     parser.add_argument("--only", nargs="+", choices=LEVERS, default=list(LEVERS), help="which levers (default: all)")
     parser.add_argument(
         "--checkpoint",
@@ -176,9 +176,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="encoders to start from (default: data/checkpoints/mini-bert)",
     )
     parser.add_argument("--data", type=Path, default=REVIEWS, help="train.csv and test.csv (default: data/reviews)")
-    parser.add_argument("--work", type=Path, default=WORK, help="finished trainings (default: _build/measure-levers)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="at least two (default: 0 1 2 3 4)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (default: data/results)")
     chosen = parser.parse_args(arguments)
     if len(set(chosen.seeds)) < 2:
         parser.error(f"expected --seeds with at least two different ones; received {chosen.seeds}")

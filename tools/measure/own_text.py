@@ -19,8 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
-from tools.measure.recipe import BATCH, ENCODER, EPOCHS, LEARNING_RATE, REVIEWS, SEEDS, digest
-from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.recipe import BATCH, ENCODER, EPOCHS, LEARNING_RATE, REVIEWS, command_parser, digest
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 
 RESULT = "own-text"
@@ -114,10 +114,7 @@ def summary(task: Task, rival: str, found: Sequence[dict[str, float]]) -> dict[s
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="at least two (default: 0 1 2 3 4)")
-    parser.add_argument("--work", type=Path, default=WORK, help="finished trainings (default: _build/own-text.json)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (default: data/results)")
+    parser = command_parser(__doc__, WORK)
     chosen = parser.parse_args(arguments)
     if len(set(chosen.seeds)) < 2:
         parser.error(f"expected --seeds with at least two different ones; received {chosen.seeds}")

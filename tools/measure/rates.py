@@ -5,7 +5,6 @@ from each curve; `steepest` is the rate at which the mean of the curves falls fa
 Finished curves are kept: Ctrl-C loses only the one under way. The figures go to data/results/learning-rates.json.
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Sequence
@@ -18,8 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
-from tools.measure.recipe import BATCH, ENCODER, HELD_OUT, REVIEWS, SEEDS, SPLIT_SEED, digest
-from tools.measure.results import FINE_TUNING_PACKAGES, RESULTS, ROOT, command_line, write_result
+from tools.measure.recipe import BATCH, ENCODER, HELD_OUT, REVIEWS, SPLIT_SEED, command_parser, digest
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 
 RESULT = "learning-rates"
@@ -84,19 +83,10 @@ def summary(found: dict[int, dict[str, Any]]) -> tuple[list[dict[str, Any]], dic
     return rows, about
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2 3 4")
-    parser.add_argument("--work", type=Path, default=WORK, help="finished curves (default: _build/learning-rates.json)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (default: data/results)")
-    return parser.parse_args(arguments)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 when the file is written, 2 when something is missing, 130 when interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = parse(arguments)
+    chosen = command_parser(__doc__, WORK).parse_args(arguments)
     try:
         read = {
             "reviews_sha256": digest(REVIEWS / "train.csv"),

@@ -1,9 +1,10 @@
 """What chapter 8 trains: its encoder and reviews, how it divides them, and the recipe. All its figures share them."""
 
+import argparse
 import hashlib
 from pathlib import Path
 
-from tools.measure.results import ROOT
+from tools.measure.results import RESULTS, ROOT
 
 ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
 REVIEWS = ROOT / "data" / "reviews"
@@ -18,3 +19,13 @@ def digest(*files: Path) -> str:
     for path in files:
         found.update(path.read_bytes())
     return found.hexdigest()
+
+
+def command_parser(about: str | None, work: Path) -> argparse.ArgumentParser:
+    """Return a parser of seeds, of the place of finished trainings, which is `work`, and of that of the figures."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2 3 4")
+    kept = f"finished trainings (default: {work.relative_to(ROOT)})"
+    parser.add_argument("--work", type=Path, default=work, help=kept)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (default: data/results)")
+    return parser

@@ -29,6 +29,7 @@ from tqdm import tqdm
 from tools.measure.results import RESULTS, command_line, write_result
 from tools.reviews.write import as_csv
 from utils import reviews
+from utils.files import write_whole
 from utils.finetuning import choose_max_length, fine_tune, load_transformers
 from utils.reviews import words as reviews_words
 
@@ -189,10 +190,7 @@ def _predicted(name: str, seed: int, keep: Path | None) -> list[str]:
     predict = train(name, [row.text for row in known], [row.label for row in known], seed)
     predicted = [str(label) for label in predict([row.text for row in held_out])]
     if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(predicted), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, json.dumps(predicted))
     return predicted
 
 

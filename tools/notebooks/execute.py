@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import nbformat
 from nbformat import NotebookNode
 
-from tools.files import write_whole
 from tools.notebooks.chapters import CHAPTERS, Chapter, find_chapters, is_code, read_chapter
 from tools.notebooks.kernels import CELL_TIMEOUT, CellFailed, run_cells
+from utils.files import write_whole
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"}

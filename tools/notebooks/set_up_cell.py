@@ -9,10 +9,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from nbformat import NotebookNode
 
-from tools.files import write_whole
 from tools.notebooks.chapters import CHAPTERS, find_chapters, is_code, read_chapter, tags
 from tools.notebooks.execute import canonical
 from tools.site.addresses import CONFIG, checked_address, read_addresses
+from utils.files import write_whole
 
 TAG = "set-up"
 PLACEHOLDER = "ADDRESS"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tools.files import write_whole
+from utils.files import write_whole
 
 TRAINING, MEASURED = "mini-bert-training", "mini-bert-sst2"
 TEACHER_ADDRESS = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2"

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from transformers import BertModel
 
 from tools.pretraining.corpus import Corpus, batches
+from utils.files import write_whole
 
 FILES = ("config.json", "vocab.txt", "model.safetensors")
 LAST_AXES, MIDDLE_AXES = 128, 64
@@ -184,6 +185,4 @@ class TargetStore:
         """Write to disk what there is, then note it: the note never runs ahead of the values."""
         for array in arrays.values():
             array.flush()
-        draft = self.folder / "done.draft.json"
-        draft.write_text(json.dumps({"batches": batches_done, "seconds": round(seconds, 1)}))
-        draft.replace(self.folder / "done.json")
+        write_whole(self.folder / "done.json", json.dumps({"batches": batches_done, "seconds": round(seconds, 1)}))

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.reviews.card import card
 from utils import reviews
+from utils.files import write_whole
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "reviews"
 
@@ -38,17 +39,7 @@ def files() -> dict[str, bytes]:
 
 def write(folder: Path = FOLDER) -> list[Path]:
     """Write the files to a folder, each all or nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, data in files().items():
-        path, draft = folder / name, folder / f"{name}.draft"
-        try:
-            draft.write_bytes(data)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-        written.append(path)
-    return written
+    return [write_whole(folder / name, data) for name, data in files().items()]
 
 
 def differences(folder: Path = FOLDER) -> list[str]:

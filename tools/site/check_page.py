@@ -16,7 +16,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.files import write_whole
 from tools.mutants.mutants import MUTANTS, Mutant
 from tools.notebooks.chapters import ROOT, find_chapters
 from tools.notebooks.counts import ChapterCounts, count_chapter
@@ -30,6 +29,7 @@ from tools.site.check_page_records import (
 )
 from utils.exercises.engine.checker import EXERCISES
 from utils.exercises.engine.exercise import Exercise
+from utils.files import write_whole
 
 PAGE = ROOT / "pages" / "generated" / "checks.md"
 RESULTS = ROOT / "data" / "results"

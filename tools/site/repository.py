@@ -8,10 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.files import write_whole
 from tools.notebooks.chapters import ROOT
 from tools.notebooks.set_up_cell import stamp_chapters
 from tools.site.addresses import UNSET_OWNER, checked_address, read_addresses
+from utils.files import write_whole
 
 EXAMPLE = "https://github.com/OWNER/NAME"
 USAGE = f"make repository URL={EXAMPLE}"

@@ -92,8 +92,8 @@ def settled(folder: Path) -> Path:
 
 def set_aside(folder: Path) -> list[Path]:
     """Return the versions of a checkpoint that were set aside and not brought back, the last written at the end."""
-    versions = [path for path in _siblings(folder, EARLIER) if (path / MANIFEST).is_file()]
-    return sorted(versions, key=lambda path: _modified(path / MANIFEST))
+    manifests = [path / MANIFEST for path in _siblings(folder, EARLIER)]  # an export to ONNX has none
+    return [path.parent for path in sorted(manifests, key=lambda path: (path.is_file(), _modified(path)))]
 
 
 def read_settled(folder: Path, read: Callable[[Path], Read]) -> Read:

@@ -57,7 +57,7 @@ class Evaluation:
     def worst(self, count: int = 5) -> list[int]:
         """Return the places of the wrong predictions with the largest losses, worst first."""
         order = np.argsort(-self.losses, kind="stable")
-        return [int(place) for place in order if not self.correct[place]][:count]
+        return order[~self.correct[order]][:count].tolist()
 
     def metrics(self) -> dict[str, Any]:
         """Return figures for a file: accuracy, macro F1, loss, confusion, and precision, recall, F1 of each class."""

@@ -3,14 +3,13 @@
 import importlib.util
 import json
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from utils.checkpoints.places import new_draft, remove
+from utils.checkpoints.places import new_draft, put_in_place, remove
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.ktrain_mends import MissingPackageError
 
@@ -82,7 +81,7 @@ def export_onnx(
         if not gap < LARGEST_GAP:
             told = f"expected the ONNX file to give the classifier's probabilities to {LARGEST_GAP}"
             raise RuntimeError(f"{told}; they differ by {gap:.1e}")
-        _put_in_place(draft, folder, overwrite)
+        put_in_place(draft, folder, lambda: check_onnx_place(folder, overwrite))
     finally:
         remove(draft)
     return folder
@@ -125,22 +124,6 @@ def check_onnx_place(folder: Path, overwrite: bool) -> None:
         raise FileExistsError(f"expected no file or folder at {folder}; choose another, or pass overwrite=True")
     if not folder.is_dir() or folder.is_symlink() or set(os.listdir(folder)) != set(FILES):
         raise FileExistsError(f"expected an export to overwrite at {folder}; what is there is something else")
-
-
-def _put_in_place(draft: Path, folder: Path, overwrite: bool) -> None:
-    """Move a draft to its place, and remove what it replaces."""
-    check_onnx_place(folder, overwrite)
-    if not folder.exists():
-        os.rename(draft, folder)
-        return
-    earlier = folder.with_name(f".{folder.name}.earlier-{secrets.token_hex(8)}")
-    os.rename(folder, earlier)
-    try:
-        os.rename(draft, folder)
-    except BaseException:
-        os.rename(earlier, folder)
-        raise
-    remove(earlier)
 
 
 def _about(classifier: Classifier) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.finetuning.files import write_whole
+from utils.files import write_whole
 from utils.finetuning.networks import assign_weights, weight_name
 
 with warnings.catch_warnings():

@@ -32,6 +32,7 @@ def test_majority_answers_with_one_class_and_finds_nothing_else():
     assert found["macro_f1"] == pytest.approx(2 * share / (1 + share) / 2)  # the other class has an F1 of 0
 
 
+@pytest.mark.slow
 def test_counting_learns_the_phenomenon():
     found = measure_own_text.answer(Task("phenomenon", 300, (8,)), COUNTING, seed=0)
     assert 0.6 < found["accuracy"] < 1

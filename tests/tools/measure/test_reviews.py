@@ -82,6 +82,7 @@ def test_nothing_beats_the_ceiling_beyond_chance():
         assert all(row[name] <= reviews.ceiling() + 4 * spread for name in RESULT["classifiers"])
 
 
+@pytest.mark.slow
 def test_counting_words_gives_the_stored_accuracies_again():
     rows = measure_reviews.measure(["words"], progress=False)
     for row in rows:

@@ -14,13 +14,13 @@ import numpy as np
 from utils import corpora
 from utils.corpora import Corpus
 from utils.corpora.known import KNOWN
+from utils.files import write_whole
 from utils.finetuning.calibration import reliability
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
 from utils.finetuning.command.options import file_format
 from utils.finetuning.command.report import counted, figures_of, majority, result_warnings, unknown_warnings
 from utils.finetuning.evaluation import Evaluation, occlusion
-from utils.finetuning.files import write_whole
 
 WORDS = 3  # that decided, of each error
 LONGEST_TEXT = 200  # characters of an error's text that the report shows

@@ -16,10 +16,10 @@ from tqdm import tqdm
 from utils import corpora
 from utils.corpora.files import TEXT_COLUMNS, doubt_about_texts, find_column
 from utils.corpora.tables import Table, read_table
+from utils.files import holds_state, remove_state, write_whole
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
 from utils.finetuning.command.report import count_unknown, counted, guesses_warning
-from utils.finetuning.files import holds_state, remove_state, write_whole
 
 CHUNK = 2048  # texts that are kept together; within them, those of like lengths share a batch
 RECORD = "command.json"

@@ -11,12 +11,12 @@ import numpy as np
 
 from utils import corpora
 from utils.corpora import Corpus
+from utils.files import write_whole
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.command.errors import CommandError, Interruptions, say, using
 from utils.finetuning.command.state import Unfinished
 from utils.finetuning.encoders import CacheError, tensorflow_folder
 from utils.finetuning.evaluation import Evaluation
-from utils.finetuning.files import write_whole
 from utils.finetuning.tuning import FineTuning
 
 

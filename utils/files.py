@@ -1,5 +1,6 @@
 """Files that are whole or not there, and folders of state that a kill leaves usable."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -7,14 +8,26 @@ from pathlib import Path
 DRAFT = ".draft"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment the old or the new content is there."""
+def write_whole(path: Path, content: bytes | str) -> Path:
+    """Write a file so that at any moment the old or the new content is there; return its path.
+
+    Its folder is made if need be. A file that is replaced keeps its permissions.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + DRAFT)
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    try:
+        with draft.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            draft.chmod(path.stat().st_mode & 0o777)
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+    return path
 
 
 def holds_state(folder: Path, record: str) -> bool:
