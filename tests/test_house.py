@@ -14,7 +14,17 @@ from tools.notebooks.chapters import ROOT
 ORDER = (
     *("files", "checks", "masks", "reference", "runtime", "plotting", "drawing", "attention", "positions"),
     *("gradients", "schedules", "comparison", "wordpiece", "reviews", "corpora"),
-    *("layers", "order_tasks", "training", "transformer", "weights", "checkpoints", "finetuning", "exercises"),
+    *(
+        "layers",
+        "order_tasks",
+        "training",
+        "transformer",
+        "translation",
+        "weights",
+        "checkpoints",
+        "finetuning",
+        "exercises",
+    ),
 )
 MODULES = sorted((ROOT / "utils").rglob("*.py"))
 PROGRAMS = sorted((ROOT / "tools").rglob("*.py"))

@@ -123,7 +123,7 @@ class Translator:
         ids, longest = self.vocabulary.encode(text), self.model.config.max_length - 1
         if len(ids) > longest:
             raise ValueError(
-                f"expected at most {longest} tokens of text {number}; it has {len(ids)}. Translate its sentences one by one"
+                f"expected at most {longest} tokens of text {number}; it has {len(ids)}. Translate each sentence by itself"
             )
         if self.vocabulary.unknown_id in ids:
             unknown = "".join(sorted(self.vocabulary.unknown_characters(text)))
