@@ -1,4 +1,4 @@
-"""Numbers in words: known spellings, round trips, alignments that name each digit once, a split without shared groups."""
+"""Numbers in words: known spellings, round trips, alignments that name each digit once, splits that share no group."""
 
 import itertools
 
