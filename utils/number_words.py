@@ -239,7 +239,7 @@ def draw_numbers(numbers: np.ndarray, count: int, rng: np.random.Generator) -> n
     return np.array([rng.choice(kinds[kind]) for kind in rng.integers(len(kinds), size=count)])
 
 
-def encode(numbers: Iterable[int], languages: Sequence[str] | str) -> tuple[np.ndarray, np.ndarray]:
+def encode_numbers(numbers: Iterable[int], languages: Sequence[str] | str) -> tuple[np.ndarray, np.ndarray]:
     """Turn numbers into rows of token ids: what a model reads, and what it shall write.
 
     Args:
@@ -254,8 +254,8 @@ def encode(numbers: Iterable[int], languages: Sequence[str] | str) -> tuple[np.n
         ValueError: as `number_words`, or there is not one language for each number.
 
     Example:
-        >>> source, target = encode([42], "de")
-        >>> decode(source[0]), decode(target[0])
+        >>> source, target = encode_numbers([42], "de")
+        >>> token_names(source[0]), token_names(target[0])
         (['[de]', '4', '2'], ['zwei', 'und', 'vierzig', '[end]'])
     """
     numbers = [int(number) for number in numbers]
@@ -276,7 +276,7 @@ def _rows(texts: list[list[str]]) -> np.ndarray:
     return rows
 
 
-def decode(token_ids: Iterable[int]) -> list[str]:
+def token_names(token_ids: Iterable[int]) -> list[str]:
     """Return the tokens of a row of ids, padding left out.
 
     Raises:
@@ -293,13 +293,13 @@ def exact_matches(written: np.ndarray, target_ids: np.ndarray) -> np.ndarray:
 
     Args:
         written: what `decoding.translate` returns, (N, 1 + W): the start token and what follows.
-        target_ids: as `encode` returns them, (N, T).
+        target_ids: as `encode_numbers` returns them, (N, T).
 
     Returns:
         Booleans (N,).
 
     Example:
-        >>> _, target = encode([7, 42], "en")
+        >>> _, target = encode_numbers([7, 42], "en")
         >>> exact_matches(np.array([[1, target[0, 0], 2, 0], [1, target[1, 0], 2, 0]]), target).tolist()
         [True, False]
     """

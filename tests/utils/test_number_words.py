@@ -15,15 +15,15 @@ from utils.number_words import (
     START_ID,
     VOCABULARY,
     WORDS,
-    decode,
     draw_numbers,
-    encode,
+    encode_numbers,
     exact_matches,
     join_words,
     number_words,
     read_number,
     spell,
     split_numbers,
+    token_names,
 )
 
 SPELLINGS = {
@@ -96,10 +96,10 @@ def test_german_names_the_ones_before_the_tens_and_english_after(number, languag
 @given(st.lists(st.tuples(any_number, any_language), min_size=1, max_size=7))
 def test_rows_of_ids_hold_the_texts(pairs):
     numbers, languages = zip(*pairs, strict=True)
-    source, target = encode(numbers, languages)
+    source, target = encode_numbers(numbers, languages)
     for row, (number, language) in enumerate(pairs):
-        assert decode(source[row]) == [f"[{language}]", *str(number)]
-        words = decode(target[row])
+        assert token_names(source[row]) == [f"[{language}]", *str(number)]
+        words = token_names(target[row])
         assert words.pop() == "[end]"
         assert read_number(join_words(words, language), language) == number
     assert (source[:, 0] > END_ID).all()
@@ -126,7 +126,7 @@ def test_numbers_of_each_length_are_as_likely():
 
 
 def test_a_match_is_exact_to_the_end():
-    _, target = encode([7, 42], "en")
+    _, target = encode_numbers([7, 42], "en")
     start = np.full((2, 1), START_ID)
     assert exact_matches(np.hstack([start, target, np.zeros((2, 2), int)]), target).tolist() == [True, True]
     longer = np.hstack([start, target])
@@ -148,8 +148,8 @@ def test_a_match_is_exact_to_the_end():
         (lambda: read_number("eintausendeintausend", "de"), "spelling of a number"),
         (lambda: split_numbers(2_000_000), "at most 1,000,000; received 2,000,000"),
         (lambda: split_numbers(held_out=999), "at most 998"),
-        (lambda: encode([1, 2], ["en"]), "each of 2 numbers; received 1"),
-        (lambda: decode([78]), "from 0 to 77; received 78"),
+        (lambda: encode_numbers([1, 2], ["en"]), "each of 2 numbers; received 1"),
+        (lambda: token_names([78]), "from 0 to 77; received 78"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(call, words):

@@ -102,7 +102,7 @@ def new_model(dropout: float, mistake: str | None) -> Transformer:
 def drawn_pairs(numbers: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return so many sources and targets, numbers of each length and both languages alike often."""
     drawn = number_words.draw_numbers(numbers, count, rng)
-    return number_words.encode(drawn, [LANGUAGES[at] for at in rng.integers(2, size=count)])
+    return number_words.encode_numbers(drawn, [LANGUAGES[at] for at in rng.integers(2, size=count)])
 
 
 def loss_of(smoothing: float, mistake: str | None) -> Callable[[Any, Any], Any]:
@@ -125,7 +125,7 @@ def written(model: Transformer, numbers: np.ndarray, write: Callable[..., np.nda
     """Return for each language the share of numbers that are written without a mistake."""
     found = {}
     for language in LANGUAGES:
-        source, target = number_words.encode(numbers, language)
+        source, target = number_words.encode_numbers(numbers, language)
         texts = write(model, source, LONGEST, start_id=START_ID, end_id=END_ID)
         found[language] = round(float(number_words.exact_matches(texts, target).mean()), 4)
     return found
@@ -144,7 +144,7 @@ def train(setting: str, seed: int, steps: int = STEPS) -> tuple[dict[str, Any], 
     trial = np.random.default_rng(seed)
     held_out = trial.choice(apart, HELD_OUT, replace=False)
     longer = trial.integers(100_000, 1_000_000, LONGER)
-    asked = number_words.encode(np.repeat(held_out, 2), LANGUAGES * HELD_OUT)
+    asked = number_words.encode_numbers(np.repeat(held_out, 2), LANGUAGES * HELD_OUT)
 
     model = new_model(recipe["dropout"], recipe["mistake"])
     if recipe["mistake"] == "causal mask":
@@ -180,9 +180,9 @@ def train(setting: str, seed: int, steps: int = STEPS) -> tuple[dict[str, Any], 
 
 def sample(model: Transformer, language: str) -> str:
     """Return what a model writes for one number, 4,207."""
-    source, _ = number_words.encode([4_207], language)
+    source, _ = number_words.encode_numbers([4_207], language)
     row = translate(model, source, LONGEST, start_id=START_ID, end_id=END_ID)[0, 1:]
-    return number_words.join_words((word for word in number_words.decode(row) if word != "[end]"), language)
+    return number_words.join_words((word for word in number_words.token_names(row) if word != "[end]"), language)
 
 
 def finite(number: float) -> float:

@@ -50,13 +50,13 @@ TRAINING_MUTANTS: tuple[tuple[str, ...], ...] = (
     ),
     ("no-warm-up", "eq-rate", _RATE, "ops.minimum(step**-0.5, step * self.warm_up**-1.5)", "step**-0.5"),
     ("width-forgotten", "eq-rate", _RATE, "self.d_model**-0.5 * ", ""),
-    ("steps-counted-from-zero", "eq-rate", _RATE, ' + 1\n', "\n"),
+    ("steps-counted-from-zero", "eq-rate", _RATE, " + 1\n", "\n"),
     (
         "length-itself",
         "eq-length-penalty",
         f"{_DECODING}.length_penalty",
-        "((5 + length) / 6) ** strength",
-        "length**strength",
+        "return ((5 + length) / 6) ** strength",
+        "return length**strength",
     ),
     (
         "penalty-multiplied",

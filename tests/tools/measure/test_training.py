@@ -35,7 +35,7 @@ def test_every_setting_changes_one_part_of_the_recipe():
 
 
 def test_a_decoder_without_its_causal_mask_sees_what_comes_later_and_another_does_not():
-    source, target = number_words.encode([42, 7], "de")
+    source, target = number_words.encode_numbers([42, 7], "de")
     later = target.copy()
     later[:, -1] = 9
     for mistake, sees in (("causal mask", True), (None, False)):
