@@ -204,8 +204,9 @@ def like_lengths(lengths: Any, batch_size: int, rng: np.random.Generator | None 
         >>> [batch.tolist() for batch in like_lengths([5, 2, 9, 2, 5], batch_size=2)]
         [[1, 3], [0, 4], [2]]
     """
+    positive_integer("batch_size", batch_size)
     keys = np.asarray(lengths).reshape(len(lengths), -1)
     chance = np.arange(len(keys)) if rng is None else rng.permutation(len(keys))
     order = np.lexsort([chance, *keys.T[::-1]])
-    batches = [order[at : at + positive_integer("batch_size", batch_size)] for at in range(0, len(order), batch_size)]
+    batches = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
     return batches if rng is None else [batches[at] for at in rng.permutation(len(batches))]

@@ -43,9 +43,7 @@ NUMBERS = Prediction(
             "The best model gives every token just its target: 0.9 + 0.1/80, and 79 times 0.1/80.",
             slips=(
                 (0, "a model that is always sure pays much for the 79 others"),
-                (0.105, "only the right token was counted"),
-                (0.1, "this is the share that is spread"),
-                (0.095, "only the right token was counted"),
+                (0.1, "this is the share that is spread, and about what the right token alone costs"),
             ),
         ),
         Part(
@@ -73,7 +71,6 @@ NUMBERS = Prediction(
             "With a cache it reads 20. Without one it reads 1, then 2, and so on to 20.",
             slips=(
                 (20, "a text is read again at each step, but most of them are shorter"),
-                (10, "add up 1 to 20, and divide by 20"),
                 (210, "this is the number of tokens read without a cache"),
                 (9.5, "the first step reads one token, the last one 20"),
             ),
