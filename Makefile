@@ -77,6 +77,7 @@ reference: .venv/torch.stamp .venv/all.stamp ## Write reference values of PyTorc
 results: .venv/all.stamp ## Measure what the chapters show from data/results
 	@$(PY) tools/measure/attention_cost.py && $(PY) tools/measure/attention_scale.py && \
 		$(PY) tools/measure/recurrence.py && \
+		$(PY) tools/measure/training.py && \
 		$(PY) tools/measure/reviews.py && $(PY) tools/reviews/write.py && $(PY) tools/measure/learning_curve.py && \
 		$(PY) tools/measure/levers.py --only '8 epochs' '8 epochs, random weights' && $(PY) tools/measure/rates.py && \
 		$(PY) tools/measure/answers.py && $(PY) tools/measure/own_text.py

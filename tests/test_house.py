@@ -13,8 +13,18 @@ from tools.notebooks.chapters import ROOT
 # From the ground up: a package, or a file beside the packages, imports only from those before it.
 ORDER = (
     *("files", "checks", "masks", "reference", "runtime", "plotting", "drawing", "attention", "positions"),
-    *("gradients", "schedules", "comparison", "wordpiece", "reviews", "corpora"),
-    *("layers", "order_tasks", "training", "transformer", "weights", "checkpoints", "finetuning", "exercises"),
+    *("gradients", "schedules", "comparison", "wordpiece", "number_words", "reviews", "corpora"),
+    *(
+        "layers",
+        "order_tasks",
+        "training",
+        "transformer",
+        "translation",
+        "weights",
+        "checkpoints",
+        "finetuning",
+        "exercises",
+    ),
 )
 MODULES = sorted((ROOT / "utils").rglob("*.py"))
 PROGRAMS = sorted((ROOT / "tools").rglob("*.py"))

@@ -1,6 +1,12 @@
-"""The learning rates of ktrain's one-cycle schedule, as a formula."""
+"""Learning rates by step: ktrain's one cycle, and the paper's rise and fall."""
 
+from typing import Any
+
+import keras
 import numpy as np
+from keras import ops
+
+from utils.checks import positive_integer, positive_number
 
 
 def one_cycle(steps: int, peak: float) -> np.ndarray:
@@ -32,3 +38,39 @@ def one_cycle(steps: int, peak: float) -> np.ndarray:
     half, step = (steps + 1) // 2, np.arange(steps)
     base = np.where(step <= half, peak / 10, peak / 1000)
     return base + (peak - base) * (1 - np.abs(step - half) / half)
+
+
+@keras.saving.register_keras_serializable(package="executable-transformer")
+class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
+    """The paper's schedule: a straight rise, then a fall as one over the root of the step.
+
+    Equation 3 of Vaswani et al. (2017), arXiv:1706.03762, section 5.3:
+    d_model**-0.5 * min(step**-0.5, step * warm_up**-1.5), with steps counted from 1. The peak, at step warm_up, is
+    (d_model * warm_up)**-0.5. Give it to an optimizer of Keras as its learning rate.
+
+    Args:
+        d_model: width of the model.
+        warm_up: steps of the rise.
+        factor: multiplies every rate.
+
+    Raises:
+        ValueError: d_model or warm_up is no positive integer, or factor is not positive.
+
+    Example:
+        >>> schedule = InverseSquareRoot(64, warm_up=4)
+        >>> [round(float(schedule(step)), 4) for step in (0, 3, 15)]  # Keras counts from 0
+        [0.0156, 0.0625, 0.0312]
+    """
+
+    def __init__(self, d_model: int, warm_up: int, factor: float = 1.0):
+        self.d_model, self.warm_up = positive_integer("d_model", d_model), positive_integer("warm_up", warm_up)
+        self.factor = positive_number("factor", factor)
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of a step, counted from 0 as Keras counts."""
+        step = ops.cast(step, "float32") + 1
+        return self.factor * self.d_model**-0.5 * ops.minimum(step**-0.5, step * self.warm_up**-1.5)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this schedule again."""
+        return {"d_model": self.d_model, "warm_up": self.warm_up, "factor": self.factor}

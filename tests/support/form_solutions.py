@@ -56,11 +56,26 @@ def cache_is_sound(read):
     return True
 
 
+# training-test-batch
+def batch_is_sound(make):
+    texts = [[7, 5, 7, 9], [4], list(range(3, 30)), [8, 3, 3]]
+    for shown, labels, counted, text in zip(*make(texts), texts, strict=True):
+        length = len(text) + 1
+        if list(shown[:length]) != [1, *text]:
+            return False
+        if list(labels[:length]) != [*text, 2]:
+            return False
+        if not counted[:length].all() or counted[length:].any():
+            return False
+    return True
+
+
 TESTS = {
     "attention-test-causal": hides_the_future,
     "heads-test": layer_is_sound,
     "positions-test": is_relative,
     "architecture-test-cache": cache_is_sound,
+    "training-test-batch": batch_is_sound,
 }
 
 # The line that is wrong, and what may stand there: with nothing else changed the listing is mended.
@@ -76,6 +91,7 @@ MENDED_LINES = {
         9: "    losses = -log_p[counts]",
         10: "    return losses.sum() / counts.sum()",
     },
+    "training-bug-beam": {8: "    parent = order // tokens"},
 }
 
 # Computed with a pencil.
@@ -84,6 +100,7 @@ PREDICTIONS = {
     "heads-predict-window": (4, 2, 1 + 2 + 3 + 7 * 4, 3 * 3 + 1, 2 + 4, 5),
     "positions-predict-longer": ("new", "seen", "seen", "smaller", "as before", 16, 1),
     "architecture-predict-depth": (5, 1 / 25, 24**-0.5, 2**0.5, 7),
+    "training-predict": (4.382, 0.757, 4, 1600, 10.5),
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tools.mutants.architecture import ARCHITECTURE_MUTANTS
 from tools.mutants.positions import POSITION_MUTANTS
 from tools.mutants.project import PROJECT_MUTANTS
+from tools.mutants.training import TRAINING_MUTANTS
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *(Mutant(*fields) for fields in POSITION_MUTANTS),
     # Chapter 4
     *(Mutant(*fields) for fields in ARCHITECTURE_MUTANTS),
+    # Chapter 5
+    *(Mutant(*fields) for fields in TRAINING_MUTANTS),
     # Chapter 8
     *(Mutant(*fields) for fields in PROJECT_MUTANTS),
 )

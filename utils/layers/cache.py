@@ -52,6 +52,12 @@ class AttentionCache:
         self.length = start + count
         return _attend_to_rows(attention, tokens, self.key, self.value, causal_mask(count, self.slots, offset=start))
 
+    def follow(self, rows: Any) -> None:
+        """Let each row go on from what another has read: row i from what row `rows[i]` has, integers (B,)."""
+        if self.key is not None:
+            rows = ops.convert_to_tensor(rows, "int32")
+            self.key, self.value = ops.take(self.key, rows, axis=0), ops.take(self.value, rows, axis=0)
+
 
 class MemoryCache:
     """Keys and values of what the encoder made of a source, projected once for all steps of the decoder.

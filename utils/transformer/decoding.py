@@ -1,11 +1,11 @@
-"""Writing with a trained model, one token at a time: greedy or drawn, with or without a cache.
+"""Writing with a trained model, one token at a time: greedy, drawn or by beam search, with or without a cache.
 
 All choices are made in NumPy, so that the same generator gives the same text on every backend whose scores agree.
 """
 
 import numbers
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
@@ -217,6 +217,162 @@ def translate(
         ValueError: there is no start token, start_id or end_id is not a token id of the target, or one of them is that
             of padding; `choose` picks padding; else as `generate_tokens`.
     """
+    start_id, filler = _target_ends(model, start_id, end_id)
+    source_ids = ops.convert_to_tensor(source_ids)
+    last_logits = _target_scores(model, source_ids, num_tokens, use_cache)
+    ids = np.full((source_ids.shape[0], 1), start_id)
+    return _extend_by_choice(last_logits, ids, num_tokens, choose, end_id, filler, never=model.config.pad_id)
+
+
+class BeamNode(NamedTuple):
+    """A token that a beam search wrote and kept, with what was written before it.
+
+    Attributes:
+        parent: place of the node of the token before, in the list of a source's nodes; -1 for the start token.
+        token_id: the token.
+        log_probability: of all tokens up to this one, in nats.
+        score: log_probability divided by the length penalty; what ended targets are compared by.
+        ended: whether the token is the end.
+    """
+
+    parent: int
+    token_id: int
+    log_probability: float
+    score: float
+    ended: bool
+
+
+def length_penalty(length: Any, strength: float) -> Any:
+    """Return what the log-probability of a target of so many tokens is divided by: ((5 + length) / 6) ** strength.
+
+    Equation 14 of Wu et al. (2016), arXiv:1609.08144, the end token counted. 1 at a strength of 0.
+
+    Args:
+        length: tokens written, a number or an array of numbers.
+        strength: not negative; the larger, the better long targets do.
+
+    Raises:
+        ValueError: strength is negative or not finite.
+
+    Example:
+        >>> length_penalty(7, 0.5) == 2**0.5
+        True
+    """
+    is_number = isinstance(strength, numbers.Real) and not isinstance(strength, bool)
+    if not is_number or not 0 <= strength < np.inf:
+        raise ValueError(
+            f"expected the strength of the length penalty to be a finite number of at least 0; received {strength!r}. "
+            "0 compares targets by their log-probability; 0.6 is what Vaswani et al. (2017) used."
+        )
+    return ((5 + length) / 6) ** strength
+
+
+def beam_search(
+    model: Transformer,
+    source_ids: Any,
+    num_tokens: int,
+    *,
+    beam_size: int = 4,
+    penalty: float = 0.6,
+    start_id: int | None = None,
+    end_id: int | None = None,
+    use_cache: bool = True,
+    return_tree: bool = False,
+) -> Any:
+    """Write a target for each source, following the most probable beginnings side by side.
+
+    At each step every beginning is continued by every token, and the `beam_size` most probable of all are kept. One
+    that ends with end_id is set aside, and one fewer is followed from then on. Of those set aside the best score wins:
+    log-probability divided by `length_penalty`. Only where none has ended after num_tokens, the most probable of the
+    others is taken. A source is left early once no beginning can beat the best, which changes the time alone. With
+    beam_size 1 this is `translate`, which takes the most probable token each time.
+
+    Args:
+        model: an encoder-decoder.
+        source_ids: integers (B, S), rows filled up with the configuration's pad_id.
+        num_tokens: longest target, in tokens, the start token aside.
+        beam_size: how many beginnings are followed; 4 in Vaswani et al. (2017), section 6.1.
+        penalty: strength of the length penalty, 0.6 there.
+        start_id: as in `translate`.
+        end_id: as in `translate`. Without one all targets have num_tokens tokens.
+        use_cache: as in `translate`.
+        return_tree: return what was kept, too.
+
+    Returns:
+        Integers (B, 1 + at most num_tokens), as `translate`: the start token and what follows. With return_tree a pair
+        of these and, for each source, all its `BeamNode`s in the order in which they were kept, the start first.
+
+    Raises:
+        ValueError: beam_size is no positive integer, the penalty is negative or not finite, else as `translate`.
+    """
+    width = positive_integer("beam_size", beam_size)
+    divisors = length_penalty(np.arange(1.0, positive_integer("num_tokens", num_tokens) + 1), penalty)
+    start_id, filler = _target_ends(model, start_id, end_id)
+    source_ids = ops.convert_to_tensor(source_ids)
+    sources = source_ids.shape[0]
+    last_logits = _target_scores(model, source_ids, num_tokens, use_cache, copies=width)
+    ids = np.full((sources * width, 1), start_id)  # a source's beginnings stand together
+    totals = np.full((sources, width), -np.inf)  # log-probabilities; minus infinity where no beginning is followed
+    totals[:, 0] = 0.0  # all begin alike, so one is enough
+    trees = [[BeamNode(-1, start_id, 0.0, 0.0, ended=False)] for _ in range(sources)]
+    places = np.zeros((sources, width), int)  # of each beginning's last node in its source's tree
+    best = np.full(sources, -1)  # place of the best ended node
+    room = np.full(sources, width)  # beginnings that may be followed
+    read, rows = 0, None
+    for divisor in divisors:
+        if not np.isfinite(totals).any():
+            break
+        logits = np.array(ops.convert_to_numpy(ops.cast(last_logits(ids, read, rows), "float32")))
+        if model.config.pad_id is not None:
+            logits[:, model.config.pad_id] = -np.inf
+        scores = _checked_rows(logits).astype("float64")
+        highest = scores.max(-1, keepdims=True, initial=-np.inf)
+        scores -= highest + np.log(np.exp(scores - highest).sum(-1, keepdims=True))
+        candidates = (totals.reshape(-1, 1) + scores).reshape(sources, -1)  # (B, beam_size * V)
+        order = np.argsort(-candidates, axis=1, kind="stable")[:, :width]
+        read, rows = ids.shape[1], np.arange(sources * width)
+        written, last_places = np.full(sources * width, start_id), places.copy()
+        totals.fill(-np.inf)
+        for source, tree in enumerate(trees):
+            slot = 0
+            for candidate in order[source, : room[source]]:
+                total = candidates[source, candidate]
+                if total == -np.inf:
+                    break
+                beam, token = divmod(int(candidate), scores.shape[1])
+                ended = token == end_id
+                tree.append(BeamNode(int(last_places[source, beam]), token, total, total / divisor, ended))
+                if ended:
+                    room[source] -= 1
+                    if best[source] < 0 or tree[-1].score > tree[best[source]].score:
+                        best[source] = len(tree) - 1
+                    continue
+                row = source * width + slot
+                rows[row], written[row] = source * width + beam, token
+                totals[source, slot], places[source, slot] = total, len(tree) - 1
+                slot += 1
+            # A log-probability only falls, and no divisor is larger than the last.
+            if best[source] >= 0 and totals[source].max() / divisors[-1] <= tree[best[source]].score:
+                totals[source] = -np.inf
+        ids = np.concatenate([ids[rows], written[:, None]], axis=1)
+    leaves = [place if place >= 0 else places[source, 0] for source, place in enumerate(best)]
+    targets = [_path(tree, leaf) for tree, leaf in zip(trees, leaves, strict=True)]
+    longest = max(map(len, targets), default=1)
+    targets = np.array([path + [filler] * (longest - len(path)) for path in targets], ids.dtype).reshape(-1, longest)
+    return (targets, trees) if return_tree else targets
+
+
+def _path(tree: list[BeamNode], leaf: int) -> list[int]:
+    """Return the tokens from the start to a node."""
+    tokens = []
+    while leaf >= 0:
+        tokens.append(tree[leaf].token_id)
+        leaf = tree[leaf].parent
+    return tokens[::-1]
+
+
+def _target_ends(model: Transformer, start_id: Any, end_id: Any) -> tuple[int, int | None]:
+    """Return what targets begin with, and what fills them up after their end; refuse what cannot be meant."""
     vocabulary_size = model.decoder.config.vocabulary_size
     start_id = model.config.start_id if start_id is None else start_id
     if start_id is None:
@@ -227,22 +383,35 @@ def translate(
         raise ValueError(f"expected start_id to be another token than pad_id={pad_id}, which the decoder hides")
     if end_id is not None and end_id == pad_id:
         raise ValueError(f"expected end_id to be another token than pad_id={pad_id}, which is never written")
-    filler = _filler(model, end_id, vocabulary_size)
-    source_ids = ops.convert_to_tensor(source_ids)
+    return start_id, _filler(model, end_id, vocabulary_size)
+
+
+def _target_scores(
+    model: Transformer, source_ids: Any, num_tokens: int, use_cache: bool, copies: int = 1
+) -> Callable[..., Any]:
+    """Read the sources, each for so many targets; return a function that scores the next token of all targets.
+
+    The function takes the targets so far (B * copies, T), how many of their tokens were read before, and for each
+    target the row of the last call that it continues (itself, when omitted).
+    """
     memory, mask = model.encode(source_ids, training=False)
+    if copies > 1:
+        memory = ops.repeat(memory, copies, axis=0)
+        mask = None if mask is None else ops.repeat(mask, copies, axis=0)
     room = _check_writing_room(model, 1, num_tokens)
     asked = None if mask is None else mask[:, None]  # (B, 1, S)
     caches = [(AttentionCache(room), MemoryCache(memory, asked)) for _ in model.decoder.blocks]
 
-    def last_logits(ids: np.ndarray, read: int) -> Any:
+    def last_logits(ids: np.ndarray, read: int, rows: np.ndarray | None = None) -> Any:
         if use_cache:
+            for cache, _ in caches if rows is not None else ():
+                cache.follow(rows)  # the memory of a source serves all its targets
             hidden = model.decoder.step(ops.convert_to_tensor(ids[:, read:], "int32"), caches)
         else:
             hidden = model.decoder(ops.convert_to_tensor(ids, "int32"), memory, memory_mask=mask, training=False)
         return model.logits(hidden[:, -1])
 
-    ids = np.full((source_ids.shape[0], 1), start_id)
-    return _extend_by_choice(last_logits, ids, num_tokens, choose, end_id, filler, never=pad_id)
+    return last_logits
 
 
 def _filler(model: Any, end_id: Any, vocabulary_size: int) -> int | None:

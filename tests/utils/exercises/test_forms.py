@@ -24,8 +24,8 @@ def answered(exercise_id, answer):
     return (min(MENDED_LINES[exercise_id]), answer) if exercise_id in MENDED_LINES else answer
 
 
-def test_every_chapter_of_the_first_four_has_each_form_once():
-    for prefix in ("attention", "heads", "positions", "architecture"):
+def test_every_chapter_of_the_first_five_has_each_form_once():
+    for prefix in ("attention", "heads", "positions", "architecture", "training"):
         forms = [type(one) for one in EXERCISES.values() if one.id.startswith(prefix)]
         assert [forms.count(form) for form in (WriteATest, FindTheBug, Prediction)] == [1, 1, 1]
 
@@ -95,7 +95,7 @@ def test_a_case_that_alone_is_judged_wrongly_is_named(exercise_id, trial):
         assert verdict.hint
 
 
-@pytest.mark.parametrize("exercise_id", TESTS)
+@pytest.mark.parametrize("exercise_id", [one for one in TESTS if one != "training-test-batch"])  # rows of any length
 def test_shapes_and_finite_numbers_tell_no_broken_case_but_one(exercise_id):
     """The broken ones run in silence, and all but one look like the sound ones."""
     inputs = {
@@ -200,11 +200,25 @@ def by_random_cuts(read):
     return np.True_
 
 
+def by_pairs_of_texts(make):
+    """Two texts at a time, by their tokens alone."""
+    rng = np.random.default_rng(8)
+    for _ in range(9):
+        texts = [rng.integers(3, 50, size=rng.integers(1, 40)).tolist() for _ in range(2)]
+        for text, *rows in zip(texts, *make(texts), strict=True):
+            shown, labels, counted = (np.asarray(row) for row in rows)
+            assert counted.sum() == len(text) + 1
+            assert labels[counted].tolist() == [*text, 2]
+            assert shown[counted].tolist() == [1, *text]
+    return True
+
+
 OTHER_SOUND_TESTS = {
     "attention-test-causal": [by_values, by_prefix],
     "heads-test": [by_sentence],
     "positions-test": [by_pairs],
     "architecture-test-cache": [by_random_cuts],
+    "training-test-batch": [by_pairs_of_texts],
 }
 
 
@@ -388,6 +402,7 @@ CARELESS = [
         lambda read: read(np.ones((5, 4)), None)[0].shape == (5, 4),
         "accepts whatever it is given",
     ),
+    ("training-test-batch", lambda make: len(make([[3, 4]])) == 3, "accepts whatever it is given"),
     (
         "attention-test-causal",
         lambda attend: by_values(attend, length=9),
@@ -498,11 +513,17 @@ def test_listing_runs_in_silence_and_gives_the_right_shape(exercise_id):
         assert np.isfinite(result).all()
 
 
+def flat(result):
+    """Return the numbers of a result, of one array or several, in one row."""
+    return np.concatenate([np.ravel(part) for part in (result if isinstance(result, tuple) else (result,))])
+
+
 @pytest.mark.parametrize("exercise_id", MENDED_LINES)
 def test_the_listing_is_wrong_on_nearly_every_trial(exercise_id):
     exercise = EXERCISES[exercise_id]
     listing = exercise.mistakes[0].answer
-    gaps = [np.max(np.abs(listing(*exercise.draw(i)) - exercise.reference(*exercise.draw(i)))) for i in range(40)]
+    pairs = [(flat(listing(*exercise.draw(i))), flat(exercise.reference(*exercise.draw(i)))) for i in range(40)]
+    gaps = [np.max(np.abs(one - other)) for one, other in pairs]
     assert sum(gap > 1e-3 for gap in gaps) >= 36
 
 

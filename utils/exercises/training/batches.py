@@ -1,0 +1,161 @@
+"""Exercise of chapter 5 that asks for a test: does a batch show the decoder nothing that it is asked for?
+
+A maker of batches is a function `make(texts)` of lists of token ids, all at least 3. It returns integers (B, T) that
+the decoder reads, integers (B, T) that it must write, and booleans (B, T) of the places that count.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from utils.exercises.engine.exercise import Mistake
+from utils.exercises.engine.forms import Case, WriteATest
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+Make = Callable[[list[list[int]]], Batch]
+PAD, START, END = 0, 1, 2
+_TEXTS = [[7, 5, 7, 9], [4], [8, 3, 3], [6, 6, 11, 5, 3, 9]]
+
+
+def batch_is_sound(make: Make) -> bool:
+    """Whether every text is read from the start token on, one place behind what is to be written, and nothing else."""
+    return _rows(make) and _rows(make, [[3]]) and _rows(make, [list(range(3, 30)), [5, 4]])
+
+
+def _rows(make: Make, texts: Sequence[list[int]] = _TEXTS, parts: str = "shown labels counted") -> bool:
+    shown, labels, counted = make([list(text) for text in texts])
+    if not len(texts) == len(shown) == len(labels) == len(counted):
+        return False
+    for row, text in enumerate(texts):
+        length = len(text) + 1
+        right = "shown" not in parts or list(shown[row, :length]) == [START, *text]
+        right &= "labels" not in parts or list(labels[row, :length]) == [*text, END]
+        right &= "counted" not in parts or bool(counted[row, :length].all() and not counted[row, length:].any())
+        if not right:
+            return False
+    return True
+
+
+def _maker(
+    shown: Callable[[list[int]], list[int]] = lambda text: [START, *text],
+    labels: Callable[[list[int]], list[int]] = lambda text: [*text, END],
+    counted: Callable[[list[int], int], list[int]] = lambda text, length: [1] * (len(text) + 1),
+    width: Callable[[list[list[int]]], int] = lambda texts: max(map(len, texts)) + 1,
+    filler: int = PAD,
+) -> Make:
+    """Make a maker of batches, parts of which may be broken."""
+
+    def make(texts: list[list[int]]) -> Batch:
+        length = width(texts)
+
+        def rows(part: Callable[[list[int]], list[int]], empty: int) -> np.ndarray:
+            lists = [(part(text) + [empty] * length)[:length] for text in texts]
+            return np.array(lists, int).reshape(len(texts), length)
+
+        marks = rows(lambda text: counted(text, length), 0).astype(bool)
+        return rows(shown, filler), rows(labels, PAD), marks
+
+    return make
+
+
+def _sorted(texts: list[list[int]]) -> Batch:
+    """Return rows in another order than the texts came in."""
+    return _maker()(sorted(texts, key=len))
+
+
+def _as_whole(texts: list[list[int]]) -> Batch:
+    """Move a whole batch by one place as one long row, so that a row begins with the end of the one before."""
+    _, labels, counted = _maker()(texts)
+    moved = np.concatenate([[START], labels.ravel()[:-1]]).reshape(labels.shape)
+    return moved, labels, counted
+
+
+_SHOWN = "Compare what is shown with what is to be written, text by text."
+_COUNTED = "Which places count, and which do not? Look at texts of different lengths."
+
+
+def _cases() -> tuple[Case, ...]:
+    return (
+        Case("padded to the longest", _maker()),
+        Case("padded to a multiple of eight", _maker(width=lambda texts: -(-(max(map(len, texts)) + 1) // 8) * 8)),
+        Case("padded to forty", _maker(width=lambda texts: 40)),
+        Case("the end token is shown behind the text, where nothing counts", _maker(lambda text: [START, *text, END])),
+        Case("padded with the end token where nothing counts", _maker(filler=END)),
+        Case("the decoder is shown what it must write", _maker(lambda text: [*text, END]), _SHOWN),
+        Case("there is no start token", _maker(lambda text: text), _SHOWN),
+        Case("the end token stands for the start", _maker(lambda text: [END, *text]), _SHOWN),
+        Case("moved the wrong way", _maker(lambda text: [*text[1:], END]), _SHOWN),
+        Case("moved by two places", _maker(lambda text: [START, START, *text[:-1]]), _SHOWN),
+        Case("the first token is shown for the start", _maker(lambda text: [text[0], *text]), _SHOWN),
+        Case("the batch is moved as one long row", _as_whole, "Is the first place of every row the start token?"),
+        Case("the end is never asked for", _maker(labels=lambda text: text), "What must be written last?"),
+        Case("the start is asked for", _maker(labels=lambda text: [START, *text]), _SHOWN),
+        Case("texts are turned round", _maker(labels=lambda text: [*text[::-1], END]), _SHOWN),
+        Case("padding counts", _maker(counted=lambda text, length: [1] * length), _COUNTED),
+        Case("the end does not count", _maker(counted=lambda text, length: [1] * len(text)), _COUNTED),
+        Case("the first token does not count", _maker(counted=lambda text, length: [0] + [1] * len(text)), _COUNTED),
+        Case("one place of padding counts", _maker(counted=lambda text, length: [1] * (len(text) + 2)), _COUNTED),
+        Case("nothing counts", _maker(counted=lambda text, length: []), _COUNTED),
+        Case("the longest text loses its end", _maker(width=lambda texts: max(map(len, texts))), _SHOWN),
+        Case(
+            "texts are cut after twelve tokens",
+            _maker(width=lambda texts: min(13, max(map(len, texts)) + 1)),
+            "How long is the longest text that you try?",
+        ),
+        Case("rows come in another order", _sorted, _SHOWN),
+    )
+
+
+BATCHES = WriteATest(
+    id="training-test-batch",
+    title="a test of batches",
+    reference=batch_is_sound,
+    cases=_cases,
+    hint="Write down by hand, for one text, what is shown, what must be written, and which places count.",
+    mistakes=(
+        Mistake("always", lambda make: True, "accepts whatever it is given", "Make a batch, and look at it."),
+        Mistake("never", lambda make: False, "refuses whatever it is given", "Five makers are sound."),
+        Mistake(
+            "labels alone",
+            lambda make: _rows(make, parts="labels"),
+            "looks at the labels alone",
+            "What is the decoder shown?",
+        ),
+        Mistake(
+            "shown alone",
+            lambda make: _rows(make, parts="shown"),
+            "looks at what is shown alone",
+            "What must the decoder write, and which places count?",
+        ),
+        Mistake(
+            "no marks",
+            lambda make: _rows(make, [*_TEXTS, list(range(3, 30))], parts="shown labels"),
+            "does not look at which places count",
+            "The third array says which places count. Padding must not.",
+        ),
+        Mistake(
+            "one text",
+            lambda make: _rows(make, _TEXTS[:1]),
+            "tries one text, which needs no padding",
+            "Try several texts of different lengths.",
+        ),
+        Mistake(
+            "short texts",
+            lambda make: _rows(make),
+            "tries short texts alone",
+            "A batch can be too narrow for a long text.",
+        ),
+        Mistake(
+            "moved labels",
+            lambda make: _moved(make),
+            "compares each row with its neighbour place by place, padding and all",
+            "Where nothing counts, anything may stand: compare the tokens of each text alone.",
+        ),
+    ),
+)
+
+
+def _moved(make: Make) -> bool:
+    """Compare all places: what is shown must be the labels moved by one."""
+    shown, labels, _ = make(_TEXTS)
+    return bool((shown[:, 0] == START).all() and (shown[:, 1:] == labels[:, :-1]).all())

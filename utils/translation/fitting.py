@@ -1,0 +1,303 @@
+"""Training an encoder-decoder on pairs: it resumes where it was stopped, and a kill loses minutes, not the run.
+
+A run lives in a folder: `vocabulary.json`; `last.npz` with the weights, the optimiser's state, the curve and the
+settings, one file that is replaced whole; and after each epoch `translator.npz`, the mean of the last epochs' weights,
+which is all that `Translator.load` needs beside the vocabulary.
+"""
+
+import dataclasses
+import json
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from tqdm import tqdm
+
+from utils.files import write_whole
+from utils.schedules import InverseSquareRoot
+from utils.training import masked_accuracy, masked_loss, mean_weights, shift_right, smoothed_loss
+from utils.transformer import Transformer, TransformerConfig
+from utils.translation.batches import pad_rows, token_batches
+from utils.translation.pairs import Pairs
+from utils.translation.translator import VOCABULARY, Translator, npz
+from utils.translation.vocabulary import Vocabulary
+
+LAST = "last.npz"
+LONGEST = 256  # tokens of a sentence
+
+
+class TrainingError(RuntimeError):
+    """A training cannot go on; the message says where it stopped, what is kept and what to do."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What decides a run, all of it. The defaults are those of the book's translator.
+
+    Sizes are those of *Transformer-Tiny* in Wu et al. (2021), "Good for Misconceived Reasons", arXiv:2105.14462.
+
+    Args:
+        vocabulary_size: pieces of the joint vocabulary.
+        d_model, num_layers, num_heads, intermediate_dim, dropout: of the model.
+        label_smoothing: ε of the loss.
+        peak, warmup_steps: of the learning rate.
+        beta_2: of Adam.
+        clip: longest gradient, as the norm over all weights.
+        batch_tokens: padded size of a batch, in target or source tokens, whichever is more.
+        seed: of the weights, the batches and dropout.
+    """
+
+    vocabulary_size: int = 6_000
+    d_model: int = 128
+    num_layers: int = 4
+    num_heads: int = 4
+    intermediate_dim: int = 256
+    dropout: float = 0.3
+    label_smoothing: float = 0.1
+    peak: float = 4e-3
+    warmup_steps: int = 1_500
+    beta_2: float = 0.98
+    clip: float = 1.0
+    batch_tokens: int = 2_048
+    seed: int = 0
+
+    def model(self, vocabulary: Vocabulary) -> Transformer:
+        """Return the model with its initial weights, which the seed decides."""
+        keras.utils.set_random_seed(self.seed)
+        config = TransformerConfig(
+            vocabulary_size=len(vocabulary),
+            d_model=self.d_model,
+            num_layers=self.num_layers,
+            num_heads=self.num_heads,
+            intermediate_dim=self.intermediate_dim,
+            dropout=self.dropout,
+            max_length=LONGEST,
+            pad_id=vocabulary.pad_id,
+            start_id=vocabulary.start_id,
+        )
+        return Transformer(config)
+
+
+class Fitting:
+    """One run of training in a folder; made again with the same folder, it goes on where it was.
+
+    Args:
+        folder: of the run, made if need be.
+        train: the pairs to learn from.
+        settings: of the run. A folder that holds a run with others is refused.
+
+    Raises:
+        TrainingError: the folder holds a run with other settings, pairs or vocabulary, or a broken file.
+    """
+
+    def __init__(self, folder: Path, train: Pairs, settings: Settings = Settings()):
+        self.folder, self.settings = Path(folder), settings
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / VOCABULARY
+        if path.exists():
+            self.vocabulary = Vocabulary.load(path)
+        else:
+            self.vocabulary = Vocabulary.train([*train.source, *train.target], settings.vocabulary_size)
+            write_whole(path, self.vocabulary.to_json())
+        self.rows = [
+            [[*self.vocabulary.encode(text), self.vocabulary.end_id] for text in side]
+            for side in (train.source, train.target)
+        ]
+        self.model = settings.model(self.vocabulary)
+        d_model, warm_up = settings.d_model, settings.warmup_steps
+        rate = InverseSquareRoot(d_model, warm_up, factor=settings.peak * (d_model * warm_up) ** 0.5)
+        adam = keras.optimizers.Adam(rate, beta_2=settings.beta_2, epsilon=1e-9, global_clipnorm=settings.clip)
+        self.model.compile(adam, loss=self._loss, jit_compile=False)
+        adam.build(self.model.trainable_variables)
+        self.epoch, self.batch, self.seconds = 0, 0, 0.0  # finished epochs, finished batches of this one, of training
+        self.curve: list[dict[str, Any]] = []
+        self.recent: list[list[np.ndarray]] = []  # weights at the end of the last epochs
+        self._sum = np.zeros(2)  # loss times tokens, and tokens, of this epoch
+        if (self.folder / LAST).exists():
+            self._restore()
+
+    def _loss(self, labels: Any, logits: Any) -> Any:
+        return smoothed_loss(labels, logits, self.settings.label_smoothing, self.vocabulary.pad_id)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Return what a run depends on, to tell it from others."""
+        return {
+            "settings": dataclasses.asdict(self.settings),
+            "vocabulary": self.vocabulary.digest(),
+            "pairs": len(self.rows[0]),
+        }
+
+    def fit(
+        self,
+        *,
+        epochs: int,
+        seconds: float = np.inf,
+        keep_every: float = 240.0,
+        recent: int = 5,
+        after_epoch: Callable[[Translator], dict[str, Any]] | None = None,
+        progress: bool = True,
+    ) -> None:
+        """Train until so many epochs are done, or so many seconds have passed; then, and on Ctrl-C, all is kept.
+
+        Args:
+            epochs: passes over the pairs, those of earlier calls included.
+            seconds: of this call; the batch under way is finished.
+            keep_every: seconds between two files.
+            recent: at the end of how many epochs the weights are averaged.
+            after_epoch: returns figures to add to the epoch's line of the curve, given the mean of the last epochs.
+            progress: whether to show a bar with tokens a second and the time left.
+
+        Raises:
+            TrainingError: the loss is no longer a number. The message names step, rate and rows; the last good file is
+                kept.
+        """
+        begun = kept = time.monotonic()
+        lengths = np.array([[len(row) for row in side] for side in self.rows]).T
+        try:
+            while self.epoch < epochs and time.monotonic() - begun < seconds:
+                batches = token_batches(lengths, self.settings.batch_tokens, self._generator())
+                total = int(lengths[:, 1].sum())
+                done = int(sum(lengths[batch, 1].sum() for batch in batches[: self.batch]))
+                with tqdm(
+                    total=total,
+                    initial=done,
+                    desc=f"epoch {self.epoch + 1} of {epochs}",
+                    unit=" tokens",
+                    unit_scale=True,
+                    disable=None if progress else True,
+                    mininterval=1,
+                ) as bar:
+                    for rows in batches[self.batch :]:
+                        start = time.monotonic()
+                        loss = self._step(rows)
+                        count = int(lengths[rows, 1].sum())
+                        self._sum += loss * count, count
+                        self.batch += 1
+                        now = time.monotonic()
+                        self.seconds += now - start
+                        bar.update(count)
+                        bar.set_postfix(loss=f"{self._sum[0] / self._sum[1]:.3f}", refresh=False)
+                        if now - kept > keep_every:
+                            self.keep()
+                            kept = time.monotonic()
+                        if now - begun >= seconds:
+                            break
+                if self.batch == len(batches):
+                    self._end_epoch(recent, after_epoch)
+        finally:
+            self.keep()
+
+    def _generator(self) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, self.epoch])
+
+    def batch_arrays(self, rows: Sequence[int]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """Return what a step reads: (source, what the decoder may read), and what it is to write; (B, S), (B, T)."""
+        source, labels = (pad_rows([side[row] for row in rows], self.vocabulary.pad_id, 4) for side in self.rows)
+        return (source, np.asarray(ops.convert_to_numpy(shift_right(labels, self.vocabulary.start_id)))), labels
+
+    def _step(self, rows: np.ndarray) -> float:
+        inputs, labels = self.batch_arrays(rows)
+        loss = float(self.model.train_on_batch(inputs, labels))
+        if not np.isfinite(loss):
+            step = int(self.model.optimizer.iterations)
+            rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+            self.keep = lambda: None  # what is in memory is spoilt
+            raise TrainingError(
+                f"the loss is {loss} at step {step}, learning rate {rate:.2g}, rows {sorted(rows.tolist())[:8]} and "
+                f"{max(len(rows) - 8, 0)} more. {self.folder / LAST} holds the run as it was before. Begin in a new "
+                "folder with a lower peak or a longer warm-up"
+            )
+        return loss
+
+    def _end_epoch(self, recent: int, after_epoch: Callable[[Translator], dict[str, Any]] | None) -> None:
+        self.epoch, self.batch = self.epoch + 1, 0
+        line = {
+            "epoch": self.epoch,
+            "steps": int(self.model.optimizer.iterations),
+            "seconds": round(self.seconds, 1),
+            "loss": round(float(self._sum[0] / self._sum[1]), 4),
+        }
+        self._sum = np.zeros(2)
+        self.recent = [*self.recent, [np.array(w) for w in self.model.get_weights()]][-recent:]
+        translator = self.translator()
+        translator.save(self.folder)
+        if after_epoch is not None:
+            line |= after_epoch(translator)
+        self.curve.append(line)
+        self.keep()
+
+    def keep(self) -> None:
+        """Write the run to its folder: the old file or the new one is there, whole, whenever it is killed."""
+        state = {
+            "about": self.about,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "seconds": self.seconds,
+            "curve": self.curve,
+            "sum": self._sum.tolist(),
+            "recent": len(self.recent),
+        }
+        arrays = {f"model-{number}": np.asarray(ops.convert_to_numpy(v)) for number, v in enumerate(self._variables())}
+        for age, weights in enumerate(self.recent):
+            arrays |= {f"recent-{age}-{number}": weight for number, weight in enumerate(weights)}
+        write_whole(self.folder / LAST, npz(state=json.dumps(state), **arrays))
+
+    def translator(self) -> Translator:
+        """Return a translator with the mean of the weights at the end of the last epochs, at least one of which ended.
+
+        Its model is another than the one in training, which goes on with its own weights.
+        """
+        model = Transformer(self.model.config)
+        model.set_weights(mean_weights(self.recent))
+        return Translator(model, self.vocabulary)
+
+    def _variables(self) -> list[Any]:
+        """Return all that a step changes: weights, dropout's seeds, the optimiser's moments and its count of steps."""
+        return [*self.model.trainable_variables, *self.model.non_trainable_variables, *self.model.optimizer.variables]
+
+    def _restore(self) -> None:
+        path = self.folder / LAST
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                state, arrays = json.loads(str(kept["state"])), {name: kept[name] for name in kept.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise TrainingError(
+                f"{path}: expected a run that training wrote; {error}. Begin in a new folder"
+            ) from error
+        if state["about"] != self.about:
+            differ = [
+                f"{name} {state['about'].get(name)!r}, not {value!r}"
+                for name, value in self.about.items()
+                if state["about"].get(name) != value
+            ]
+            raise TrainingError(
+                f"{path}: expected a run with the same settings; it has {'; '.join(differ)}. Begin in a new folder"
+            )
+        for number, variable in enumerate(self._variables()):
+            variable.assign(arrays[f"model-{number}"])
+        self.epoch, self.batch, self.seconds = state["epoch"], state["batch"], state["seconds"]
+        self.curve, self._sum = state["curve"], np.array(state["sum"])
+        count = len(self.model.get_weights())
+        self.recent = [[arrays[f"recent-{age}-{n}"] for n in range(count)] for age in range(state["recent"])]
+
+
+def validation(translator: Translator, pairs: Pairs, batch_tokens: int = 8_192) -> dict[str, float]:
+    """Return the loss in nats a token, without smoothing, and the share of tokens with the highest score."""
+    model, vocabulary = translator.model, translator.vocabulary
+    rows = [[[*vocabulary.encode(text), vocabulary.end_id] for text in side] for side in (pairs.source, pairs.target)]
+    lengths = np.array([[len(row) for row in side] for side in rows]).T
+    sums = np.zeros(3)
+    for batch in token_batches(lengths, batch_tokens, np.random.default_rng(0)):
+        source, labels = (pad_rows([side[row] for row in batch], vocabulary.pad_id, 8) for side in rows)
+        logits = model((source, shift_right(labels, vocabulary.start_id)), training=False)
+        count = int((labels != vocabulary.pad_id).sum())
+        loss, accuracy = masked_loss(labels, logits, vocabulary.pad_id), masked_accuracy(labels, logits)
+        sums += count * float(loss), count * float(accuracy), count
+    loss, accuracy = (round(float(value), 4) for value in sums[:2] / sums[2])
+    return {"validation_loss": loss, "validation_accuracy": accuracy}

@@ -1,0 +1,147 @@
+"""A trained translator: texts in, texts out."""
+
+import dataclasses
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from utils.files import write_whole
+from utils.transformer import Transformer, TransformerConfig
+from utils.transformer.decoding import beam_search, translate
+from utils.translation.batches import pad_rows
+from utils.translation.vocabulary import Vocabulary
+
+WEIGHTS, VOCABULARY = "translator.npz", "vocabulary.json"
+BATCH = 64  # sentences that are translated side by side
+
+
+class TranslatorError(ValueError):
+    """A file of a translator is missing, broken or of another training; the message names it and the remedy."""
+
+
+class UnknownCharacters(UserWarning):
+    """A text holds characters that the vocabulary has no piece for."""
+
+
+class Translator:
+    """An encoder-decoder with its vocabulary.
+
+    Args:
+        model: the encoder-decoder.
+        vocabulary: of source and target.
+
+    Raises:
+        ValueError: the model's table has another size than the vocabulary.
+    """
+
+    def __init__(self, model: Transformer, vocabulary: Vocabulary):
+        if model.config.vocabulary_size != len(vocabulary):
+            sizes = f"{model.config.vocabulary_size:,} tokens; the vocabulary has {len(vocabulary):,}"
+            raise ValueError(f"expected the model and the vocabulary of one training; the model knows {sizes}")
+        self.model, self.vocabulary = model, vocabulary
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Translator":
+        """Return the translator that a training has left in its folder.
+
+        Raises:
+            TranslatorError: a file is missing or broken, or the files are of two trainings; the message names it.
+        """
+        folder = Path(folder)
+        for name in (WEIGHTS, VOCABULARY):
+            if not (folder / name).is_file():
+                raise TranslatorError(
+                    f"{folder / name}: there is no such file; `make translation` trains the translator, and its first "
+                    "epoch leaves one"
+                )
+        vocabulary = Vocabulary.load(folder / VOCABULARY)
+        try:
+            with np.load(folder / WEIGHTS, allow_pickle=False) as kept:
+                about = json.loads(str(kept["about"]))
+                weights = [kept[f"weight-{number}"] for number in range(len(kept.files) - 1)]
+            config = TransformerConfig(**about["config"])
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise TranslatorError(
+                f"{folder / WEIGHTS}: expected weights that training wrote; {error}. Train again to write it anew"
+            ) from error
+        if about["vocabulary"] != vocabulary.digest():
+            raise TranslatorError(
+                f"{folder / VOCABULARY}: expected the vocabulary that {WEIGHTS} was trained with, SHA-256 "
+                f"{about['vocabulary'][:12]}…; its own is {vocabulary.digest()[:12]}…. Put both files of one run there"
+            )
+        model = Transformer(config)
+        model.set_weights(weights)
+        return cls(model, vocabulary)
+
+    def save(self, folder: Path | str) -> None:
+        """Write the weights to a folder, which then holds the old ones or the new ones, whole, at any moment."""
+        about = {"config": dataclasses.asdict(self.model.config), "vocabulary": self.vocabulary.digest()}
+        weights = {f"weight-{number}": weight for number, weight in enumerate(self.model.get_weights())}
+        write_whole(Path(folder) / WEIGHTS, npz(about=json.dumps(about), **weights))
+
+    def translate(self, texts: Iterable[str], *, beam_size: int = 1, penalty: float = 0.6) -> list[str]:
+        """Return a translation of each text, in their order.
+
+        A translation is at most 50 tokens longer than its source, as in section 6.1 of the paper.
+
+        Args:
+            texts: sentences in the source language.
+            beam_size: beginnings that are followed side by side; 1 takes the best token each time.
+            penalty: of a short target, with a beam; see `utils.transformer.decoding.beam_search`.
+
+        Raises:
+            TypeError: texts is one text, or holds something else than texts.
+            ValueError: a text is empty, or longer than the model was made for; or as `beam_search`.
+
+        Warns:
+            UnknownCharacters: a text holds characters that the vocabulary has no piece for; they are left to chance.
+        """
+        if isinstance(texts, str | bytes):
+            raise TypeError(f"expected a list of texts; received one text, {texts[:40]!r}. Put it in brackets")
+        rows = [self._source(text, number) for number, text in enumerate(texts)]
+        results = [""] * len(rows)
+        order = np.argsort([len(row) for row in rows], kind="stable")
+        for first in range(0, len(rows), BATCH):
+            places = order[first : first + BATCH]
+            for place, ids in zip(
+                places, self._write([rows[place] for place in places], beam_size, penalty), strict=True
+            ):
+                results[place] = self.vocabulary.decode(ids[1:])
+        return results
+
+    def _source(self, text: str, number: int) -> list[int]:
+        if not isinstance(text, str):
+            raise TypeError(f"expected text {number} to be a str; received {type(text).__name__}")
+        if not text.strip():
+            raise ValueError(f"expected text {number} to hold words; it is empty")
+        ids, longest = self.vocabulary.encode(text), self.model.config.max_length - 1
+        if len(ids) > longest:
+            raise ValueError(
+                f"expected at most {longest} tokens of text {number}; it has {len(ids)}. Translate each sentence by itself"
+            )
+        if self.vocabulary.unknown_id in ids:
+            unknown = "".join(sorted(self.vocabulary.unknown_characters(text)))
+            warnings.warn(
+                f"text {number}: no token for {unknown!r}; left out of training", UnknownCharacters, stacklevel=3
+            )
+        return [*ids, self.vocabulary.end_id]
+
+    def _write(self, rows: list[list[int]], beam_size: int, penalty: float) -> np.ndarray:
+        source = pad_rows(rows, self.vocabulary.pad_id)
+        room, end = source.shape[1] + 50, self.vocabulary.end_id
+        if beam_size == 1:
+            return translate(self.model, source, room, end_id=end)
+        return beam_search(self.model, source, room, beam_size=beam_size, penalty=penalty, end_id=end)
+
+
+def npz(**arrays: Any) -> bytes:
+    """Return arrays by name in NumPy's format for several of them."""
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
