@@ -122,18 +122,14 @@ def score(chosen: argparse.Namespace, command: str) -> Path:
     dictionary = learn_dictionary(pairs.source, pairs.target)
     words = {"search": "word by word", "seeds": [], "epochs": 5, "parameters": len(dictionary)}
     words["training_seconds"] = round(time.monotonic() - begun, 1)
-    rows = [
-        score_system("dictionary", lambda texts: translate_words(dictionary, texts), test.source, test.target, **words)[
-            0
-        ]
-    ]
+    row, _ = score_system(
+        "dictionary", lambda texts: translate_words(dictionary, texts), test.source, test.target, **words
+    )
+    rows = [shown(row)]
     for beam_size in (1, BEAM):
         row, lines = search(beam_size)
-        rows.append(row)
+        rows.append(shown(row))
     chrf = row_scores(lines, test.target)
-    for row in rows:
-        scores = f"BLEU {row['bleu']:5.2f}, of lower case {row['bleu_lowercase']:5.2f}"
-        print(f"{row['system']:<12} {row['search']:<13} {scores}")
     return write_result(
         "translation",
         rows,
@@ -151,6 +147,13 @@ def score(chosen: argparse.Namespace, command: str) -> Path:
         row_chrf=chrf,
         rows_at_percentiles=rows_at_percentiles(chrf),
     )
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Print the scores of a row, and return it."""
+    scores = f"BLEU {row['bleu']:5.2f}, of lower case {row['bleu_lowercase']:5.2f}"
+    print(f"{row['system']:<12} {row['search']:<13} {scores}", flush=True)
+    return row
 
 
 def written(arguments: Sequence[str]) -> list[str]:

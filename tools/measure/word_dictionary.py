@@ -2,11 +2,13 @@
 
 Source: Brown et al. (1993), "The Mathematics of Statistical Machine Translation", section 4.1, whose first model knows
 nothing of order: each word of the target was written by some word of the source, all equally likely beforehand, or by
-none. Expectation and maximisation then tell how probable each pair of words is.
+none. Expectation and maximisation then tell how probable each pair of words is. Punctuation stays as it is and is not
+learnt from: a full stop stands in every sentence, as "a" does, so that this model takes one for the other.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -46,13 +48,14 @@ def learn_dictionary(source: Sequence[str], target: Sequence[str], rounds: int =
         )
     names, forms = ["(no word)"], []
     ids: tuple[dict[str, int], dict[str, int]] = ({names[0]: 0}, {})
+    inner = Counter(word for text in target for word in words_of(text)[1:])
     links = []  # for each pair of sentences: ids of the source's words for each place of the target
     for text, translation in zip(source, target, strict=True):
-        here = [0, *(_number(word.lower(), ids[0], names) for word in words_of(text))]
-        there = [_number(word, ids[1], forms) for word in words_of(translation)]
-        links.append((np.tile(here, len(there)), np.repeat(there, len(here)), len(here), len(there)))
-    left = np.concatenate([each[0] for each in links]).astype("int64")
-    right = np.concatenate([each[1] for each in links])
+        here = [0, *(_number(word.lower(), ids[0], names) for word in words_of(text) if is_word(word))]
+        there = [_number(word, ids[1], forms) for word in within_a_sentence(words_of(translation), inner)]
+        left, right = np.tile(here, len(there)), np.repeat(np.array(there, "int64"), len(here))
+        links.append((left.astype("int64"), right, len(here), len(there)))
+    left, right = (np.concatenate([each[side] for each in links]) for side in (0, 1))
     counts = np.concatenate([np.full(each[3], each[2]) for each in links])
     place = np.repeat(np.arange(len(counts)), counts)  # which place of which target a link belongs to
     pairs, pair = np.unique(left * len(forms) + right, return_inverse=True)
@@ -66,6 +69,27 @@ def learn_dictionary(source: Sequence[str], target: Sequence[str], rounds: int =
     for entry in np.lexsort([pairs, -chance]):  # the most probable first, the first in order among equals
         best.setdefault(int(pairs[entry] // len(forms)), int(pairs[entry] % len(forms)))
     return {names[number]: forms[form] for number, form in best.items() if number}
+
+
+def is_word(word: str) -> bool:
+    """Return whether what `words_of` cut out is a word, no punctuation."""
+    return word[0].isalnum() or word[0] == "_"
+
+
+def within_a_sentence(words: list[str], inner: Mapping[str, int]) -> list[str]:
+    """Return the words of a sentence without punctuation, the first with a small letter where it has one elsewhere.
+
+    Args:
+        words: as `words_of` cuts them.
+        inner: how often each word stands within a sentence.
+
+    Example:
+        >>> within_a_sentence(["Ein", "Hund", "."], {"ein": 9, "Ein": 1, "Hund": 5})
+        ['ein', 'Hund']
+    """
+    if words and inner.get(words[0].lower(), 0) > inner.get(words[0], 0):
+        words = [words[0].lower(), *words[1:]]
+    return [word for word in words if is_word(word)]
 
 
 def _number(word: str, ids: dict[str, int], words: list[str]) -> int:

@@ -356,7 +356,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def held_back_interrupt() -> Iterator[Callable[[], None]]:
     """Hold the first Ctrl-C back until the function that it gives is called, so that no step is cut in half.
 
-    Outside the main thread, where Python delivers no signals, nothing is held back.
+    Outside the main thread, where Python delivers no signals, nothing is held back, nor where Ctrl-C is ignored.
     """
     asked = []
 
@@ -368,10 +368,10 @@ def held_back_interrupt() -> Iterator[Callable[[], None]]:
         if asked:
             raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
         yield check
         return
-    before = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, note)
     try:
         yield check

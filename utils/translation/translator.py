@@ -19,7 +19,8 @@ from utils.translation.batches import pad_rows
 from utils.translation.vocabulary import Vocabulary
 
 WEIGHTS, VOCABULARY = "translator.npz", "vocabulary.json"
-BATCH = 64  # sentences that are translated side by side
+BATCH = 128  # sentences that are translated side by side
+EXTRA = 50  # tokens by which a translation may be longer than its source
 
 
 class TranslatorError(ValueError):
@@ -151,7 +152,7 @@ class Translator:
 
     def _write(self, rows: list[list[int]], beam_size: int, penalty: float) -> np.ndarray:
         source = pad_rows(rows, self.vocabulary.pad_id)
-        room, end = source.shape[1] + 50, self.vocabulary.end_id
+        room, end = source.shape[1] + EXTRA, self.vocabulary.end_id
         if beam_size == 1:
             return translate(self.model, source, room, end_id=end)
         return beam_search(self.model, source, room, beam_size=beam_size, penalty=penalty, end_id=end)
