@@ -8,7 +8,7 @@ import pytest
 
 from tests.utils.translation.small import PAIRS, SMALL
 from tools.measure import translation, translation_scores, word_dictionary
-from utils.translation import fitting
+from utils.translation import fitting, translator
 
 
 def test_dictionary_finds_the_words_that_go_together():
@@ -85,6 +85,7 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOOK_DATA_DIR", str(place))
         patch.setattr(translation, "SCORED_EPOCHS", 2)
+        patch.setattr(translator, "EXTRA", 3)
         patch.setattr(fitting, "Settings", lambda **options: dataclasses.replace(SMALL, **options))
         folder = ["--folder", str(place / "run")]
         codes = [translation.main([*folder, "--epochs", epochs]) for epochs in ("1", "2")]

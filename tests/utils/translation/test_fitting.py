@@ -11,11 +11,11 @@ import time
 
 import numpy as np
 import pytest
+from keras import ops
 
 from tests.utils.translation.small import PAIRS, SMALL, vocabulary
 from tools.notebooks.chapters import ROOT
-from utils.translation import fitting as module
-from utils.translation.fitting import LAST, Fitting, TrainingError, read_run, validation
+from utils.translation.fitting import LAST, Fitting, TrainingError, held_back_interrupt, read_run, validation
 from utils.translation.translator import Translator
 
 EPOCHS = 2
@@ -56,8 +56,18 @@ def test_it_learns(whole):
     assert whole.curve[1]["validation_loss"] < np.log(len(whole.vocabulary))
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-def test_stopped_and_resumed_it_has_the_weights_of_one_that_was_never_stopped(whole, steps, tmp_path, monkeypatch):
+@pytest.fixture
+def interruptible():
+    """Python's own answer to Ctrl-C, which a test that runs in the background may not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_stopped_and_resumed_it_has_the_weights_of_one_that_was_never_stopped(
+    whole, tmp_path, monkeypatch, interruptible
+):
+    steps = 3
     with monkeypatch.context() as patch:
         stop_at(patch, steps)
         with pytest.raises(KeyboardInterrupt):
@@ -67,7 +77,7 @@ def test_stopped_and_resumed_it_has_the_weights_of_one_that_was_never_stopped(wh
     assert int(again.model.optimizer.iterations) == steps
     again.fit(epochs=EPOCHS, progress=False, after_epoch=lambda translator: validation(translator, PAIRS))
     for expected, found in zip(whole._variables(), again._variables(), strict=True):
-        assert np.array_equal(expected, found), expected.path
+        assert np.array_equal(ops.convert_to_numpy(expected), ops.convert_to_numpy(found)), expected.path
     assert [line["loss"] for line in again.curve] == [line["loss"] for line in whole.curve]
     for expected, found in zip(
         whole.translator().model.get_weights(), read_run(tmp_path)[1].model.get_weights(), strict=True
@@ -168,6 +178,33 @@ def test_a_run_that_has_not_begun_or_ended_no_epoch_is_told(tmp_path):
         read_run(tmp_path)
 
 
+def test_ctrl_c_that_is_ignored_stays_ignored(interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with held_back_interrupt() as check:
+        os.kill(os.getpid(), signal.SIGINT)
+        check()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_the_first_ctrl_c_waits_and_the_second_does_not(interruptible):
+    steps = []
+
+    def interrupted(times):
+        with held_back_interrupt() as check:
+            for _ in range(times):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)  # a signal is handled between two instructions
+                steps.append(times)
+            check()
+            steps.append("not reached")
+
+    for times in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(times)
+    assert steps == [1, 2]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_validation_counts_every_token_once(whole):
     translator = whole.translator()
     together, apart = (validation(translator, PAIRS, tokens) for tokens in (10_000, 20))
@@ -200,4 +237,4 @@ def test_killed_at_any_moment_it_leaves_a_run_that_goes_on(tmp_path):
         resumed = Fitting(tmp_path, PAIRS, SMALL)
         assert int(resumed.model.optimizer.iterations) > steps
         steps = int(resumed.model.optimizer.iterations)
-        assert module.np.isfinite(resumed.model.get_weights()[0]).all()
+        assert np.isfinite(resumed.model.get_weights()[0]).all()
