@@ -56,9 +56,9 @@ lint: .venv/all.stamp ## Style, spelling and the chapter lint, in seconds
 format: .venv/all.stamp ## Put code and notebooks into the house style
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a training step against other libraries', and prediction
+bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and training steps against other libraries', prediction and decoding
 	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/logits.py && \
-		$(PY) tools/bench/encoder.py && $(PY) tools/bench/predict.py
+		$(PY) tools/bench/encoder.py && $(PY) tools/bench/predict.py && $(PY) tools/bench/translation.py
 
 bench-build: ## Time `make book` from a fresh clone of the last commit, and again with the environment in place
 	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; git clone --quiet --depth 1 "file://$(CURDIR)" "$$place/book"; \
