@@ -35,7 +35,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the run (default: 0)")
     parser.add_argument("--score", action="store_true", help="score what the run has reached instead of training")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the scores (default: data/results)")
+    parser.add_argument("--beam", type=int, default=BEAM, help=f"scored beside greedy; 1 for none (default: {BEAM})")
     chosen = parser.parse_args(arguments)
+    if chosen.beam < 1:
+        parser.error(f"expected --beam of at least 1; received {chosen.beam}")
     if chosen.epochs < 1 or not chosen.minutes > 0:
         parser.error(
             f"expected --epochs of at least 1 and --minutes above 0; received {chosen.epochs} and {chosen.minutes}"
@@ -126,7 +129,7 @@ def score(chosen: argparse.Namespace, command: str) -> Path:
         "dictionary", lambda texts: translate_words(dictionary, texts), test.source, test.target, **words
     )
     rows = [shown(row)]
-    for beam_size in (1, BEAM):
+    for beam_size in sorted({1, chosen.beam}):
         row, lines = search(beam_size)
         rows.append(shown(row))
     chrf = row_scores(lines, test.target)

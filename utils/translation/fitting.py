@@ -164,6 +164,7 @@ class Fitting:
                 and rows, or the file; the last good file is kept.
             KeyboardInterrupt: after Ctrl-C.
         """
+        self._trace()
         begun = kept = time.monotonic()
         lengths = np.array([[len(row) for row in side] for side in self.rows]).T
         try:
@@ -201,6 +202,22 @@ class Fitting:
         finally:
             if self._whole:
                 self.keep()
+
+    def _trace(self) -> None:
+        """Let TensorFlow compile the step for batches of any shape, and change nothing.
+
+        It compiles the first shape that it meets as it is, and the second for all shapes, which rounds otherwise. A run
+        that resumed would meet other shapes first and end with other weights in the last digits.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return
+        before = [np.array(ops.convert_to_numpy(variable)) for variable in self._variables()]
+        for rows, length in ((2, 4), (3, 8)):
+            ids = np.full((rows, length), self.vocabulary.unknown_id, "int32")
+            ids[:, 0] = self.vocabulary.start_id
+            self.model.train_on_batch((ids, ids), ids)
+        for variable, value in zip(self._variables(), before, strict=True):
+            variable.assign(value)
 
     def _generator(self) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, self.epoch])

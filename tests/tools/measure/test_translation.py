@@ -13,12 +13,11 @@ from utils.translation import fitting, translator
 
 def test_dictionary_finds_the_words_that_go_together():
     learnt = word_dictionary.learn_dictionary(PAIRS.source, PAIRS.target)
-    assert {word: learnt[word] for word in ("dog", "woman", "reads", "grass", "a")} == {
+    assert {word: learnt[word] for word in ("dog", "child", "reads", "sleeps")} == {
         "dog": "Hund",
-        "woman": "Frau",
+        "child": "Kind",
         "reads": "liest",
-        "grass": "Gras",
-        "a": "Ein",
+        "sleeps": "schläft",
     }
 
 
@@ -93,6 +92,7 @@ def run(tmp_path_factory):
     return codes, place
 
 
+@pytest.mark.slow
 def test_it_is_trained_resumed_and_scored(run):
     codes, place = run
     assert codes == [0, 0, 0]
@@ -102,7 +102,7 @@ def test_it_is_trained_resumed_and_scored(run):
         ("Transformer", "greedy"),
         ("Transformer", "beam 4"),
     ]
-    assert result["rows"][0]["bleu"] == 100  # the corpus is word for word
+    assert result["rows"][0]["bleu"] > 10 > result["rows"][1]["bleu"]  # two epochs of a small model teach nothing
     assert [row["epochs"] for row in result["rows"][1:]] == [2, 2]
     assert [row["seeds"] for row in result["rows"][1:]] == [[0], [0]]
     assert ["validation_bleu" in line for line in result["curve"]] == [False, True]
@@ -111,6 +111,7 @@ def test_it_is_trained_resumed_and_scored(run):
     assert result["settings"]["d_model"] == SMALL.d_model
 
 
+@pytest.mark.slow
 def test_no_sentence_of_the_corpus_is_in_the_file(run):
     text = (run[1] / "translation.json").read_text(encoding="utf-8")
     for word in ("dog", "woman", "Hund", "schläft", "grass"):
@@ -125,8 +126,8 @@ def test_without_the_corpus_it_says_what_to_fetch(tmp_path, monkeypatch, capsys)
     assert told.count("\n") == 1
 
 
-def test_scoring_what_was_never_trained_names_the_command(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("BOOK_DATA_DIR", str(run[1]))
+def test_scoring_what_was_never_trained_names_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("utils.translation.pairs.load_multi30k", lambda split: PAIRS)
     assert translation.main(["--folder", str(tmp_path), "--score"]) == 1
     assert "`make translation` begins a run" in capsys.readouterr().err
 
