@@ -92,13 +92,13 @@ def decoding_rows(repeats: int) -> Iterator[dict[str, Any]]:
     Raises:
         RuntimeError: the two write other tokens.
     """
-    from utils.transformer import translate
+    from utils.transformer import decoding
 
     model = make_model()
     source = np.random.default_rng(SEED).integers(4, VOCABULARY, (SOURCES, SOURCE_LENGTH))
     for tokens in WRITTEN:
         calls = tuple(
-            lambda use_cache=use_cache, tokens=tokens: translate(model, source, tokens, use_cache=use_cache)
+            lambda use_cache=use_cache, tokens=tokens: decoding.translate(model, source, tokens, use_cache=use_cache)
             for use_cache in (True, False)
         )
         written = [call() for call in calls]

@@ -164,7 +164,8 @@ class Fitting:
                 and rows, or the file; the last good file is kept.
             KeyboardInterrupt: after Ctrl-C.
         """
-        self._trace()
+        if self.epoch < epochs:
+            self._trace()
         begun = kept = time.monotonic()
         lengths = np.array([[len(row) for row in side] for side in self.rows]).T
         try:

@@ -8,6 +8,7 @@ import pytest
 from tests.utils.translation.small import PAIRS, SMALL
 from tools.bench import translation
 from tools.measure import results
+from utils.transformer import decoding
 from utils.translation import fitting
 
 FAST = {
@@ -68,8 +69,6 @@ def test_useful_tokens_are_those_of_the_targets(monkeypatch, tmp_path):
 
 
 def test_caches_that_write_something_else_are_noticed(monkeypatch):
-    from utils import transformer
-
-    monkeypatch.setattr(transformer, "translate", lambda *_, use_cache: np.full((2, 2), int(use_cache)))
+    monkeypatch.setattr(decoding, "translate", lambda *_, use_cache: np.full((2, 2), int(use_cache)))
     with pytest.raises(RuntimeError, match="expected the same 2 tokens with the cache and without"):
         next(translation.decoding_rows(1))
