@@ -23,7 +23,7 @@ export KERAS_BACKEND ?= tensorflow
 export BOOK_REQUIRE
 
 .PHONY: help book serve read test test-slow test-full execute lint format bench bench-build bench-pages reference results \
-	editions repository validate validate-all gpu-environment validate-gpu reviews pretrain real \
+	editions repository validate validate-all gpu-environment validate-gpu reviews pretrain translation real \
 	real-full publish record lock clean
 
 help: ## Show what can be made
@@ -56,9 +56,9 @@ lint: .venv/all.stamp ## Style, spelling and the chapter lint, in seconds
 format: .venv/all.stamp ## Put code and notebooks into the house style
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and a training step against other libraries', and prediction
+bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and training steps against other libraries', prediction and decoding
 	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/logits.py && \
-		$(PY) tools/bench/encoder.py && $(PY) tools/bench/predict.py
+		$(PY) tools/bench/encoder.py && $(PY) tools/bench/predict.py && $(PY) tools/bench/translation.py
 
 bench-build: ## Time `make book` from a fresh clone of the last commit, and again with the environment in place
 	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; git clone --quiet --depth 1 "file://$(CURDIR)" "$$place/book"; \
@@ -105,6 +105,9 @@ reviews: .venv/all.stamp ## Write the generated reviews to data/reviews, byte fo
 
 pretrain: .venv/torch.stamp .venv/all.stamp ## Train mini-bert, an hour or more; goes on where it was interrupted (BOOK_DATA_DIR, BOOK_MODEL_DIR)
 	@$(PY) tools/pretraining/pretrain.py
+
+translation: .venv/all.stamp ## Train the translator on Multi30k, 150 minutes at most; goes on where it was interrupted (BOOK_DATA_DIR)
+	@$(PY) tools/measure/translation.py
 
 real: .venv/all.stamp ## Fine-tune on SST-2 with mini-bert and a real encoder, ten minutes (BOOK_DATA_DIR, BOOK_MODEL_DIR)
 	@$(PY) tools/measure/real.py

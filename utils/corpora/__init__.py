@@ -110,6 +110,8 @@ def _unknown(path: Path) -> str:
         there = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, there)
         problem = f"{path}: there is no such file" if path.parent.is_dir() else f"{path.parent}: no such folder"
+    elif path.name.lower() == "multi30k":
+        return "multi30k is pairs of sentences, without labels; utils.translation.pairs.load_multi30k reads it"
     else:
         near = difflib.get_close_matches(path.name.lower(), KNOWN)
         expected = f"one of {', '.join(KNOWN)}, or a file that ends in {', '.join(SUFFIXES)} (or these with .gz)"

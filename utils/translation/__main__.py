@@ -42,10 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         translator = Translator.load(chosen.model)
         if not chosen.text and sys.stdin.isatty():
             print("type one sentence a line; Ctrl-D ends", file=sys.stderr)
-        for text in chosen.text or sys.stdin:
+        for number, text in enumerate(chosen.text or sys.stdin, 1):
             # An empty line of a file gives an empty line, so that line numbers agree.
             empty = not chosen.text and not text.strip()
-            options = {"beam_size": chosen.beam, "penalty": chosen.penalty}
+            options = {"beam_size": chosen.beam, "penalty": chosen.penalty, "first": number}
             print("" if empty else translator.translate([text.rstrip("\n")], **options)[0], flush=True)
     except UnicodeDecodeError as error:
         print(f"translation: expected lines in UTF-8; {error}", file=sys.stderr)

@@ -5,11 +5,14 @@ settings, one file that is replaced whole; and after each epoch `translator.npz`
 which is all that `Translator.load` needs beside the vocabulary.
 """
 
+import contextlib
 import dataclasses
 import json
+import signal
+import threading
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +121,7 @@ class Fitting:
         self.curve: list[dict[str, Any]] = []
         self.recent: list[list[np.ndarray]] = []  # weights at the end of the last epochs
         self._sum = np.zeros(2)  # loss times tokens, and tokens, of this epoch
+        self._whole = True  # whether weights and counts agree and are sound, so that they may be kept
         if (self.folder / LAST).exists():
             self._restore()
 
@@ -145,6 +149,8 @@ class Fitting:
     ) -> None:
         """Train until so many epochs are done, or so many seconds have passed; then, and on Ctrl-C, all is kept.
 
+        Ctrl-C ends the training after the batch under way; a second one at once, without keeping that batch.
+
         Args:
             epochs: passes over the pairs, those of earlier calls included.
             seconds: of this call; the batch under way is finished.
@@ -154,44 +160,65 @@ class Fitting:
             progress: whether to show a bar with tokens a second and the time left.
 
         Raises:
-            TrainingError: the loss is no longer a number. The message names step, rate and rows; the last good file is
-                kept.
+            TrainingError: the loss or a weight is no longer a number, or the disk is full. The message names step, rate
+                and rows, or the file; the last good file is kept.
+            KeyboardInterrupt: after Ctrl-C.
         """
+        if self.epoch < epochs:
+            self._trace()
         begun = kept = time.monotonic()
         lengths = np.array([[len(row) for row in side] for side in self.rows]).T
         try:
-            while self.epoch < epochs and time.monotonic() - begun < seconds:
-                batches = token_batches(lengths, self.settings.batch_tokens, self._generator())
-                total = int(lengths[:, 1].sum())
-                done = int(sum(lengths[batch, 1].sum() for batch in batches[: self.batch]))
-                with tqdm(
-                    total=total,
-                    initial=done,
-                    desc=f"epoch {self.epoch + 1} of {epochs}",
-                    unit=" tokens",
-                    unit_scale=True,
-                    disable=None if progress else True,
-                    mininterval=1,
-                ) as bar:
-                    for rows in batches[self.batch :]:
-                        start = time.monotonic()
-                        loss = self._step(rows)
-                        count = int(lengths[rows, 1].sum())
-                        self._sum += loss * count, count
-                        self.batch += 1
-                        now = time.monotonic()
-                        self.seconds += now - start
-                        bar.update(count)
-                        bar.set_postfix(loss=f"{self._sum[0] / self._sum[1]:.3f}", refresh=False)
-                        if now - kept > keep_every:
-                            self.keep()
-                            kept = time.monotonic()
-                        if now - begun >= seconds:
-                            break
-                if self.batch == len(batches):
-                    self._end_epoch(recent, after_epoch)
+            with held_back_interrupt() as check_interrupt:
+                while self.epoch < epochs and time.monotonic() - begun < seconds:
+                    batches = token_batches(lengths, self.settings.batch_tokens, self._generator())
+                    total = int(lengths[:, 1].sum())
+                    done = int(sum(lengths[batch, 1].sum() for batch in batches[: self.batch]))
+                    with tqdm(
+                        total=total,
+                        initial=done,
+                        desc=f"epoch {self.epoch + 1} of {epochs}",
+                        unit=" tokens",
+                        unit_scale=True,
+                        disable=None if progress else True,
+                        mininterval=1,
+                    ) as bar:
+                        for rows in batches[self.batch :]:
+                            start = time.monotonic()
+                            count = int(lengths[rows, 1].sum())
+                            self._learn(rows, count)
+                            now = time.monotonic()
+                            self.seconds += now - start
+                            bar.update(count)
+                            bar.set_postfix(loss=f"{self._sum[0] / self._sum[1]:.3f}", refresh=False)
+                            check_interrupt()
+                            if now - kept > keep_every:
+                                self.keep()
+                                kept = time.monotonic()
+                            if now - begun >= seconds:
+                                break
+                    if self.batch == len(batches):
+                        self._end_epoch(recent, after_epoch)
+                        check_interrupt()
         finally:
-            self.keep()
+            if self._whole:
+                self.keep()
+
+    def _trace(self) -> None:
+        """Let TensorFlow compile the step for batches of any shape, and change nothing.
+
+        It compiles the first shape that it meets as it is, and the second for all shapes, which rounds otherwise. A run
+        that resumed would meet other shapes first and end with other weights in the last digits.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return
+        before = [np.array(ops.convert_to_numpy(variable)) for variable in self._variables()]
+        for rows, length in ((2, 4), (3, 8)):
+            ids = np.full((rows, length), self.vocabulary.unknown_id, "int32")
+            ids[:, 0] = self.vocabulary.start_id
+            self.model.train_on_batch((ids, ids), ids)
+        for variable, value in zip(self._variables(), before, strict=True):
+            variable.assign(value)
 
     def _generator(self) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, self.epoch])
@@ -201,21 +228,25 @@ class Fitting:
         source, labels = (pad_rows([side[row] for row in rows], self.vocabulary.pad_id, 4) for side in self.rows)
         return (source, np.asarray(ops.convert_to_numpy(shift_right(labels, self.vocabulary.start_id)))), labels
 
-    def _step(self, rows: np.ndarray) -> float:
+    def _learn(self, rows: np.ndarray, count: int) -> None:
+        """Take one step on these rows, which hold so many tokens to write, and count it."""
+        self._whole = False
         inputs, labels = self.batch_arrays(rows)
         loss = float(self.model.train_on_batch(inputs, labels))
         if not np.isfinite(loss):
             step = int(self.model.optimizer.iterations)
             rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            self.keep = lambda: None  # what is in memory is spoilt
             raise TrainingError(
                 f"the loss is {loss} at step {step}, learning rate {rate:.2g}, rows {sorted(rows.tolist())[:8]} and "
                 f"{max(len(rows) - 8, 0)} more. {self.folder / LAST} holds the run as it was before. Begin in a new "
                 "folder with a lower peak or a longer warm-up"
             )
-        return loss
+        self._sum += loss * count, count
+        self.batch += 1
+        self._whole = True
 
     def _end_epoch(self, recent: int, after_epoch: Callable[[Translator], dict[str, Any]] | None) -> None:
+        self._whole = False
         self.epoch, self.batch = self.epoch + 1, 0
         line = {
             "epoch": self.epoch,
@@ -230,10 +261,16 @@ class Fitting:
         if after_epoch is not None:
             line |= after_epoch(translator)
         self.curve.append(line)
+        self._whole = True
         self.keep()
 
     def keep(self) -> None:
-        """Write the run to its folder: the old file or the new one is there, whole, whenever it is killed."""
+        """Write the run to its folder: the old file or the new one is there, whole, whenever it is killed.
+
+        Raises:
+            TrainingError: a weight is no longer a number, or the file cannot be written; the old file is kept.
+        """
+        path = self.folder / LAST
         state = {
             "about": self.about,
             "epoch": self.epoch,
@@ -246,7 +283,20 @@ class Fitting:
         arrays = {f"model-{number}": np.asarray(ops.convert_to_numpy(v)) for number, v in enumerate(self._variables())}
         for age, weights in enumerate(self.recent):
             arrays |= {f"recent-{age}-{number}": weight for number, weight in enumerate(weights)}
-        write_whole(self.folder / LAST, npz(state=json.dumps(state), **arrays))
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            self._whole = False
+            raise TrainingError(
+                f"after step {int(self.model.optimizer.iterations)} a weight is no longer a number. {path} holds the "
+                "run as it was before. Begin in a new folder with a lower peak or a longer warm-up"
+            )
+        try:
+            write_whole(path, npz(state=json.dumps(state), **arrays))
+        except OSError as error:
+            self._whole = False
+            raise TrainingError(
+                f"{path}: the run cannot be written ({error.strerror or error}). What an earlier minute kept there is "
+                "whole. Free the disk or mend the folder; the same command then goes on from it"
+            ) from error
 
     def translator(self) -> Translator:
         """Return a translator with the mean of the weights at the end of the last epochs, at least one of which ended.
@@ -263,13 +313,7 @@ class Fitting:
 
     def _restore(self) -> None:
         path = self.folder / LAST
-        try:
-            with np.load(path, allow_pickle=False) as kept:
-                state, arrays = json.loads(str(kept["state"])), {name: kept[name] for name in kept.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise TrainingError(
-                f"{path}: expected a run that training wrote; {error}. Begin in a new folder"
-            ) from error
+        state, arrays = _read(path)
         if state["about"] != self.about:
             differ = [
                 f"{name} {state['about'].get(name)!r}, not {value!r}"
@@ -283,8 +327,74 @@ class Fitting:
             variable.assign(arrays[f"model-{number}"])
         self.epoch, self.batch, self.seconds = state["epoch"], state["batch"], state["seconds"]
         self.curve, self._sum = state["curve"], np.array(state["sum"])
-        count = len(self.model.get_weights())
-        self.recent = [[arrays[f"recent-{age}-{n}"] for n in range(count)] for age in range(state["recent"])]
+        self.recent = _recent(state, arrays, len(self.model.get_weights()))
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], Translator]:
+    """Return what a run has kept, while it goes on or later: how far it came, and its translator.
+
+    Returns:
+        (state, translator): a dictionary with the entries "about" (settings, vocabulary, pairs), "epoch" and "curve",
+        and the translator with the mean of the last epochs' weights.
+
+    Raises:
+        TrainingError: there is no run, it has not ended an epoch, or a file is broken or of another run.
+    """
+    path = Path(folder) / LAST
+    if not path.is_file():
+        raise TrainingError(f"{path}: there is no such file; `make translation` begins a run")
+    state, arrays = _read(path)
+    if not state["recent"]:
+        raise TrainingError(f"{path}: the run has not ended its first epoch; train on")
+    vocabulary = Vocabulary.load(path.with_name(VOCABULARY))
+    if vocabulary.digest() != state["about"]["vocabulary"]:
+        raise TrainingError(
+            f"{path.with_name(VOCABULARY)}: expected the vocabulary that the run began with; put it back"
+        )
+    model = Settings(**state["about"]["settings"]).model(vocabulary)
+    model.set_weights(mean_weights(_recent(state, arrays, len(model.get_weights()))))
+    return state, Translator(model, vocabulary)
+
+
+def _recent(state: dict[str, Any], arrays: dict[str, np.ndarray], count: int) -> list[list[np.ndarray]]:
+    """Return the weights at the end of the last epochs, `count` arrays of each."""
+    return [[arrays[f"recent-{age}-{number}"] for number in range(count)] for age in range(state["recent"])]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return state and arrays of a run."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return json.loads(str(kept["state"])), {name: kept[name] for name in kept.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{path}: expected a run that training wrote; {error}. Begin in a new folder") from error
+
+
+@contextlib.contextmanager
+def held_back_interrupt() -> Iterator[Callable[[], None]]:
+    """Hold the first Ctrl-C back until the function that it gives is called, so that no step is cut in half.
+
+    Outside the main thread, where Python delivers no signals, nothing is held back, nor where Ctrl-C is ignored.
+    """
+    asked = []
+
+    def note(number: int, frame: Any) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    def check() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
+        yield check
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def validation(translator: Translator, pairs: Pairs, batch_tokens: int = 8_192) -> dict[str, float]:

@@ -54,8 +54,20 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Return the vocabulary of a file that `save` wrote."""
-        return cls(Tokenizer.from_file(str(path)))
+        """Return the vocabulary of a file that holds what `to_json` returned.
+
+        Raises:
+            ValueError: the file is no such vocabulary; the message names it.
+            OSError: the file cannot be read.
+        """
+        try:
+            return cls(Tokenizer.from_str(path.read_text(encoding="utf-8")))
+        except OSError:
+            raise
+        except Exception as error:  # tokenizers raises nothing narrower
+            raise ValueError(
+                f"{path}: expected a vocabulary that training wrote; {error}. Train in a new folder"
+            ) from error
 
     def to_json(self) -> str:
         """Return the whole vocabulary as JSON text, in the form of Hugging Face's tokenizer.json."""

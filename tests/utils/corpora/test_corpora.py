@@ -219,6 +219,7 @@ def test_what_is_not_there_is_named_with_its_page_and_its_place(folder, monkeypa
         ("imbd", "train", r"one of reviews, sst2, imdb, or a file that ends in .csv, .* received 'imbd'; .* 'imdb'\?"),
         ("SST2", "train", r"received 'SST2'; did you mean 'sst2'\?"),
         ("wikipedia", "train", "received 'wikipedia'$"),
+        ("multi30k", "train", r"pairs of sentences, without labels; utils\.translation\.pairs\.load_multi30k reads it"),
     ],
 )
 def test_unknown_names_and_splits_are_refused(name, split, message):

@@ -1,0 +1,74 @@
+"""What the benchmark of the encoder-decoder compares, and how it reports. Nothing here is timed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.utils.translation.small import PAIRS, SMALL
+from tools.bench import translation
+from tools.measure import results
+from utils.transformer import decoding
+from utils.translation import fitting
+
+FAST = {
+    "VOCABULARY": 70,
+    "TOKENS": 64,
+    "BATCHES": 2,
+    "WRITTEN": (2, 4),
+    "SOURCES": 2,
+    "SOURCE_LENGTH": 3,
+    "STEP": (4, 5),
+}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Sizes that take no time."""
+    monkeypatch.setattr(fitting, "Settings", lambda: SMALL)
+    for name, value in {**FAST, "WARM_UP": 0}.items():
+        monkeypatch.setattr(translation, name, value)
+
+
+def test_torchs_side_has_as_many_parameters_but_for_its_last_norms_and_learns(require):
+    require("torch")
+    step = translation.theirs()
+    assert step.parameters == translation.make_model().count_params() + 2 * 2 * SMALL.d_model
+    inputs = translation.batch(4, 6, 5, seed=0)
+    losses = [step(*inputs) for _ in range(200)]
+    assert np.mean(losses[-20:]) < np.mean(losses[:20])
+
+
+def test_rows_are_stored_with_the_command_and_a_race_without_its_corpus_is_left_out(monkeypatch, tmp_path, capsys):
+    write = results.write_result
+    monkeypatch.setattr(translation, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
+    monkeypatch.setattr(translation, "step_row", lambda _: {"race": "step", "ratio": 1.0})
+    monkeypatch.delenv("BOOK_DATA_DIR", raising=False)
+    assert translation.main(["--repeats", "1"]) == 0
+    assert "without real lengths: Multi30k is not part of the book" in capsys.readouterr().err
+    record = json.loads((tmp_path / "translation-bench.json").read_text(encoding="utf-8"))
+    assert [row.get("tokens") for row in record["rows"][:2]] == [2, 4]
+    assert record["command"] == "python tools/bench/translation.py --repeats 1"
+
+
+def test_useful_tokens_are_those_of_the_targets(monkeypatch, tmp_path):
+    folder = tmp_path / "multi30k"
+    folder.mkdir()
+    for language, lines in {"en": PAIRS.source, "de": PAIRS.target}.items():
+        (folder / f"train.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    monkeypatch.setenv("BOOK_DATA_DIR", str(tmp_path))
+    seen, clock = [], iter(range(10**6))
+    monkeypatch.setattr(translation, "ours", lambda: lambda source, labels: seen.append((source.shape, labels.shape)))
+    monkeypatch.setattr(translation.time, "perf_counter", lambda: next(clock))
+    row = translation.lengths_row(2)
+    assert len(seen) == 2 * 2 * 2  # turns, ways, batches
+    assert {source[0] == labels[0] for source, labels in seen} == {True}
+    assert row["longest"] == max(source[1] for source, _ in seen)
+    assert row["ratio"] > 0
+    assert row["padded_useful_tokens_per_second"] < max(rows * row["longest"] for (rows, _), _ in seen) * 2
+
+
+def test_caches_that_write_something_else_are_noticed(monkeypatch):
+    monkeypatch.setattr(decoding, "translate", lambda *_, use_cache: np.full((2, 2), int(use_cache)))
+    with pytest.raises(RuntimeError, match="expected the same 2 tokens with the cache and without"):
+        next(translation.decoding_rows(1))
