@@ -17,7 +17,7 @@ def folder(tmp_path_factory):
 
 
 def test_texts_of_the_command_line(folder, capsys):
-    assert command.translate_command([*PAIRS.source[:2], "--model", str(folder), "--beam", "2"]) == 0
+    assert command.run_command([*PAIRS.source[:2], "--model", str(folder), "--beam", "2"]) == 0
     told = capsys.readouterr()
     assert told.out.count("\n") == 2
     assert told.err == ""
@@ -25,7 +25,7 @@ def test_texts_of_the_command_line(folder, capsys):
 
 def test_lines_of_standard_input_keep_their_numbers(folder, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{PAIRS.source[0]}\n\n{PAIRS.source[1]}"))
-    assert command.translate_command(["--model", str(folder)]) == 0
+    assert command.run_command(["--model", str(folder)]) == 0
     lines = capsys.readouterr().out.split("\n")
     assert len(lines) == 4
     assert lines[1] == lines[3] == ""
@@ -39,7 +39,7 @@ def test_lines_of_standard_input_keep_their_numbers(folder, capsys, monkeypatch)
     ],
 )
 def test_a_bad_text_is_one_line_with_its_number_and_exit_code_2(folder, arguments, says, capsys):
-    assert command.translate_command([*arguments, "--model", str(folder)]) == 2
+    assert command.run_command([*arguments, "--model", str(folder)]) == 2
     told = capsys.readouterr().err
     assert told.startswith("translation: ")
     assert says in told
@@ -47,12 +47,12 @@ def test_a_bad_text_is_one_line_with_its_number_and_exit_code_2(folder, argument
 
 
 def test_unknown_characters_are_told_with_the_number_of_the_line(folder, capsys):
-    assert command.translate_command(["A dog.", "A 犬.", "--model", str(folder)]) == 0
+    assert command.run_command(["A dog.", "A 犬.", "--model", str(folder)]) == 0
     assert "translation: text 2 holds '犬'" in capsys.readouterr().err
 
 
 def test_without_a_translator_the_remedy_is_named(tmp_path, capsys):
-    assert command.translate_command(["A dog.", "--model", str(tmp_path)]) == 2
+    assert command.run_command(["A dog.", "--model", str(tmp_path)]) == 2
     assert "`make translation` trains" in capsys.readouterr().err
 
 
@@ -66,6 +66,6 @@ def test_without_a_translator_the_remedy_is_named(tmp_path, capsys):
 )
 def test_options_out_of_range_are_refused_before_anything_is_loaded(option, says, capsys):
     with pytest.raises(SystemExit) as stopped:
-        command.translate_command(["A dog.", *option])
+        command.run_command(["A dog.", *option])
     assert stopped.value.code == 2
     assert says in capsys.readouterr().err
