@@ -20,7 +20,7 @@ def by_target(target, counted=lambda y, pad: y != pad, divide=lambda losses, kep
 
 
 def spread(v, label, share, own=None, rest=None):
-    row = np.full(v, share / v if rest is None else rest)
+    row = np.full(v, share / v if rest is None else rest, float)
     row[label] += 1 - share if own is None else own
     return row
 
