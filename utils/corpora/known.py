@@ -8,7 +8,7 @@ compressed, or from the folders of the original archive, `aclImdb/train/pos/ID_R
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -128,7 +128,17 @@ def _read_rated_folder(folder: Path) -> Corpus:
 
 
 def _find(name: str, places: list[str]) -> Path:
+    """Return the first of some places of a known corpus in the folder BOOK_DATA_DIR that is there."""
+    return find_in_data_folder(name, places, KNOWN[name].fetch)
+
+
+def find_in_data_folder(name: str, places: Sequence[str], fetch: str) -> Path:
     """Return the first of some places in the folder BOOK_DATA_DIR that is there.
+
+    Args:
+        name: of the corpus, for the message.
+        places: relative to the folder.
+        fetch: what to fetch and where to put it, for the message.
 
     Raises:
         CorpusError: none is, or the folder is not set or not there.
@@ -144,7 +154,7 @@ def _find(name: str, places: list[str]) -> Path:
         if found:
             return found
         problem = f"BOOK_DATA_DIR names {setting}, which has none of {', '.join(places)}"
-    raise CorpusError(f"{name!r} is not part of the book, and {problem}. {KNOWN[name].fetch}")
+    raise CorpusError(f"{name!r} is not part of the book, and {problem}. {fetch}")
 
 
 SST2_FETCH = (

@@ -1,10 +1,10 @@
 """Pairs of sentences: Multi30k from a local folder, or two files of the reader's own, line by line."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.corpora.corpus import CorpusError
+from utils.corpora.known import find_in_data_folder
 from utils.corpora.text import read_text
 
 SPLITS = ("train", "val", "test_2016_flickr")
@@ -41,7 +41,11 @@ def load_multi30k(split: str, languages: tuple[str, str] = LANGUAGES) -> Pairs:
     """
     if split not in SPLITS:
         raise CorpusError(f"expected split of multi30k to be one of {', '.join(SPLITS)}; received {split!r}")
-    return read_pairs(*(_find(f"{split}.{language}") for language in languages))
+    places = [
+        [f"{layout}/{split}.{language}{ending}" for layout in LAYOUTS for ending in (".gz", "")]
+        for language in languages
+    ]
+    return read_pairs(*(find_in_data_folder("multi30k", of_side, FETCH) for of_side in places))
 
 
 def read_pairs(source: Path, target: Path) -> Pairs:
@@ -60,19 +64,3 @@ def read_pairs(source: Path, target: Path) -> Pairs:
         counts = f"{source} has {len(sides[0]):,} lines and {target} has {len(sides[1]):,}"
         raise CorpusError(f"{counts}; expected as many, each the translation of the other. Fetch both files again")
     return Pairs(*sides)
-
-
-def _find(name: str) -> Path:
-    """Return one file of Multi30k, as it is or compressed, in one of the known layouts."""
-    setting = os.environ.get("BOOK_DATA_DIR", "")
-    folder = Path(os.path.expanduser(setting))
-    if not setting:
-        problem = "BOOK_DATA_DIR, the folder of downloaded corpora, is not set"
-    elif not folder.is_dir():
-        problem = f"BOOK_DATA_DIR names {setting}, which is no folder"
-    else:
-        places = [f"{layout}/{name}{ending}" for layout in LAYOUTS for ending in (".gz", "")]
-        if found := next((folder / place for place in places if (folder / place).is_file()), None):
-            return found
-        problem = f"BOOK_DATA_DIR names {setting}, which has none of {', '.join(places[::2])} (with .gz or without)"
-    raise CorpusError(f"Multi30k is not part of the book, and {problem}. {FETCH}")

@@ -122,7 +122,7 @@ def test_without_the_corpus_it_says_what_to_fetch(tmp_path, monkeypatch, capsys)
     monkeypatch.delenv("BOOK_DATA_DIR", raising=False)
     assert translation.main(["--folder", str(tmp_path)]) == 1
     told = capsys.readouterr().err
-    assert told.startswith("translation: Multi30k is not part of the book")
+    assert told.startswith("translation: 'multi30k' is not part of the book")
     assert told.count("\n") == 1
 
 
