@@ -45,7 +45,7 @@ def test_rows_are_stored_with_the_command_and_a_race_without_its_corpus_is_left_
     monkeypatch.setattr(translation, "step_row", lambda _: {"race": "step", "ratio": 1.0})
     monkeypatch.delenv("BOOK_DATA_DIR", raising=False)
     assert translation.main(["--repeats", "1"]) == 0
-    assert "without real lengths: Multi30k is not part of the book" in capsys.readouterr().err
+    assert "without real lengths: 'multi30k' is not part of the book" in capsys.readouterr().err
     record = json.loads((tmp_path / "translation-bench.json").read_text(encoding="utf-8"))
     assert [row.get("tokens") for row in record["rows"][:2]] == [2, 4]
     assert record["command"] == "python tools/bench/translation.py --repeats 1"
