@@ -47,6 +47,7 @@ def test_a_decoder_without_its_causal_mask_sees_what_comes_later_and_another_doe
         assert translate(model, source, 3, start_id=START_ID).shape == (2, 4)
 
 
+@pytest.mark.slow
 def test_a_short_training_leaves_its_figures_and_weights(tmp_path, monkeypatch):
     for name, value in (("BATCH", 4), ("RECORD", 2), ("TRY", 2), ("AVERAGED", 2), ("HELD_OUT", 3), ("LONGER", 2)):
         monkeypatch.setattr(training, name, value)

@@ -13,8 +13,16 @@ from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 from utils.exercises.engine.forms import FindTheBug, Prediction, WriteATest
 
-CASES = [(one, trial) for one in TESTS for trial in range(EXERCISES[one].trials)]
-CASE_NAMES = [f"{one}: {EXERCISES[one].cases()[trial].name}" for one, trial in CASES]
+CASE_PARAMETERS = [  # one in four every day, from each exercise
+    pytest.param(
+        one,
+        trial,
+        id=f"{one}: {EXERCISES[one].cases()[trial].name}",
+        marks=[pytest.mark.slow] if trial % 4 else [],
+    )
+    for one in TESTS
+    for trial in range(EXERCISES[one].trials)
+]
 FORM_MISTAKES = [(one, mistake) for one in (*TESTS, *MENDED_LINES) for mistake in EXERCISES[one].mistakes]
 LINES = [(one, line) for one in MENDED_LINES for line in range(1, len(EXERCISES[one].numbered.splitlines()) + 1)]
 
@@ -80,7 +88,7 @@ def verdicts_on_cases(exercise_id):
     return verdicts
 
 
-@pytest.mark.parametrize(("exercise_id", "trial"), CASES, ids=CASE_NAMES)
+@pytest.mark.parametrize(("exercise_id", "trial"), CASE_PARAMETERS)
 def test_a_case_that_alone_is_judged_wrongly_is_named(exercise_id, trial):
     """A test that is right for all cases but this one."""
     case, verdicts = EXERCISES[exercise_id].cases()[trial], verdicts_on_cases(exercise_id)
