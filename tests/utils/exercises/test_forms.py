@@ -195,16 +195,17 @@ def by_pairs(turn, noticed=None, smallest=0, largest=980, rows=(0, 1)):
 
 def by_random_cuts(read):
     rng = np.random.default_rng(7)
-    x = rng.normal(size=(40, 6))
-    whole, _ = read(x, None)
     for _ in range(8):
-        cache, rows = None, []
-        for piece in np.split(x, np.sort(rng.choice(np.arange(1, 40), size=5, replace=False))):
-            (first, _), (second, after) = read(piece, cache), read(piece, cache)
-            assert np.allclose(first, second, atol=1e-5)
-            cache = after
-            rows.extend(second)
-        assert np.allclose(rows, whole, atol=1e-5)
+        x = rng.normal(size=(2, 40, 6))  # two texts that begin alike
+        cuts = np.sort(rng.choice(np.arange(1, 40), size=5, replace=False))
+        x[1, : cuts[0]] = x[0, : cuts[0]]
+        rows, cache = read(x[0, : cuts[0]], None)
+        rows, caches = [[*rows], [*rows]], [cache, cache]
+        for piece in np.split(x, cuts, axis=1)[1:]:
+            for way in (1, 0):
+                new, caches[way] = read(piece[way], caches[way])
+                rows[way].extend(new)
+        assert np.allclose(rows, [read(text, None)[0] for text in x], atol=1e-5)
     return np.True_
 
 
@@ -386,7 +387,37 @@ def by_moves(attend, looked_at):
     return True
 
 
+def by_one_way(read, aside=-1.0, before=True):
+    """Read another way on before each piece, or after it, and never go on with that one."""
+    x = np.random.default_rng(0).normal(size=(24, 8))
+    whole, _ = read(x, None)
+    for cuts in ([1, 2, 3], [5, 12, 20], [9, 10]):
+        cache, rows = None, []
+        for piece in np.split(x, cuts):
+            if before:
+                read(aside * piece, cache)
+            new, after = read(piece, cache)
+            if not before:
+                read(aside * piece, cache)
+            cache = after
+            rows.append(new)
+        if not np.allclose(np.concatenate(rows), whole, atol=1e-5):
+            return False
+    return True
+
+
 CARELESS = [
+    ("architecture-test-cache", by_one_way, "reads twice from one cache, but does not go on with both ways"),
+    (
+        "architecture-test-cache",
+        lambda read: by_one_way(read, aside=1.0),
+        "reads twice from one cache, but does not go on with both ways",
+    ),
+    (
+        "architecture-test-cache",
+        lambda read: by_one_way(read, before=False),
+        "lets a broken one pass: it takes out of the cache what it reads",
+    ),
     ("architecture-test-cache", by_text(1, [5, 12, 20]), "never reads a single token once something is cached"),
     ("architecture-test-cache", by_text(1, [5, 12, 20], last=-4), "lets a broken one pass: a token that comes alone"),
     ("architecture-test-cache", by_text(1, [5, 12, 20, 21, 22], last=-4), "compares the last rows alone"),
