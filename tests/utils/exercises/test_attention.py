@@ -10,6 +10,7 @@ from tests.support.attention_slips import (
     forbidden_with,
     maximum_of_all_keys,
     softmax_then_renormalised,
+    stream_from_a_number,
 )
 from tests.support.attention_solutions import BY_ID
 from tests.support.exercise_toys import Hidden
@@ -103,3 +104,10 @@ def test_answer_for_some_axes_and_masks_alone_fails(exercise_id, answer):
     exercise = EXERCISES[exercise_id]
     inputs = next(exercise.draw(trial) for trial in range(exercise.trials) if exercise.draw(trial)[0].ndim == 2)
     np.testing.assert_allclose(answer(*inputs)[0], exercise.reference(*inputs)[0], rtol=1e-3)
+
+
+def test_stream_that_begins_with_a_number_in_place_of_minus_infinity_fails():
+    exercise = EXERCISES["attention-streaming"]
+    right = exercise.reference(*exercise.draw(0))
+    np.testing.assert_allclose(stream_from_a_number(*exercise.draw(0)), right)
+    assert not check("attention-streaming", stream_from_a_number)

@@ -161,6 +161,16 @@ def by_prefix(attend):
     return True
 
 
+def by_leaps(attend):
+    """Move each token by a thousand: its scores outgrow all others by more than an exponential holds."""
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    for place in range(24):
+        moved = ~np.isclose(attend(x + 1000 * np.eye(24)[:, place, None]), attend(x), rtol=0, atol=1e-6).all(axis=1)
+        if moved[:place].any() or not moved[place:].all():
+            return False
+    return True
+
+
 def by_sentence(layer):
     """Compare with each text alone, then the first of two equal tokens with the second."""
     x = np.random.default_rng(5).normal(size=(3, 13, 12))
@@ -223,7 +233,7 @@ def by_pairs_of_texts(make):
 
 
 OTHER_SOUND_TESTS = {
-    "attention-test-causal": [by_values, by_prefix],
+    "attention-test-causal": [by_values, by_prefix, by_leaps],
     "heads-test": [by_sentence],
     "positions-test": [by_pairs],
     "architecture-test-cache": [by_random_cuts],
