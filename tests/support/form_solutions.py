@@ -36,10 +36,8 @@ def is_relative(turn):
     apart = np.allclose(turn(x, places), alone, atol=1e-4)
     every = np.arange(1001)
     q, k = [turn(np.tile(row, (1001, 1)), every) for row in x[:2]]
-    stays = True
-    for distance in (1, 2, 5):
-        products = np.sum(q[distance:] * k[:-distance], axis=1)
-        stays = stays and np.ptp(products) < 1e-4
+    products = [np.sum(q[n:] * k[:-n], axis=1) for n in (1, 2, 5)]
+    stays = all(np.ptp(at_distance) < 1e-4 for at_distance in products)
     changes = abs(q[9] @ k[0] - q[0] @ k[0]) > 1e-4  # q moves alone
     return apart and stays and changes
 
