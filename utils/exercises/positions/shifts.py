@@ -239,7 +239,7 @@ SHIFTS = WriteATest(
         ),
         Mistake(
             "one row alone",
-            lambda turn: _alone(turn, 4) and _stays(turn) and _noticed(turn),
+            lambda turn: _alone(turn, 4) and _moved(turn, (0, 1, 30, 250, 900)) and _noticed(turn),
             "looks at one row without the others, and not at each",
             _ALONE,
         ),
