@@ -194,7 +194,7 @@ def by_pairs(turn, noticed=None, smallest=0, largest=980, rows=(0, 1)):
     def product(t, s):
         return turn(query[None], np.array([t]))[0] @ turn(key[None], np.array([s]))[0]
 
-    starts = [smallest, smallest + 2, 25, 300, largest]
+    starts = [smallest, smallest + 2, 25, 250, largest]
     tables = [[product(t + k, t) for k in (0, 1, 5, 17)] for t in starts]
     both = turn(np.stack([query, key]), np.array([9, 4]) + smallest)
     parts = [turn(row[None], np.array([place + smallest]))[0] for row, place in ((query, 9), (key, 4))]
@@ -416,6 +416,23 @@ def by_one_way(read, aside=-1.0, before=True):
     return True
 
 
+def by_starts(*starts):
+    """Return a test that moves five tokens by a few numbers: what else there is from 0 to 1,000 it does not see."""
+
+    def judge(turn):
+        x, places = np.random.default_rng(0).normal(size=(5, 8)), np.array([0, 3, 4, 7, 20])
+        rows = turn(x, places)
+        alone = [turn(x[i : i + 1], places[i : i + 1])[0] for i in range(5)]
+        moved = [turn(x, start + places) for start in starts]
+        last = turn(x, places + np.array([0, 0, 0, 0, 9]))
+        stays = all(np.allclose(y @ y.T, rows @ rows.T, atol=1e-4) for y in moved)
+        return (
+            stays and not np.allclose(last @ last.T, rows @ rows.T, atol=1e-4) and np.allclose(rows, alone, atol=1e-4)
+        )
+
+    return judge
+
+
 CARELESS = [
     ("architecture-test-cache", by_one_way, "reads twice from one cache, but does not go on with both ways"),
     (
@@ -442,6 +459,9 @@ CARELESS = [
     ("positions-test", lambda turn: by_pairs(turn, largest=513), "lets a broken one pass: positions end at 900"),
     ("positions-test", lambda turn: by_pairs(turn, smallest=11), "lets a broken one pass: positions begin at 10"),
     ("positions-test", lambda turn: by_pairs(turn, rows=[1]), "looks at one row without the others, and not at each"),
+    ("positions-test", by_starts(1, 30, 900), "lets a broken one pass: positions start again after 256"),
+    ("positions-test", by_starts(10, 500, 900), "lets a broken one pass: two neighbours share a position"),
+    ("positions-test", by_starts(10, 100, 990), "lets a broken one pass: two neighbours share a position, and 1 more"),
     ("attention-test-causal", lambda attend: 1 < 2, "accepts whatever it is given"),
     ("heads-test", lambda layer: bool(layer), "accepts whatever it is given"),
     ("positions-test", lambda turn: callable(turn), "accepts whatever it is given"),
