@@ -4,6 +4,8 @@ The sentences stand in data/translation/own-pairs.toml with the English words th
 decoder reads the German sentence, as in training; where it is about to write the first piece of a word, the attention
 to the source is summed over the pieces of each English word. The share of German words whose largest sum lies on a
 right word is written to data/results/translation-attention.json, by layer, for the mean of the heads and for each head.
+Beside it stand what the translator writes for each sentence, and the sums, mean of the heads, of the layer that finds
+the most words.
 """
 
 import argparse
@@ -20,7 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.measure.results import PACKAGES, RESULTS, ROOT, command_line, write_result
-from tools.measure.translation import FOLDER, written
+from tools.measure.translation import BEAM, FOLDER, PENALTY, written
 
 OWN_PAIRS = ROOT / "data" / "translation" / "own-pairs.toml"
 
@@ -41,10 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         state, translator = read_run(chosen.folder)
-        rows = measure(translator, read_pairs())
+        pairs = read_pairs()
+        weights = [word_weights(translator, pair["english"], pair["german"]) for pair in pairs]
+        english = [" ".join(pair["english"]) for pair in pairs]
+        translations = translator.translate(english, beam_size=BEAM, penalty=PENALTY)
     except (TrainingError, ValueError, OSError) as error:
         print(f"translation_attention: {error}", file=sys.stderr)
         return 1
+    rows = count_hits(pairs, weights)
+    best = max((row for row in rows if row["head"] == "mean"), key=lambda row: row["right"])["layer"]
     typed = sys.argv[1:] if arguments is None else arguments
     seed = state["about"]["settings"]["seed"]
     path = write_result(
@@ -55,7 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         packages=(*PACKAGES, "tokenizers"),
         folder=chosen.results,
         epochs=len(state["curve"]),
-        sentences=len(read_pairs()),
+        beam=BEAM,
+        length_penalty=PENALTY,
+        best_layer=best,
+        sentences=[
+            {
+                "english": source,
+                "translation": translation,
+                "german": " ".join(pair["german"]),
+                "pieces": translator.vocabulary.pieces(source),
+                "weights": found[best - 1].mean(axis=0).round(3).tolist(),
+            }
+            for source, translation, pair, found in zip(english, translations, pairs, weights, strict=True)
+        ],
     )
     print(f"wrote {path}")
     return 0
@@ -77,15 +96,18 @@ def read_pairs(path: Path = OWN_PAIRS) -> list[dict[str, Any]]:
     return pairs
 
 
-def measure(translator: Any, pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def count_hits(pairs: Sequence[dict[str, Any]], weights: Sequence[np.ndarray]) -> list[dict[str, Any]]:
     """Return a row for each rule that names an English word: layers and heads, and the word at the same place.
 
     Each row has the share of right words among all that have a link, and among those that are not at the same place.
+
+    Args:
+        pairs: as `read_pairs` returns them.
+        weights: for each pair as `word_weights` returns them.
     """
     guesses: dict[tuple[Any, Any], list[int]] = {}
     right = []
-    for pair in pairs:
-        sums = word_weights(translator, pair["english"], pair["german"])  # (layers, heads, German, English words)
+    for pair, sums in zip(pairs, weights, strict=True):
         for word, links in enumerate(pair["links"]):
             if not links:
                 continue

@@ -27,7 +27,7 @@ def test_every_german_word_is_linked_within_its_sentence(tmp_path):
     path = tmp_path / "pairs.toml"
     for links in ("0", "0 2"):
         path.write_text(f'[[pairs]]\nenglish = "A dog."\ngerman = "Ein Hund."\nlinks = "{links}"\n', encoding="utf-8")
-        with pytest.raises(ValueError, match="expected a link for each German word of 'Ein Hund'"):
+        with pytest.raises(ValueError, match="expected a link for each German word of 'Ein Hund"):
             translation_attention.read_pairs(path)
 
 
@@ -47,12 +47,12 @@ def test_weights_of_a_words_pieces_are_added_and_the_end_token_is_left_out(trans
     assert np.allclose(found[:, :, 0].sum(axis=-1), 1 - whole[:, 0, :, 0, -1], atol=1e-6)
 
 
-def test_right_words_are_counted_by_layer_and_head_and_apart_where_the_order_differs(translator, monkeypatch):
+def test_right_words_are_counted_by_layer_and_head_and_apart_where_the_order_differs():
     pair = {"english": list("abcde"), "german": list("vwxyz"), "links": [[0], [3, 4], [1], [], [4]]}
     right = np.eye(5)[[0, 4, 1, 0, 4]]
     heads = np.array([[right, right], [right, np.eye(5)]])  # layer 2: one head looks at the same place
-    monkeypatch.setattr(translation_attention, "word_weights", lambda *_: heads * [[[[1.0]], [[1.1]]]])
-    rows = {(row["layer"], row["head"]): row for row in translation_attention.measure(translator, [pair])}
+    found = translation_attention.count_hits([pair], [heads * [[[[1.0]], [[1.1]]]]])
+    rows = {(row["layer"], row["head"]): row for row in found}
     assert {row["words"] for row in rows.values()} == {4}
     assert {row["words_moved"] for row in rows.values()} == {2}
     assert rows[1, "mean"]["right"] == rows[2, 1]["right"] == 1
@@ -67,10 +67,15 @@ def test_a_missing_run_is_told_with_its_remedy(tmp_path, capsys):
 
 
 def test_figures_are_written_with_the_epochs_of_the_run(translator, tmp_path, monkeypatch):
+    monkeypatch.setattr(translation_attention, "BEAM", 1)
     state = {"about": {"settings": {"seed": 3}}, "curve": [{}, {}]}
     monkeypatch.setattr("utils.translation.fitting.read_run", lambda _: (state, translator))
     assert translation_attention.main(["--folder", str(tmp_path), "--results", str(tmp_path)]) == 0
     record = json.loads((tmp_path / "translation-attention.json").read_text(encoding="utf-8"))
-    assert (record["seed"], record["epochs"], record["sentences"]) == (3, 2, len(PAIRS))
+    assert (record["seed"], record["epochs"]) == (3, 2)
+    assert [one["english"] for one in record["sentences"]] == [" ".join(pair["english"]) for pair in PAIRS]
+    assert np.shape(record["sentences"][0]["weights"]) == (7, 7)
+    means = {row["right"]: row["layer"] for row in record["rows"] if row["head"] == "mean"}
+    assert record["best_layer"] == means[max(means)]
     assert record["command"] == "python tools/measure/translation_attention.py"
     assert len(record["rows"]) == 2 * 3 + 1
