@@ -5,7 +5,8 @@ decoder reads the German sentence, as in training; where it is about to write th
 to the source is summed over the pieces of each English word. The share of German words whose largest sum lies on a
 right word is written to data/results/translation-attention.json, by layer, for the mean of the heads and for each head.
 Beside it stand what the translator writes for each sentence, and the sums, mean of the heads, of the layer that finds
-the most words.
+the most words; and how alike the encoder makes the tokens of a sentence, the mean cosine of their vectors, for this
+run and for another that is named by --beside, if any.
 """
 
 import argparse
@@ -31,6 +32,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of the run (default: _build/translation)")
+    parser.add_argument("--beside", type=Path, help="folder of another run, whose curve is written, too")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the figures (default: data/results)")
     return parser.parse_args(arguments)
 
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         weights = [word_weights(translator, pair["english"], pair["german"]) for pair in pairs]
         english = [" ".join(pair["english"]) for pair in pairs]
         translations = translator.translate(english, beam_size=BEAM, penalty=PENALTY)
+        runs = [about_run(*read_run(folder), pairs) for folder in (chosen.folder, chosen.beside) if folder]
     except (TrainingError, ValueError, OSError) as error:
         print(f"translation_attention: {error}", file=sys.stderr)
         return 1
@@ -65,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         beam=BEAM,
         length_penalty=PENALTY,
         best_layer=best,
+        runs=runs,
         sentences=[
             {
                 "english": source,
@@ -135,6 +139,42 @@ def count_hits(pairs: Sequence[dict[str, Any]], weights: Sequence[np.ndarray]) -
         }
         for (layer, head), found in hits.items()
     ]
+
+
+def about_run(state: dict[str, Any], translator: Any, pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return settings and curve of a run, and how alike its encoder makes the tokens of a sentence.
+
+    Returns:
+        A dictionary with "settings", "curve", and "likeness": the mean cosine between the vectors of two tokens of a
+        sentence, of the embedding and after each layer; 1 where all have one direction.
+    """
+    from keras import ops
+
+    likeness = []
+    for pair in pairs:
+        vocabulary, encoder = translator.vocabulary, translator.model.encoder
+        x = encoder.embedding(np.array([[*vocabulary.encode(" ".join(pair["english"])), vocabulary.end_id]]))
+        stages = [x]
+        for block in encoder.blocks:
+            stages.append(x := block(x))
+        likeness.append([mean_cosine(ops.convert_to_numpy(stage)[0]) for stage in stages])
+    return {
+        "settings": state["about"]["settings"],
+        "curve": state["curve"],
+        "likeness": np.mean(likeness, axis=0).round(3).tolist(),
+    }
+
+
+def mean_cosine(vectors: np.ndarray) -> float:
+    """Return the mean cosine of the angles between two of several vectors, (N, width).
+
+    Example:
+        >>> float(mean_cosine(np.array([[1.0, 0], [0, 2], [0, 3]])).round(3))
+        0.333
+    """
+    unit = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    cosines = unit @ unit.T
+    return (cosines.sum() - np.trace(cosines)) / (len(unit) * (len(unit) - 1))
 
 
 def word_weights(translator: Any, english: Sequence[str], german: Sequence[str]) -> np.ndarray:

@@ -61,6 +61,20 @@ def test_right_words_are_counted_by_layer_and_head_and_apart_where_the_order_dif
     assert rows[1, 2]["right_of_moved"] == 1
 
 
+def test_likeness_is_measured_after_every_layer_and_is_one_for_an_encoder_that_writes_one_vector(translator):
+    state = {"about": {"settings": {}}, "curve": []}
+    found = translation_attention.about_run(state, translator, PAIRS[:2])["likeness"]
+    assert len(found) == 3
+    assert max(map(abs, found)) < 0.9
+    last = translator.model.encoder.blocks[-1].feed_forward_norm
+    kept = last.get_weights()
+    last.set_weights([np.zeros_like(kept[0]), np.arange(1.0, 9.0)])
+    collapsed = translation_attention.about_run(state, translator, PAIRS[:2])["likeness"]
+    last.set_weights(kept)
+    assert collapsed[:-1] == found[:-1]
+    assert collapsed[-1] == 1
+
+
 def test_a_missing_run_is_told_with_its_remedy(tmp_path, capsys):
     assert translation_attention.main(["--folder", str(tmp_path)]) == 1
     assert "`make translation` begins a run" in capsys.readouterr().err
@@ -70,7 +84,8 @@ def test_figures_are_written_with_the_epochs_of_the_run(translator, tmp_path, mo
     monkeypatch.setattr(translation_attention, "BEAM", 1)
     state = {"about": {"settings": {"seed": 3}}, "curve": [{}, {}]}
     monkeypatch.setattr("utils.translation.fitting.read_run", lambda _: (state, translator))
-    assert translation_attention.main(["--folder", str(tmp_path), "--results", str(tmp_path)]) == 0
+    folders = ["--folder", str(tmp_path), "--beside", str(tmp_path / "other"), "--results", str(tmp_path)]
+    assert translation_attention.main(folders) == 0
     record = json.loads((tmp_path / "translation-attention.json").read_text(encoding="utf-8"))
     assert (record["seed"], record["epochs"]) == (3, 2)
     assert [one["english"] for one in record["sentences"]] == [" ".join(pair["english"]) for pair in PAIRS]
@@ -78,4 +93,5 @@ def test_figures_are_written_with_the_epochs_of_the_run(translator, tmp_path, mo
     means = {row["right"]: row["layer"] for row in record["rows"] if row["head"] == "mean"}
     assert record["best_layer"] == means[max(means)]
     assert record["command"] == "python tools/measure/translation_attention.py"
+    assert [run["curve"] for run in record["runs"]] == [[{}, {}]] * 2
     assert len(record["rows"]) == 2 * 3 + 1
