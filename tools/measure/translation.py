@@ -163,9 +163,9 @@ def written(arguments: Sequence[str]) -> list[str]:
     """Return arguments without the folders of one machine."""
     kept, skip = [], False
     for word in arguments:
-        if skip or word.startswith(("--folder=", "--results=")):
+        if skip or word.startswith(("--folder=", "--results=", "--beside=")):
             skip = False
-        elif word in ("--folder", "--results"):
+        elif word in ("--folder", "--results", "--beside"):
             skip = True
         else:
             kept.append(word)
