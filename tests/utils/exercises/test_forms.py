@@ -329,7 +329,7 @@ SLACK = {
             reaching(lambda moved, place: moved.all(), places=place),
             "of a token decides whether anybody sees it",
         )
-        for place in (0, 1, 2, 6, 13, 18)
+        for place in (1, 2, 6, 13, 18)
     },
     **{
         f"text {text} alone": (in_text(text), f"a causal mask is left on in the {other} text")
