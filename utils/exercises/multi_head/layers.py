@@ -173,7 +173,7 @@ def _hidden_by(feature: int) -> Layer:
     """
 
     def layer(x: np.ndarray) -> np.ndarray:
-        drawn = np.mod(43758.5453 * np.sin(12.9898 * np.floor(64 * x[..., feature])), 1)
+        drawn = np.mod(43758.5453 * np.sin(12.9898 * np.floor(1000 * x[..., feature])), 1)
         return _masked(lambda q, k, n: (drawn >= 0.5)[:, None, None, :])(x)
 
     return layer
