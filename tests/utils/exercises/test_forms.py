@@ -284,6 +284,26 @@ def reaching(enough, places=None):
     return answer
 
 
+def in_text(looked_at, shuffled=None):
+    """Make a test of layers that shuffles (unless told where) and changes tokens in one text, and keeps texts apart."""
+    shuffled = [looked_at] if shuffled is None else shuffled
+
+    def answer(layer):
+        x, order = np.random.default_rng(0).normal(size=(2, 20, 12)), np.random.default_rng(2).permutation(20)
+        before = layer(x)
+        if not np.allclose(layer(x[:, order])[shuffled], before[shuffled][:, order], atol=1e-6):
+            return False
+        for text, place in np.ndindex(2, 20):
+            changed = x.copy()
+            changed[text, place] += 1
+            moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
+            if moved[1 - text].any() or (text == looked_at and not moved[text].all()):
+                return False
+        return True
+
+    return answer
+
+
 def exchanged(first, second):
     def order(places):
         places[[first, second]] = places[[second, first]]
@@ -322,6 +342,24 @@ SLACK = {
             "token of each text sees itself alone",
         )
         for row in (0, 3, 4, 11)
+    },
+    **{
+        f"token {place} alone changed": (
+            reaching(lambda moved, place: moved.all(), places=place),
+            "of a token decides whether anybody sees it",
+        )
+        for place in (1, 2, 6, 13, 18)
+    },
+    **{
+        f"text {text} alone": (in_text(text), f"a causal mask is left on in the {other} text")
+        for text, other in ((0, "last"), (1, "first"))
+    },
+    **{
+        f"text {text} alone changed, both shuffled": (
+            in_text(text, shuffled=[0, 1]),
+            f"each token of the {other} text sees itself alone",
+        )
+        for text, other in ((0, "last"), (1, "first"))
     },
     "its own row and one more": (
         reaching(lambda moved, place: moved.sum() >= 2),

@@ -40,13 +40,13 @@ def _shuffled(layer: Layer, x: np.ndarray | None = None) -> bool:
     return np.allclose(layer(x[:, order]), layer(x)[:, order], atol=1e-6)
 
 
-def _reached(layer: Layer) -> bool:
+def _reached(layer: Layer, texts: int = 2) -> bool:
     x = _texts()
     before = layer(x)
-    for place in range(x.shape[1]):
+    for text, place in np.ndindex(texts, x.shape[1]):
         changed = x.copy()
-        changed[0, place] += 1
-        if (np.abs(layer(changed) - before)[0].max(axis=-1) < 1e-6).any():
+        changed[text, place] += 1
+        if (np.abs(layer(changed) - before)[text].max(axis=-1) < 1e-6).any():
             return False
     return True
 
@@ -166,6 +166,30 @@ def _middle_alone(feature: int) -> Layer:
     return layer
 
 
+def _hidden_by(feature: int) -> Layer:
+    """Make a layer in which no query sees half of the tokens: a number drawn from one feature of a token decides.
+
+    Whatever change a test makes, some tokens are hidden before it and after it.
+    """
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        drawn = np.mod(43758.5453 * np.sin(12.9898 * np.floor(1000 * x[..., feature])), 1)
+        return _masked(lambda q, k, n: (drawn >= 0.5)[:, None, None, :])(x)
+
+    return layer
+
+
+def _in_one(text: int, allowed: Callable[..., np.ndarray]) -> Layer:
+    """Make a layer that has a mask in one text of the batch alone."""
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        rows = _layer()(x)
+        rows[text] = _masked(allowed)(x)[text]
+        return rows
+
+    return layer
+
+
 def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
     """Make a layer that changes its input first."""
     return lambda x: _layer()(change(x))
@@ -175,6 +199,8 @@ _SHUFFLE = "Without a mask and positions the order of the tokens means nothing: 
 _ORDERS = "To turn the text round, or to exchange two tokens, is one order of many: take one drawn at random."
 _TEXTS = "Change the first text of a batch and look at the rows of the others; then change the last."
 _REACH = "Change one token after another, and look at every row of its text: each of them must move, its own too."
+
+_EACH = "Shuffle the tokens of each text of the batch, and change them in each: look at the rows of each text."
 
 
 def _cases() -> tuple[Case, ...]:
@@ -216,6 +242,11 @@ def _cases() -> tuple[Case, ...]:
         Case("each query sees the three keys alone that fit it best", _best(3), _REACH),
         Case("one token of each text sees itself alone", _middle_alone(0), _REACH),
         Case("another token of each text sees itself alone", _middle_alone(1), _REACH),
+        *(Case(f"feature {n} of a token decides whether anybody sees it", _hidden_by(n), _REACH) for n in range(6)),
+        Case("a causal mask is left on in the first text", _in_one(0, lambda q, k, n: k <= q), _EACH),
+        Case("a causal mask is left on in the last text", _in_one(-1, lambda q, k, n: k <= q), _EACH),
+        Case("each token of the first text sees itself alone", _in_one(0, lambda q, k, n: k == q), _EACH),
+        Case("each token of the last text sees itself alone", _in_one(-1, lambda q, k, n: k == q), _EACH),
         Case("tokens come first in the result", lambda x: _layer()(x).swapaxes(0, 1), "Look at the shape as well."),
     )
 
@@ -266,7 +297,7 @@ LAYERS = WriteATest(
         ),
         Mistake(
             "one text",
-            lambda layer: _shuffled(layer, _texts(1)) and _reached(lambda x: layer(x[:1])),
+            lambda layer: _shuffled(layer, _texts(1)) and _reached(lambda x: layer(x[:1]), texts=1),
             "tries one text alone: what mixes texts is not seen",
             _TEXTS,
         ),
