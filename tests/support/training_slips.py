@@ -41,6 +41,10 @@ def cut(lengths, batch_size):
     return [lengths[start : start + batch_size] for start in range(0, len(lengths), batch_size)]
 
 
+def from_longest(lengths):
+    return sorted(lengths, reverse=True)
+
+
 def shares(order=np.sort, top=max, count=len, mean=False, whole=False, turned=False):
     """Make a share of useful places with some of its parts changed."""
 
@@ -93,11 +97,18 @@ SLIPS = [  # id, name of the mistake, answer
     ),
     ("training-useful-share", "share of padding", lambda lengths, size: 1 - shares()(lengths, size)),
     ("training-useful-share", "mean of the batches", shares(mean=True)),
+    ("training-useful-share", "mean of the batches, way 2", shares(order=from_longest, mean=True)),
     (
         "training-useful-share",
         "last batch full",
         lambda lengths, size: sum(lengths) / sum(max(one) * size for one in cut(np.sort(lengths), size)),
     ),
+    (
+        "training-useful-share",
+        "last batch full, way 2",
+        lambda lengths, size: sum(lengths) / sum(max(one) * size for one in cut(from_longest(lengths), size)),
+    ),
     ("training-useful-share", "last batch left out", shares(whole=True)),
+    ("training-useful-share", "last batch left out, way 2", shares(order=from_longest, whole=True)),
     ("training-useful-share", "places a token", shares(turned=True)),
 ]
