@@ -471,7 +471,25 @@ def by_starts(*starts):
     return judge
 
 
+def keeps_lengths(turn):
+    """Ask, too, that no row becomes longer or shorter."""
+    x, places = np.random.default_rng(0).normal(size=(5, 8)), np.array([0, 3, 4, 7, 20])
+    kept = np.allclose(np.linalg.norm(turn(x, places), axis=1), np.linalg.norm(x, axis=1), atol=1e-4)
+    return TESTS["positions-test"](turn) and kept
+
+
+def keeps_products(turn):
+    """Ask, too, that at equal positions the product is that of the rows before they were turned."""
+    q, k = x = np.random.default_rng(0).normal(size=(2, 8))
+    turned_q, turned_k = turn(x, np.array([5, 5]))
+    return TESTS["positions-test"](turn) and abs(turned_q @ turned_k - q @ k) < 1e-4
+
+
 CARELESS = [
+    *(
+        ("positions-test", test, "refuses one that is sound, because it demands that lengths are kept")
+        for test in (keeps_lengths, keeps_products)
+    ),
     ("architecture-test-cache", by_one_way, "reads twice from one cache, but does not go on with both ways"),
     (
         "architecture-test-cache",

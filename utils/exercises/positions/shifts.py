@@ -129,7 +129,7 @@ def _as_bfloat16(positions: np.ndarray) -> np.ndarray:
 
 
 _MOVE = "Move both positions by the same number: the product must stay. From 0 to 1,000 no start need be left out."
-_NOTICE = "Rotations keep lengths, but that is not enough: the product must change with the distance."
+_NOTICE = "That rows become others, or keep their lengths, is not asked: the product must change with the distance."
 _ALONE = "Call `turn` with several rows, and with each of them alone: it must come out the same."
 
 
@@ -142,6 +142,7 @@ def _cases() -> tuple[Case, ...]:
         Case("position 0 is turned as well", _at(lambda p: p + 1)),
         Case("one pair is turned, the others are left alone", _first_pair),
         Case("the result is in float32", lambda x, p: _turned(x, _angles(x, p)).astype(np.float32)),
+        Case("turned rows are made 1.2 times as long", lambda x, p: 1.2 * _turned(x, _angles(x, p))),
         Case("nothing is turned", lambda x, p: 1.0 * x, _NOTICE),
         Case("every row is turned by the same angle", _at(np.ones_like), _NOTICE),
         Case(
@@ -248,6 +249,12 @@ SHIFTS = WriteATest(
             lambda turn: np.allclose(turn(_rows(), 0 * _PLACES), _rows(), atol=1e-4) and is_relative(turn),
             "refuses one that is sound, because it turns position 0 too",
             "If both rows are turned by one more angle, their product does not change.",
+        ),
+        Mistake(
+            "lengths kept",
+            lambda turn: is_relative(turn) and _lengths(turn),
+            "refuses one that is sound, because it demands that lengths are kept",
+            "YaRN makes turned rows longer, all by one factor. Their product still stays when both positions move.",
         ),
         Mistake(
             "too strict",
