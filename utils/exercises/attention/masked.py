@@ -123,7 +123,8 @@ def _not_low_enough(number: float) -> Iterator[Callable[[np.ndarray, np.ndarray]
         yield lambda scores, mask, forbid=forbid: softmax(forbid(scores, mask))
         yield lambda scores, mask, forbid=forbid: mask * softmax(forbid(scores, mask))
         yield lambda scores, mask, forbid=forbid: mask.any(axis=-1, keepdims=True) * softmax(forbid(scores, mask))
-    yield lambda scores, mask: _shares(_below_all_keys(filled(scores, mask), mask))
+    if number > -1000:  # no permitted score is lower, so that this maximum is a permitted one
+        yield lambda scores, mask: _shares(_below_all_keys(filled(scores, mask), mask))
 
 
 def _weights_of_empty_rows(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
