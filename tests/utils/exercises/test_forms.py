@@ -219,6 +219,24 @@ def by_random_cuts(read):
     return np.True_
 
 
+def by_cuts_with_empty_pieces(read):
+    """Like the one before, with one text, and pieces without a token: first, between, last."""
+    rng = np.random.default_rng(9)
+    for _ in range(8):
+        x = rng.normal(size=(40, 6))
+        cuts = np.sort(rng.choice(np.arange(1, 40), size=5, replace=False))
+        for some in ([*cuts[:3], *cuts[2:], 40], [0, 0, *cuts]):
+            rows, cache = [], None
+            for piece in np.split(x, some):
+                read(-x[: len(piece)], cache)
+                new, cache = read(piece, cache)
+                assert new.shape == piece.shape
+                rows.extend(new)
+            if not np.allclose(rows, read(x, None)[0], atol=1e-5):
+                return False
+    return by_random_cuts(read)
+
+
 def by_pairs_of_texts(make):
     """Two texts at a time, by their tokens alone."""
     rng = np.random.default_rng(8)
@@ -236,7 +254,7 @@ OTHER_SOUND_TESTS = {
     "attention-test-causal": [by_values, by_prefix, by_leaps],
     "heads-test": [by_sentence],
     "positions-test": [by_pairs],
-    "architecture-test-cache": [by_random_cuts],
+    "architecture-test-cache": [by_random_cuts, by_cuts_with_empty_pieces],
     "training-test-batch": [by_pairs_of_texts],
 }
 

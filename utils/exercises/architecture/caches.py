@@ -95,6 +95,8 @@ def _projected(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _attend(query: np.ndarray, key: np.ndarray, value: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    if not len(query):  # an empty piece; the first one has no keys either
+        return value[:0]
     return softmax(np.where(allowed, query @ key.T / np.sqrt(key.shape[1]), -1e30)) @ value
 
 
@@ -133,7 +135,7 @@ def _reader(
 def _again(x: np.ndarray, cache: Any) -> tuple[np.ndarray, Any]:
     """Keep the tokens themselves, and compute everything again."""
     text = x if cache is None else np.concatenate([cache, x])
-    return _reader()(text, None)[0][-len(x) :], text
+    return _reader()(text, None)[0][len(text) - len(x) :], text
 
 
 def _window(first: int, num_queries: int, num_keys: int) -> np.ndarray:
