@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "translation": translation,
                 "german": " ".join(pair["german"]),
                 "pieces": translator.vocabulary.pieces(source),
-                "weights": found[best - 1].mean(axis=0).round(3).tolist(),
+                "weights": found[best - 1].mean(axis=0).astype(float).round(3).tolist(),
             }
             for source, translation, pair, found in zip(english, translations, pairs, weights, strict=True)
         ],
@@ -161,7 +161,7 @@ def about_run(state: dict[str, Any], translator: Any, pairs: Sequence[dict[str, 
     return {
         "settings": state["about"]["settings"],
         "curve": state["curve"],
-        "likeness": np.mean(likeness, axis=0).round(3).tolist(),
+        "likeness": np.mean(likeness, axis=0, dtype=float).round(3).tolist(),
     }
 
 
