@@ -4,9 +4,9 @@ The sentences stand in data/translation/own-pairs.toml with the English words th
 decoder reads the German sentence, as in training; where it is about to write the first piece of a word, the attention
 to the source is summed over the pieces of each English word. The share of German words whose largest sum lies on a
 right word is written to data/results/translation-attention.json, by layer, for the mean of the heads and for each head.
-Beside it stand what the translator writes for each sentence, and the sums, mean of the heads, of the layer that finds
-the most words; and how alike the encoder makes the tokens of a sentence, the mean cosine of their vectors, for this
-run and for another that is named by --beside, if any.
+Beside it stand the sums, mean of the heads, of the layer that finds the most words. For this run, and for another that
+is named by --beside, if any, it writes what the translator makes of each sentence, and how alike the encoder makes the
+tokens of a sentence: the mean cosine of their vectors.
 """
 
 import argparse
@@ -47,8 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state, translator = read_run(chosen.folder)
         pairs = read_pairs()
         weights = [word_weights(translator, pair["english"], pair["german"]) for pair in pairs]
-        english = [" ".join(pair["english"]) for pair in pairs]
-        translations = translator.translate(english, beam_size=BEAM, penalty=PENALTY)
         runs = [about_run(*read_run(folder), pairs) for folder in (chosen.folder, chosen.beside) if folder]
     except (TrainingError, ValueError, OSError) as error:
         print(f"translation_attention: {error}", file=sys.stderr)
@@ -71,13 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs=runs,
         sentences=[
             {
-                "english": source,
-                "translation": translation,
+                "english": " ".join(pair["english"]),
                 "german": " ".join(pair["german"]),
-                "pieces": translator.vocabulary.pieces(source),
                 "weights": found[best - 1].mean(axis=0).astype(float).round(3).tolist(),
             }
-            for source, translation, pair, found in zip(english, translations, pairs, weights, strict=True)
+            for pair, found in zip(pairs, weights, strict=True)
         ],
     )
     print(f"wrote {path}")
@@ -142,10 +138,10 @@ def count_hits(pairs: Sequence[dict[str, Any]], weights: Sequence[np.ndarray]) -
 
 
 def about_run(state: dict[str, Any], translator: Any, pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return settings and curve of a run, and how alike its encoder makes the tokens of a sentence.
+    """Return settings, curve and translations of a run, and how alike its encoder makes the tokens of a sentence.
 
     Returns:
-        A dictionary with "settings", "curve", and "likeness": the mean cosine between the vectors of two tokens of a
+        A dictionary with "settings", "curve", "translations", and "likeness": the mean cosine between the vectors of two tokens of a
         sentence, of the embedding and after each layer; 1 where all have one direction.
     """
     from keras import ops
@@ -161,6 +157,9 @@ def about_run(state: dict[str, Any], translator: Any, pairs: Sequence[dict[str, 
     return {
         "settings": state["about"]["settings"],
         "curve": state["curve"],
+        "translations": translator.translate(
+            [" ".join(pair["english"]) for pair in pairs], beam_size=BEAM, penalty=PENALTY
+        ),
         "likeness": np.mean(likeness, axis=0, dtype=float).round(3).tolist(),
     }
 

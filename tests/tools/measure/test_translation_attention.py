@@ -63,7 +63,9 @@ def test_right_words_are_counted_by_layer_and_head_and_apart_where_the_order_dif
 
 def test_likeness_is_measured_after_every_layer_and_is_one_for_an_encoder_that_writes_one_vector(translator):
     state = {"about": {"settings": {}}, "curve": []}
-    found = translation_attention.about_run(state, translator, PAIRS[:2])["likeness"]
+    about = translation_attention.about_run(state, translator, PAIRS[:2])
+    assert len(about["translations"]) == 2
+    found = about["likeness"]
     assert len(found) == 3
     assert max(map(abs, found)) < 0.9
     last = translator.model.encoder.blocks[-1].feed_forward_norm

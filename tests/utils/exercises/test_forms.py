@@ -1,6 +1,7 @@
 """The exercises that ask for a test, a bug or a prediction: sound answers pass, each wrong one is named."""
 
 import functools
+import itertools
 import re
 import warnings
 
@@ -375,7 +376,7 @@ SLACK = {
     **{
         f"text {text} alone changed, both shuffled": (
             in_text(text, shuffled=[0, 1]),
-            f"each token of the {other} text sees itself alone",
+            f"each token sees itself alone in the {other} text",
         )
         for text, other in ((0, "last"), (1, "first"))
     },
@@ -503,10 +504,55 @@ def keeps_products(turn):
     return TESTS["positions-test"](turn) and abs(turned_q @ turned_k - q @ k) < 1e-4
 
 
+def in_batches(shuffled, moved, own=None):
+    """Return a test that keeps texts apart, shuffles some texts and changes the tokens of some.
+
+    Both are pairs (texts in the batch, text looked at). Rows of the changed token itself are looked at in texts `own`.
+    """
+
+    def judge(layer):
+        x, order = np.random.default_rng(0).normal(size=(2, 20, 12)), np.random.default_rng(2).permutation(20)
+        before = {batch: layer(x[:batch]) for batch in (1, 2)}
+        for text in (0, 1):
+            if np.abs(layer(x + (np.arange(2) == text)[:, None, None]) - before[2])[1 - text].max() > 1e-6:
+                return False
+        for batch, text in shuffled:
+            if not np.allclose(layer(x[:batch, order])[text], before[batch][text, order], atol=1e-6):
+                return False
+        for (batch, text), place in itertools.product(moved, range(20)):
+            changed = x[:batch].copy()
+            changed[text, place] += 1
+            rows = np.abs(layer(changed) - before[batch])[text].max(axis=-1) > 1e-6
+            if not (rows | ((np.arange(20) == place) & (own is not None and text not in own))).all():
+                return False
+        return True
+
+    return judge
+
+
+ALONE, FIRST, LAST, BOTH = [(1, 0)], [(2, 0)], [(2, 1)], [(2, 0), (2, 1)]  # a text alone, or in a batch of two
+
+
+def test_a_sound_test_of_layers_looks_at_both_texts_of_one_batch():
+    assert check("heads-test", in_batches(BOTH, BOTH))
+
+
 CARELESS = [
     *(
         ("positions-test", test, "refuses one that is sound, because it demands that lengths are kept")
-        for test in (keeps_lengths, keeps_products)
+        for test in (keeps_lengths, keeps_products)(
+            "heads-test", in_batches(*settings), f"lets a broken one pass: {text}"
+        )
+        for settings, text in (
+            ((ALONE, ALONE), "a causal mask is left on in all texts but the first, and 3 more"),
+            ((ALONE, BOTH), "positions are added in all texts but the first"),
+            ((FIRST, BOTH), "positions are added in the last text, and 1 more"),
+            ((LAST, BOTH), "positions are added in the first text"),
+            ((BOTH, ALONE), "each token sees itself alone in all texts but the first, and 1 more"),
+            ((BOTH, BOTH, []), "each row is the mean of the other tokens' values, and 3 more"),
+            ((BOTH, BOTH, [0]), "each row is the mean of the other tokens' values in the last text, and 1 more"),
+            ((BOTH, BOTH, [1]), "each row is the mean of the other tokens' values in the first text"),
+        )
     ),
     ("architecture-test-cache", by_one_way, "reads twice from one cache, but does not go on with both ways"),
     (
