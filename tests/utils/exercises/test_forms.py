@@ -540,9 +540,10 @@ def test_a_sound_test_of_layers_looks_at_both_texts_of_one_batch():
 CARELESS = [
     *(
         ("positions-test", test, "refuses one that is sound, because it demands that lengths are kept")
-        for test in (keeps_lengths, keeps_products)(
-            "heads-test", in_batches(*settings), f"lets a broken one pass: {text}"
-        )
+        for test in (keeps_lengths, keeps_products)
+    ),
+    *(
+        ("heads-test", in_batches(*settings), f"lets a broken one pass: {text}")
         for settings, text in (
             ((ALONE, ALONE), "a causal mask is left on in all texts but the first, and 3 more"),
             ((ALONE, BOTH), "positions are added in all texts but the first"),
