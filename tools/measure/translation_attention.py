@@ -141,8 +141,8 @@ def about_run(state: dict[str, Any], translator: Any, pairs: Sequence[dict[str, 
     """Return settings, curve and translations of a run, and how alike its encoder makes the tokens of a sentence.
 
     Returns:
-        A dictionary with "settings", "curve", "translations", and "likeness": the mean cosine between the vectors of two tokens of a
-        sentence, of the embedding and after each layer; 1 where all have one direction.
+        A dictionary with "settings", "curve", "translations", and "likeness": the mean cosine between the vectors of
+        two tokens of a sentence, of the embedding and after each layer; 1 where all have one direction.
     """
     from keras import ops
 
