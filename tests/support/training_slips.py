@@ -37,6 +37,18 @@ def smoothed_probabilities(logits, labels, smoothing, pad_id):
     return -np.mean([np.log(p[t, labels[t]]) for t in np.flatnonzero(kept)])
 
 
+def logarithm_last(log, keep=lambda losses, kept: losses[kept].mean()):
+    """Make a loss by a softmax and then a logarithm, from targets."""
+
+    def answer(logits, labels, smoothing, pad_id):
+        odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        p = odds / odds.sum(axis=-1, keepdims=True)
+        target = smoothing / p.shape[1] + (1 - smoothing) * np.eye(p.shape[1])[labels]
+        return keep((target * -log(p)).sum(axis=-1), labels != pad_id)
+
+    return answer
+
+
 def cut(lengths, batch_size):
     return [lengths[start : start + batch_size] for start in range(0, len(lengths), batch_size)]
 
@@ -78,6 +90,12 @@ SLIPS = [  # id, name of the mistake, answer
     ("training-smoothed-loss", "sum over the vocabulary", by_target(lambda v, y, e: spread(v, y, e, rest=e))),
     ("training-smoothed-loss", "right token alone", by_target(lambda v, y, e: spread(v, y, e, rest=0))),
     ("training-smoothed-loss", "probabilities smoothed", smoothed_probabilities),
+    ("training-smoothed-loss", "logarithm of 0", logarithm_last(np.log)),
+    (
+        "training-smoothed-loss",
+        "logarithm of 0",
+        logarithm_last(np.log, lambda losses, kept: (losses * kept).sum() / kept.sum()),
+    ),
     ("training-smoothed-loss", "shares exchanged", by_target(lambda v, y, e: spread(v, y, 1 - e))),
     (
         "training-smoothed-loss",

@@ -537,7 +537,49 @@ def test_a_sound_test_of_layers_looks_at_both_texts_of_one_batch():
     assert check("heads-test", in_batches(BOTH, BOTH))
 
 
+def row_by_row(counts, strict=True):
+    """Return a test of batches that is the model's but for what it asks of the marks: counts(marks, labels, length)."""
+
+    def judge(make):
+        texts = [[7, 5, 7, 9], [4], list(range(3, 30)), [8, 3, 3]]
+        for shown, labels, counted, text in zip(*make(texts), texts, strict=strict):
+            length = len(text) + 1
+            if list(shown[:length]) != [1, *text] or list(labels[:length]) != [*text, 2]:
+                return False
+            if not counts(counted, labels, length):
+                return False
+        return True
+
+    return judge
+
+
+def all_marks(marks, labels, length):
+    return marks[:length].all() and not marks[length:].any()
+
+
+def test_a_test_of_batches_row_by_row_that_asks_for_all_marks_passes():
+    assert check("training-test-batch", row_by_row(all_marks))
+
+
 CARELESS = [
+    *(
+        ("training-test-batch", test, text)
+        for test, text in (
+            (
+                row_by_row(lambda marks, labels, length: marks.sum() == length),
+                "lets a broken one pass: the places that count stand at the right of each row",
+            ),
+            (
+                row_by_row(lambda marks, labels, length: marks[0] and marks[length - 1] and not marks[length:].any()),
+                "lets a broken one pass: only the first token and the end count",
+            ),
+            (
+                row_by_row(lambda marks, labels, length: (marks == (labels != 0)).all()),
+                "refuses one that is sound: padded with −100 behind what is to be written",
+            ),
+            (row_by_row(all_marks, strict=False), "lets a broken one pass: the last text is lost"),
+        )
+    ),
     *(
         ("positions-test", test, "refuses one that is sound, because it demands that lengths are kept")
         for test in (keeps_lengths, keeps_products)
