@@ -4,9 +4,9 @@ The sentences stand in data/translation/own-pairs.toml with the English words th
 decoder reads the German sentence, as in training; where it is about to write the first piece of a word, the attention
 to the source is summed over the pieces of each English word. The share of German words whose largest sum lies on a
 right word is written to data/results/translation-attention.json, by layer, for the mean of the heads and for each head.
-Beside it stand the sums, mean of the heads, of the layer that finds the most words. For this run, and for another that
-is named by --beside, if any, it writes what the translator makes of each sentence, and how alike the encoder makes the
-tokens of a sentence: the mean cosine of their vectors.
+Beside it stand the sums, mean of the heads, of the layer that finds the most words. For this run, and for
+the one beside it (`tools/measure/translation.py --norm-last` trains it), it writes what the translator makes of each
+sentence, and how alike the encoder makes the tokens of a sentence: the mean cosine of their vectors.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.measure.results import PACKAGES, RESULTS, ROOT, command_line, write_result
-from tools.measure.translation import BEAM, FOLDER, PENALTY, written
+from tools.measure.translation import BEAM, FOLDER, NORM_LAST_FOLDER, PENALTY, written
 
 OWN_PAIRS = ROOT / "data" / "translation" / "own-pairs.toml"
 
@@ -32,7 +32,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of the run (default: _build/translation)")
-    parser.add_argument("--beside", type=Path, help="folder of another run, whose curve is written, too")
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        default=NORM_LAST_FOLDER,
+        help="folder of another run (default: _build/translation-norm-last, where there is one)",
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the figures (default: data/results)")
     return parser.parse_args(arguments)
 
@@ -47,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state, translator = read_run(chosen.folder)
         pairs = read_pairs()
         weights = [word_weights(translator, pair["english"], pair["german"]) for pair in pairs]
-        runs = [about_run(*read_run(folder), pairs) for folder in (chosen.folder, chosen.beside) if folder]
+        runs = [about_run(state, translator, pairs)]
+        if chosen.beside.exists() or chosen.beside != NORM_LAST_FOLDER:
+            runs.append(about_run(*read_run(chosen.beside), pairs))
     except (TrainingError, ValueError, OSError) as error:
         print(f"translation_attention: {error}", file=sys.stderr)
         return 1
@@ -115,8 +122,8 @@ def count_hits(pairs: Sequence[dict[str, Any]], weights: Sequence[np.ndarray]) -
             here = sums[:, :, word]
             for layer, heads in enumerate(here, 1):
                 guesses.setdefault((layer, "mean"), []).append(int(heads.mean(axis=0).argmax()))
-                for head, weights in enumerate(heads, 1):
-                    guesses.setdefault((layer, head), []).append(int(weights.argmax()))
+                for head, of_head in enumerate(heads, 1):
+                    guesses.setdefault((layer, head), []).append(int(of_head.argmax()))
             same = round(word * (len(pair["english"]) - 1) / (len(pair["german"]) - 1))
             guesses.setdefault((None, "same place"), []).append(same)
     hits = {

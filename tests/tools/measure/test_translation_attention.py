@@ -1,12 +1,15 @@
 """Whether attention finds the words that it translates: the sentences, and what is counted."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from tools.measure import translation_attention
+from tools.measure import translation, translation_attention
+from tools.measure.results import RESULTS
 from utils.transformer import Transformer, TransformerConfig
+from utils.translation.fitting import Settings
 from utils.translation.translator import Translator
 from utils.translation.vocabulary import Vocabulary
 
@@ -97,3 +100,10 @@ def test_figures_are_written_with_the_epochs_of_the_run(translator, tmp_path, mo
     assert record["command"] == "python tools/measure/translation_attention.py"
     assert [run["curve"] for run in record["runs"]] == [[{}, {}]] * 2
     assert len(record["rows"]) == 2 * 3 + 1
+
+
+def test_the_stored_runs_are_those_that_the_program_trains():
+    stored = json.loads((RESULTS / "translation-attention.json").read_text(encoding="utf-8"))
+    programs = [Settings(), Settings(**translation.NORM_LAST)]
+    assert [run["settings"] for run in stored["runs"]] == [dataclasses.asdict(settings) for settings in programs]
+    assert translation.parse(["--norm-last"]).folder == translation.NORM_LAST_FOLDER != translation.parse([]).folder
