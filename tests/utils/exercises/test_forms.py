@@ -174,18 +174,90 @@ def by_leaps(attend):
 
 def by_sentence(layer):
     """Compare with each text alone, then the first of two equal tokens with the second."""
-    x = np.random.default_rng(5).normal(size=(3, 13, 12))
+    x = np.random.default_rng(5).normal(size=(3, 20, 12))
     whole = layer(x)
     assert all(np.allclose(layer(x[i : i + 1])[0], whole[i], atol=1e-5) for i in range(3))
     order = x[0, :, 0].argsort()
     assert np.allclose(layer(x[:, order]), whole[:, order], atol=1e-5)
     x[:, 5] = x[:, 6]
     assert np.allclose(layer(x)[:, 5], layer(x)[:, 6], atol=1e-5)
-    for place in range(13):
+    for place in range(20):
         changed = x.copy()
         changed[:, place] = 0
         assert (np.abs(layer(changed) - layer(x)).max(axis=-1) > 1e-6).all()
     return True
+
+
+CHANGES = {
+    "one more": lambda token, rng: token + 1,
+    "another": lambda token, rng: rng.normal(size=12),
+    "zeros": lambda token, rng: 0 * token,
+}
+
+
+def by_changes(change="one more", seed=0, enough=lambda moved, place: moved.all(), places=range(20)):
+    """Make the model's test with changes of one kind, another draw, or with less that is changed or looked at."""
+
+    def answer(layer):
+        rng = np.random.default_rng(seed)
+        x, order = rng.normal(size=(2, 20, 12)), rng.permutation(20)
+        before = layer(x)
+        if not np.allclose(layer(x[:, order]), before[:, order], atol=1e-6):
+            return False
+        for text, place in itertools.product((0, 1), places):
+            changed = x.copy()
+            changed[text, place] = CHANGES[change](x[text, place], rng)
+            moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
+            if not enough(moved[text], place) or moved[1 - text].any():
+                return False
+        return True
+
+    return answer
+
+
+def in_a_chain(layer):
+    """Change one token after another, and take no change back: each text is compared with the one before."""
+    rng = np.random.default_rng(5)
+    x, order = rng.normal(size=(2, 20, 12)), rng.permutation(20)
+    before = layer(x)
+    assert np.allclose(layer(x[:, order]), before[:, order], atol=1e-6)
+    for text, place in np.ndindex(2, 20):
+        x[text, place] -= 1
+        after = layer(x)
+        moved = np.abs(after - before).max(axis=-1) > 1e-6
+        if not moved[text].all() or moved[1 - text].any():
+            return False
+        before = after
+    return True
+
+
+def taken_back(layer):
+    """Change one text in its place, and take the change back: a last digit may stay behind."""
+    x = np.random.default_rng(6).normal(size=(2, 20, 12))
+    before = layer(x)
+    for text, place in np.ndindex(2, 20):
+        x[text, place] += 0.3
+        moved = np.abs(layer(x) - before).max(axis=-1) > 1e-6
+        x[text, place] -= 0.3
+        if not moved[text].all() or moved[1 - text].any():
+            return False
+    order = x[1, :, 3].argsort()
+    return np.allclose(layer(x[:, order]), layer(x)[:, order], atol=1e-6)
+
+
+def in_one_batch(layer):
+    """Put a text and all its changes into one batch, and compare each with itself alone."""
+    rng = np.random.default_rng(7)
+    text, order = rng.normal(size=(20, 12)), rng.permutation(20)
+    batch = np.stack([text] * 21)
+    batch[np.arange(1, 21), np.arange(20)] = rng.normal(size=(20, 12))
+    whole = layer(batch)
+    alone = np.concatenate([layer(batch[i : i + 1]) for i in range(21)])
+    if not np.allclose(whole, alone, atol=1e-6):
+        return False
+    if not np.allclose(layer(batch[:, order]), whole[:, order], atol=1e-6):
+        return False
+    return bool((np.abs(whole[1:] - whole[0]).max(axis=-1) > 1e-6).all())
 
 
 def by_pairs(turn, noticed=None, smallest=0, largest=980, rows=(0, 1)):
@@ -253,7 +325,7 @@ def by_pairs_of_texts(make):
 
 OTHER_SOUND_TESTS = {
     "attention-test-causal": [by_values, by_prefix, by_leaps],
-    "heads-test": [by_sentence],
+    "heads-test": [by_sentence, in_a_chain, taken_back, in_one_batch, *map(by_changes, CHANGES)],
     "positions-test": [by_pairs],
     "architecture-test-cache": [by_random_cuts, by_cuts_with_empty_pieces],
     "training-test-batch": [by_pairs_of_texts],
@@ -396,11 +468,11 @@ def of_any_size(delta, scale=1.0, batch=2, feature=slice(None)):
 
     def answer(layer):
         rng = np.random.default_rng(3)
-        x, order = scale * rng.normal(size=(batch, 13, 12)), rng.permutation(13)
+        x, order = scale * rng.normal(size=(batch, 20, 12)), rng.permutation(20)
         before = layer(x)
         if before.shape != x.shape or not np.allclose(layer(x[:, order]), before[:, order], atol=1e-6):
             return False
-        for text, place in np.ndindex(batch, 13):
+        for text, place in np.ndindex(batch, 20):
             changed = x.copy()
             changed[text, place, feature] += delta
             moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
@@ -426,6 +498,58 @@ def test_a_test_of_one_order_or_of_one_row_is_shown_what_it_lets_pass(answer, te
     told = message("heads-test", answer)
     assert told.startswith("lets a broken one pass: ")
     assert text in told
+
+
+CUT = [case for case in EXERCISES["heads-test"].cases() if "of two tokens decides" in case.name]
+
+
+def own_and_next(moved, place):
+    return moved[[place, (place + 1) % 20]].all()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("seed", range(10))
+def test_a_sound_test_of_layers_sees_each_layer_in_which_pairs_are_cut(change, seed):
+    assert len(CUT) == 12
+    assert not any(by_changes(change, seed)(case.run) for case in CUT)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("seed", range(10))
+def test_a_test_of_layers_that_looks_at_two_rows_lets_one_pass_in_which_pairs_are_cut(change, seed):
+    assert any(by_changes(change, seed, own_and_next)(case.run) for case in CUT)
+
+
+def at_lengths(*lengths):
+    """Make a test that is right in texts of the first length, and changes the ends alone in the others."""
+
+    def answer(layer):
+        for length in lengths[1:]:
+            x = np.random.default_rng(8).normal(size=(1, length, 12))
+            for place in (0, -1):
+                changed = x.copy()
+                changed[0, place] += 1
+                if (np.abs(layer(changed) - layer(x)).max(axis=-1) < 1e-6).any():
+                    return False
+        return lengths[0] is None or by_changes()(layer)
+
+    return answer
+
+
+def test_all_tokens_have_to_be_changed_alone_in_texts_of_one_length_that_is_not_short():
+    assert check("heads-test", at_lengths(20, 31))
+    assert check("heads-test", at_lengths(20, 2))
+    ends = by_changes(places=(0, 10, 19))
+    for few in (ends, lambda layer: at_lengths(None, 1, 2)(layer) and ends(layer)):
+        told = message("heads-test", few)
+        assert told == "in texts of 20 tokens, these are never changed alone: 1 to 9, 11 to 18"
+    told = message("heads-test", by_changes(places=[place for place in range(20) if place not in (4, 5, 11)]))
+    assert told == "in texts of 20 tokens, these are never changed alone: 4 to 5, 11"
+
+
+def test_what_is_never_tried_is_not_said_where_a_sound_layer_is_refused():
+    told = message("heads-test", lambda layer: by_changes(places=(0,))(layer) and layer(np.ones((1, 1, 12))).max() > 1)
+    assert told.startswith("refuses one that is sound: ")
 
 
 def by_text(start, cuts, last=None, size=1.0):
@@ -597,6 +721,12 @@ CARELESS = [
             ((BOTH, BOTH, [1]), "each row is the mean of the other tokens' values in the first text"),
         )
     ),
+    (
+        "heads-test",
+        by_changes(places=(0, 10, 19)),
+        "in texts of 20 tokens, these are never changed alone: 1 to 9, 11 to 18",
+    ),
+    *(("heads-test", by_changes(change, enough=own_and_next), "lets a broken one pass: feature") for change in CHANGES),
     ("architecture-test-cache", by_one_way, "reads twice from one cache, but does not go on with both ways"),
     (
         "architecture-test-cache",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,14 +29,28 @@ class Case(NamedTuple):
         return not self.hint
 
 
+class Witness(Protocol):
+    """Looks at what a learner's test tries, for a verdict alone does not show it."""
+
+    def look(self, *inputs: Any) -> None:
+        """Take note of the inputs of one call of a sound case."""
+
+    def missing(self) -> Finding | None:
+        """Say what was never tried, or return None."""
+
+
 class _Handed:
     """A case as a learner's test gets it: something to call, which does not say whether it is sound."""
 
-    def __init__(self, case: Case):
+    def __init__(self, case: Case, witness: Witness | None = None):
         self._case = case
+        self._witness = witness
 
     def __call__(self, *inputs: Any) -> Any:
-        return self._case.run(*inputs)
+        result = self._case.run(*inputs)
+        if self._witness is not None and self._case.sound:  # a test may leave a broken one early
+            self._witness.look(*inputs)
+        return result
 
     def __str__(self) -> str:
         return f"“{self._case.name}”"
@@ -51,9 +65,11 @@ class WriteATest(Exercise):
 
     Attributes:
         cases: makes the implementations afresh, those that are sound first.
+        witness: makes what looks at the calls of one case, or None.
     """
 
     cases: Callable[[], Sequence[Case]]
+    witness: Callable[[], Witness] | None = None
     make_inputs: None = None
     asks_for_value = False
 
@@ -68,7 +84,7 @@ class WriteATest(Exercise):
 
     def draw(self, trial: int) -> tuple:
         """Make one of the cases."""
-        return (_Handed(self.cases()[trial]),)
+        return (_Handed(self.cases()[trial], self.witness and self.witness()),)
 
     def call(self, function: Callable[..., Any], inputs: tuple) -> Any:
         """Call the learner's test; an error counts as a refusal where there is something to refuse."""
@@ -82,6 +98,13 @@ class WriteATest(Exercise):
             if inputs[0]._case.sound or isinstance(error, NotImplementedError):
                 raise
             return False
+
+    def review(self, outcomes: Sequence[Any]) -> Finding | None:
+        """Return what the test never tried, though it let all sound cases pass, or None."""
+        sound = [one for one in outcomes if one.inputs[0]._case.sound]
+        if self.witness is None or not all(same(one.expected, one.received, self.rtol) for one in sound):
+            return None
+        return next(filter(None, (one.used[0]._witness.missing() for one in sound)), None)
 
     def explain(self, wrong: Sequence[Any]) -> Finding:
         """Name the sound case that was refused, or the broken one that slipped through."""
