@@ -121,7 +121,7 @@ def probes(seed: int) -> dict[str, Any]:
     fitted_nouns = fitted_rows[noun_rows]
 
     word, words = numbered(ids[rows, columns].tolist())
-    before, befores = numbered(ids[rows, columns - 1].tolist())
+    before, kinds_before = numbered(ids[rows, columns - 1].tolist())
     place = np.minimum(columns - 1, PLACES - 1)
     found: dict[str, Any] = {"seed": seed}
     for kind in KINDS:
@@ -131,7 +131,7 @@ def probes(seed: int) -> dict[str, Any]:
         found[kind] = {
             "word": [score(one[rows, columns], word, trained, ~trained, words) for one in layers],
             "position": [score(one[rows, columns], place, trained, ~trained, PLACES) for one in layers],
-            "word before": [score(one[rows, columns], before, trained, ~trained, befores) for one in layers],
+            "word before": [score(one[rows, columns], before, trained, ~trained, kinds_before) for one in layers],
             "not": [score(one[noun_rows, noun_columns], negated, ~new, new, 2) for one in layers],
             "coin": [score(one[noun_rows, noun_columns], tossed, fitted_nouns, ~fitted_nouns, 2) for one in layers],
             "coin, new nouns": [score(one[noun_rows, noun_columns], tossed, ~new, new, 2) for one in layers],
