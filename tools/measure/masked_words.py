@@ -29,8 +29,8 @@ from utils.transformer import Encoder
 from utils.weights.from_bert import load_bert
 
 SEEDS = (0, 1, 2, 3, 4)
-REVIEWS_READ = 6_000  # of either split; each has some ten sentences
-SENTENCES, TESTED = 16_000, 4_000
+REVIEWS_READ = 3_000  # of either split; each has some ten sentences
+SENTENCES, TESTED = 4_000, 1_500
 SHORTEST, LONGEST = 8, 48  # pieces of a sentence, [CLS] and [SEP] among them
 EPOCHS, BATCH, RATE = 3, 512, 2e-3
 TOGETHER = 128  # sentences encoded at a time

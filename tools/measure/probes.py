@@ -8,6 +8,7 @@ of labelled reviews. Five seeds draw sentences, splits, coins, fresh weights and
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -163,26 +164,20 @@ def features(texts: Sequence[str], encoder: Encoder, tokenizer: Any) -> np.ndarr
     return found
 
 
-def frozen(seeds: Sequence[int], size_list: Sequence[int] = SIZES) -> dict[str, dict[str, list[float]]]:
-    """Return {kind: {labels: accuracies, one a seed}} of logistic regression on features that nobody trains further."""
+def frozen(seeds: Sequence[int], size_list: Sequence[int] = SIZES) -> dict[str, list[float]]:
+    """Return {labels: accuracies, one a seed} of logistic regression on features that nobody trains further."""
     train, test = corpora.load("reviews", "train"), tested_reviews()
-    pretrained, tokenizer = load_bert(ENCODER)
-    found: dict[str, dict[str, list[float]]] = {kind: {str(size): [] for size in size_list} for kind in KINDS}
-    for kind in KINDS:
-        for seed in tqdm(seeds, desc=kind):
-            if kind != KINDS[0]:
-                runtime.prepare(seed)
-            if kind != KINDS[0] or seed == seeds[0]:
-                encoder = pretrained if kind == KINDS[0] else Encoder(pretrained.config)
-                known, asked = (features(one.texts, encoder, tokenizer) for one in (train, test))
-                centre, scale = known.mean(0), known.std(0)
-                known, asked = (known - centre) / scale, (asked - centre) / scale
-            where = {text: at for at, text in enumerate(train.texts)}
-            for size in size_list:
-                sample = corpora.stratified_sample(train, size, seed) if size < len(train) else train
-                at = [where[text] for text in sample.texts]
-                model = LogisticRegression(C=0.1, max_iter=2000).fit(known[at], sample.labels)
-                found[kind][str(size)].append(round(float(model.score(asked, test.labels)), 4))
+    encoder, tokenizer = load_bert(ENCODER)
+    known, asked = (features(one.texts, encoder, tokenizer) for one in (train, test))
+    centre, scale = known.mean(0), known.std(0)
+    known, asked = (known - centre) / scale, (asked - centre) / scale
+    where = {text: at for at, text in enumerate(train.texts)}
+    found: dict[str, list[float]] = {}
+    for size, seed in itertools.product(size_list, seeds):
+        sample = corpora.stratified_sample(train, size, seed) if size < len(train) else train
+        at = [where[text] for text in sample.texts]
+        model = LogisticRegression(C=0.1, max_iter=2000).fit(known[at], sample.labels)
+        found.setdefault(str(size), []).append(round(float(model.score(asked, test.labels)), 4))
     return found
 
 
