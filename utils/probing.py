@@ -24,6 +24,7 @@ ASIDES = (
     "that I had not expected",
     "my friends did not know of",
 )
+DEGREES = ("", "really", "so very", "in any way")
 LINKS = ("but", "and", ", while")
 
 
@@ -33,23 +34,25 @@ class Sentence(NamedTuple):
     Attributes:
         words: in order.
         nouns: where each of its two nouns stands.
+        adjectives: where the adjective stands that is said of each.
         negated: for each noun, whether *not* turns what is said of it round.
     """
 
     words: tuple[str, ...]
     nouns: tuple[int, int]
+    adjectives: tuple[int, int]
     negated: tuple[bool, bool]
 
 
 def two_opinions(count: int, rng: np.random.Generator) -> list[Sentence]:
     """Make sentences of two opinions, each negated or not by the toss of a coin.
 
-    After a noun may stand an aside, some with a *not* of its own that changes nothing about the noun: the nearest *not*
-    does not tell.
+    After a noun may stand an aside, some with a *not* of its own that changes nothing about the noun: that there is a
+    *not* does not tell. Before an adjective may stand words of degree, so that *not* is not always its neighbour.
 
     Args:
         count: how many.
-        rng: draws nouns, adjectives, asides, link and coins.
+        rng: draws nouns, adjectives, asides, degrees, link and coins.
 
     Example:
         >>> one = two_opinions(1, np.random.default_rng(0))[0]
@@ -61,13 +64,15 @@ def two_opinions(count: int, rng: np.random.Generator) -> list[Sentence]:
         nouns, adjectives = rng.choice(NOUNS, 2, replace=False), rng.choice(ADJECTIVES, 2, replace=False)
         negated = tuple(bool(coin) for coin in rng.integers(2, size=2))
         words: list[str] = []
-        places = []
+        places, ends = [], []
         for at, (noun, adjective, turned) in enumerate(zip(nouns, adjectives, negated, strict=True)):
             aside = ASIDES[rng.integers(len(ASIDES))].split()
             link = LINKS[rng.integers(len(LINKS))].split() if at else []
             places.append(len(words) + len(link) + 1)
-            words += [*link, "the", str(noun), *aside, "was", *["not"] * turned, str(adjective)]
-        made.append(Sentence((*words, "."), (places[0], places[1]), (negated[0], negated[1])))
+            degree = DEGREES[rng.integers(len(DEGREES))].split()
+            words += [*link, "the", str(noun), *aside, "was", *["not"] * turned, *degree, str(adjective)]
+            ends.append(len(words) - 1)
+        made.append(Sentence((*words, "."), (places[0], places[1]), (ends[0], ends[1]), (negated[0], negated[1])))
     return made
 
 

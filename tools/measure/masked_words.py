@@ -1,10 +1,10 @@
-"""Measure how well mini-bert fills in hidden pieces, against the same network with random weights and simple counts.
+"""Measure how well mini-bert fills in hidden pieces, against counts of pieces and of their neighbours.
 
-mini-bert ships without the head that named hidden pieces in its pre-training. Here a new head is trained on frozen
-encoders, on sentences of IMDB's training reviews (BOOK_DATA_DIR names the folder), and tested on sentences of its test
-reviews, which mini-bert has not read. Five seeds draw sentences, hidden pieces, fresh weights and order. The head of
-the first seed is kept in data/checkpoints/masked-words.npz. Takes about half an hour; a run that was interrupted goes
-on with the trainings that it has.
+mini-bert ships without the head that named hidden pieces in its pre-training. Here a new head is trained on the frozen
+encoder, on sentences of IMDB's training reviews (BOOK_DATA_DIR names the folder), and tested on sentences of its test
+reviews, which mini-bert has not read. Five seeds draw sentences, hidden pieces, weights of the head and order. The head
+of the first seed is kept in data/checkpoints/masked-words.npz. Takes some minutes; a run that was interrupted goes on
+with the seeds that it has.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from tools.measure.results import ROOT, command_line, write_result
 from tools.pretraining.text import split_sentences
 from utils import corpora, runtime
 from utils.masked_words import MaskedWordHead, hide, save_head
-from utils.transformer import Encoder
 from utils.weights.from_bert import load_bert
 
 SEEDS = (0, 1, 2, 3, 4)
@@ -34,7 +33,6 @@ SENTENCES, TESTED = 4_000, 1_500
 SHORTEST, LONGEST = 8, 48  # pieces of a sentence, [CLS] and [SEP] among them
 EPOCHS, BATCH, RATE = 3, 512, 2e-3
 TOGETHER = 128  # sentences encoded at a time
-KINDS = ("pre-trained", "random weights")
 WORK = ROOT / "_build" / "masked-words.json"
 HEAD = ROOT / "data" / "checkpoints" / "masked-words.npz"
 
@@ -55,7 +53,7 @@ def padded(rows: Sequence[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return ids, ids > 0
 
 
-def hidden_vectors(encoder: Encoder, read: np.ndarray, mask: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+def hidden_vectors(encoder: Any, read: np.ndarray, mask: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """Return the last hidden state (pieces hidden, d) of each hidden piece, in the order of `ids[hidden]`."""
     vectors = np.zeros((*read.shape, encoder.config.d_model), "float32")
     order = np.argsort(mask.sum(1), kind="stable")
@@ -178,7 +176,7 @@ def neighbours(read: np.ndarray, ids: np.ndarray, hidden: np.ndarray) -> tuple[n
 
 
 def run(seed: int, rows: dict[str, list[list[int]]], keep: Path | None = None) -> dict[str, Any]:
-    """Return the figures of one seed: a head for each kind of encoder, and counts of neighbours in all sentences."""
+    """Return the figures of one seed: a new head, and counts of neighbours in all sentences."""
     rng = runtime.prepare(seed)
     drawn = {
         "train": [rows["train"][at] for at in rng.permutation(len(rows["train"]))],
@@ -190,17 +188,12 @@ def run(seed: int, rows: dict[str, list[list[int]]], keep: Path | None = None) -
         read, hidden = hide(ids, mask, load_size(), rng)
         parts[split] = (ids, mask, read, hidden)
     found: dict[str, Any] = {"seed": seed, "hidden pieces": [int(parts[split][3].sum()) for split in parts]}
-    for kind in KINDS:
-        encoder = load_bert(ENCODER)[0]
-        if kind != KINDS[0]:
-            encoder = Encoder(encoder.config)
-        table = keras.ops.convert_to_numpy(encoder.embedding.table)
-        pairs = [
-            (hidden_vectors(encoder, read, mask, hidden), ids[hidden]) for ids, mask, read, hidden in parts.values()
-        ]
-        head, found[kind] = train_head(table, *pairs[0], pairs[1])
-        if keep and kind == KINDS[0]:
-            save_head(head, keep)
+    encoder = load_bert(ENCODER)[0]
+    table = keras.ops.convert_to_numpy(encoder.embedding.table)
+    pairs = [(hidden_vectors(encoder, read, mask, hidden), ids[hidden]) for ids, mask, read, hidden in parts.values()]
+    head, found["mini-bert"] = train_head(table, *pairs[0], pairs[1])
+    if keep:
+        save_head(head, keep)
     counts = Counts(drawn["train"][1000:], load_size())
     ids, mask = padded(drawn["train"][:1000])
     read, hidden = hide(ids, mask, load_size(), rng)
@@ -250,8 +243,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     command = command_line("tools/measure/masked_words.py", sys.argv[1:] if arguments is None else arguments)
     path = write_result("masked-words", rows, command, SEEDS[0], **about, backend=keras.backend.backend())
-    for kind in KINDS:
-        print(f"{kind:16}", *(f"{row[kind]['loss']:.3f}" for row in rows))
+    for what in ("frequency", "neighbours"):
+        print(f"{what:12}", *(f"{row[what]:.3f}" for row in rows))
+    print(f"{'mini-bert':12}", *(f"{row['mini-bert']['loss']:.3f}" for row in rows))
     print(f"wrote {path.name}")
     return 0
 

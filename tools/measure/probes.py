@@ -1,9 +1,9 @@
 """Measure what a linear probe reads from each layer of mini-bert, and what frozen features are worth to a classifier.
 
-Probes: word, position, the word before, and whether a *not* turns round what is said of a noun, in sentences made by a
-program. The last is measured on nouns that the probe has not seen; beside it stand the same network with random
-weights, a probe of the words around the noun, and a control: a label tossed for each noun once, which a probe can only
-learn by heart. Frozen features: logistic regression on the mean of mini-bert's last hidden states, for several numbers
+Probes: word, position, the word before, and whether a *not* turns an opinion round, asked of its adjective and of the
+noun that it is about, in sentences made by a program. The last two are measured on words that the probe has not seen;
+beside them stand the same network with random weights, a probe of the words around the noun, and a control: a label
+tossed for each noun once, which a probe can only learn by heart. Frozen features: logistic regression on the mean of mini-bert's last hidden states, for several numbers
 of labelled reviews. Five seeds draw sentences, splits, coins, fresh weights and reviews.
 """
 
@@ -30,8 +30,8 @@ from utils.transformer import Encoder
 from utils.weights.from_bert import load_bert
 
 SEEDS = (0, 1, 2, 3, 4)
-SENTENCES = 1_500
-APART = 8  # nouns that the probe of *not* is tested on alone
+SENTENCES = 800
+APART = {"noun": 8, "adjective": 4}  # words that the probes of *not* are tested on alone
 PLACES = 14  # positions that the probe tells apart
 AROUND = 10  # words to the left and to the right that the probe of words sees
 TOGETHER = 128
@@ -106,7 +106,7 @@ def probes(seed: int) -> dict[str, Any]:
     encoder, tokenizer = load_bert(ENCODER)
     ids, mask = encode(sentences, tokenizer)
     rows, columns = np.nonzero(mask & (ids != 2) & (ids != 3))
-    taken = rng.permutation(len(rows))[:6_000]
+    taken = rng.permutation(len(rows))[:4_000]
     rows, columns = rows[taken], columns[taken]
     fitted_rows = rng.random(len(sentences)) < 0.7
     trained = fitted_rows[rows]
@@ -115,8 +115,10 @@ def probes(seed: int) -> dict[str, Any]:
     noun_columns = np.array([at + 1 for one in sentences for at in one.nouns])
     nouns = np.array([one.words[at] for one in sentences for at in one.nouns])
     negated = np.array([turned for one in sentences for turned in one.negated]).astype(int)
-    apart = rng.choice(probing.NOUNS, APART, replace=False)
-    new = np.isin(nouns, apart)
+    new = np.isin(nouns, rng.choice(probing.NOUNS, APART["noun"], replace=False))
+    adjective_columns = np.array([at + 1 for one in sentences for at in one.adjectives])
+    adjectives = np.array([one.words[at] for one in sentences for at in one.adjectives])
+    unseen = np.isin(adjectives, rng.choice(probing.ADJECTIVES, APART["adjective"], replace=False))
     coins = dict(zip(probing.NOUNS, rng.permutation(np.arange(len(probing.NOUNS)) % 2), strict=True))
     tossed = np.array([coins[noun] for noun in nouns])
     fitted_nouns = fitted_rows[noun_rows]
@@ -133,7 +135,8 @@ def probes(seed: int) -> dict[str, Any]:
             "word": [score(one[rows, columns], word, trained, ~trained, words) for one in layers],
             "position": [score(one[rows, columns], place, trained, ~trained, PLACES) for one in layers],
             "word before": [score(one[rows, columns], before, trained, ~trained, kinds_before) for one in layers],
-            "not": [score(one[noun_rows, noun_columns], negated, ~new, new, 2) for one in layers],
+            "not, adjective": [score(x[noun_rows, adjective_columns], negated, ~unseen, unseen, 2) for x in layers],
+            "not, noun": [score(one[noun_rows, noun_columns], negated, ~new, new, 2) for one in layers],
             "coin": [score(one[noun_rows, noun_columns], tossed, fitted_nouns, ~fitted_nouns, 2) for one in layers],
             "coin, new nouns": [score(one[noun_rows, noun_columns], tossed, ~new, new, 2) for one in layers],
         }
@@ -183,7 +186,7 @@ def frozen(seeds: Sequence[int], size_list: Sequence[int] = SIZES) -> dict[str, 
 
 def measure(seeds: Sequence[int], work: Path = WORK) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return one row of probes for each seed, and what holds for all, the frozen features among it."""
-    about = {"sentences": SENTENCES, "nouns apart": APART, "places": PLACES, "words around": AROUND}
+    about = {"sentences": SENTENCES, "words apart": APART, "places": PLACES, "words around": AROUND}
     about |= {"weights_sha256": digest(ENCODER / "model.safetensors"), "seeds": list(seeds)}
     about |= {f"{split}_sha256": digest(REVIEWS / f"{split}.csv") for split in ("train", "test")}
     found = Kept(work, about)

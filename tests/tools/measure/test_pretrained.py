@@ -106,7 +106,7 @@ def test_settings_are_those_of_the_programs_as_they_stand():
         masked_words.RATE,
     )
     found = stored("probes")
-    assert (found["sentences"], found["nouns apart"]) == (probes.SENTENCES, probes.APART)
+    assert (found["sentences"], found["words apart"]) == (probes.SENTENCES, probes.APART)
 
 
 def test_the_kept_head_fits_the_vocabulary():
