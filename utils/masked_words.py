@@ -79,8 +79,8 @@ class MaskedWordHead(keras.Layer):
         return super().get_config() | {"vocabulary_size": self.vocabulary_size}
 
 
-def load_head(path: str | Path) -> MaskedWordHead:
-    """Load a head that `tools/measure/masked_words.py` has trained.
+def load_head(path: str | Path) -> tuple[MaskedWordHead, np.ndarray]:
+    """Load a head that `tools/measure/masked_words.py` has trained; return it and the ids of the V pieces it scores.
 
     Raises:
         FileNotFoundError: the file is missing.
@@ -89,7 +89,7 @@ def load_head(path: str | Path) -> MaskedWordHead:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a head in {path}; fetch the repository with its folder data/checkpoints")
-    names = ("kernel", "shift", "scale", "offset", "bias")  # dense, then normalisation, then pieces
+    names = ("kernel", "shift", "scale", "offset", "bias", "pieces")  # dense, then normalisation, then pieces
     with np.load(path) as stored:
         if missing := [name for name in names if name not in stored.files]:
             raise ValueError(f"expected arrays {', '.join(names)} in {path.name}; missing: {', '.join(missing)}")
@@ -99,19 +99,20 @@ def load_head(path: str | Path) -> MaskedWordHead:
     head.dense.set_weights([arrays["kernel"], arrays["shift"]])
     head.norm.set_weights([arrays["scale"], arrays["offset"]])
     head.bias.assign(arrays["bias"])
-    return head
+    return head, arrays["pieces"].astype("int32")
 
 
-def save_head(head: MaskedWordHead, path: str | Path) -> None:
-    """Write a head in half precision, all or nothing, for `load_head`."""
+def save_head(head: MaskedWordHead, pieces: np.ndarray, path: str | Path) -> None:
+    """Write a head in half precision and the ids of the pieces that it scores, all or nothing, for `load_head`."""
     path = Path(path)
     kernel, shift = head.dense.get_weights()
     scale, offset = head.norm.get_weights()
     arrays = {"kernel": kernel, "shift": shift, "scale": scale, "offset": offset}
     arrays["bias"] = ops.convert_to_numpy(head.bias)
     draft = path.with_suffix(".draft.npz")
+    halves = {name: array.astype("float16") for name, array in arrays.items()}
     try:
-        np.savez_compressed(draft, **{name: array.astype("float16") for name, array in arrays.items()})
+        np.savez_compressed(draft, pieces=np.asarray(pieces, "int32"), **halves)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

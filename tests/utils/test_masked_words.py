@@ -58,8 +58,9 @@ def test_head_is_dense_gelu_normalisation_and_the_table():
 
 def test_a_kept_head_is_found_again_and_leaves_no_draft(tmp_path):
     head = random_head(13, 7)
-    save_head(head, tmp_path / "head.npz")
-    found = load_head(tmp_path / "head.npz")
+    save_head(head, np.arange(20, 33), tmp_path / "head.npz")
+    found, pieces = load_head(tmp_path / "head.npz")
+    assert pieces.tolist() == list(range(20, 33))
     for one, other in zip(head.get_weights(), found.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
     assert [path.name for path in tmp_path.iterdir()] == ["head.npz"]
@@ -69,7 +70,7 @@ def test_a_missing_or_foreign_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"expected a head in .*nothing\.npz; fetch the repository"):
         load_head(tmp_path / "nothing.npz")
     np.savez(tmp_path / "other.npz", kernel=np.ones((2, 2)), shift=np.ones(2))
-    with pytest.raises(ValueError, match=r"expected arrays .* in other\.npz; missing: scale, offset, bias"):
+    with pytest.raises(ValueError, match=r"expected arrays .* in other\.npz; missing: scale, offset, bias, pieces"):
         load_head(tmp_path / "other.npz")
 
 

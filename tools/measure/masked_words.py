@@ -1,10 +1,11 @@
-"""Measure how well mini-bert fills in hidden pieces, against counts of pieces and of their neighbours.
+"""Measure how well mini-bert fills in hidden pieces of the book's reviews, beside a random network and simple counts.
 
 mini-bert ships without the head that named hidden pieces in its pre-training. Here a new head is trained on the frozen
-encoder, on sentences of IMDB's training reviews (BOOK_DATA_DIR names the folder), and tested on sentences of its test
-reviews, which mini-bert has not read. Five seeds draw sentences, hidden pieces, weights of the head and order. The head
-of the first seed is kept in data/checkpoints/masked-words.npz. Takes some minutes; a run that was interrupted goes on
-with the seeds that it has.
+encoder, and one on the same network with random weights, on training reviews of the book; both choose among the pieces
+that the reviews use, and are tested on other reviews of the same kind. Two rivals count how frequent a piece is, and
+what stands between which neighbours. Five seeds draw reviews, hidden pieces, fresh weights and order. The head of the
+first seed is kept in data/checkpoints/masked-words.npz. Takes some minutes; a run that was interrupted goes on with the
+seeds that it has.
 """
 
 import argparse
@@ -20,36 +21,28 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
-from tools.measure.recipe import ENCODER, digest
+from tools.measure.recipe import ENCODER, REVIEWS, digest
 from tools.measure.results import ROOT, command_line, write_result
-from tools.pretraining.text import split_sentences
 from utils import corpora, runtime
 from utils.masked_words import MaskedWordHead, hide, save_head
+from utils.transformer import Encoder
 from utils.weights.from_bert import load_bert
 
 SEEDS = (0, 1, 2, 3, 4)
-REVIEWS_READ = 3_000  # of either split; each has some ten sentences
-SENTENCES, TESTED = 4_000, 1_500
-SHORTEST, LONGEST = 8, 48  # pieces of a sentence, [CLS] and [SEP] among them
-EPOCHS, BATCH, RATE = 3, 512, 2e-3
-TOGETHER = 128  # sentences encoded at a time
+LEARNT, TESTED, MIXED = 2_000, 500, 500  # reviews for the head; for the test; to choose how counts are mixed
+LONGEST = 48  # pieces of a review; longer ones are cut
+EPOCHS, BATCH, RATE = 20, 256, 3e-3
+TOGETHER = 128  # reviews encoded at a time
+KINDS = ("mini-bert", "random weights")
 WORK = ROOT / "_build" / "masked-words.json"
 HEAD = ROOT / "data" / "checkpoints" / "masked-words.npz"
-
-
-def read_sentences(split: str, tokenizer: Any) -> list[list[int]]:
-    """Return the ids of every sentence of IMDB's reviews that is neither very short nor long."""
-    texts = corpora.load("imdb", split).texts[:REVIEWS_READ]
-    sentences = [sentence for text in texts for sentence in split_sentences(text)]
-    found = tokenizer.encode_batch_fast(sentences)
-    return [one.ids for one in found if SHORTEST <= len(one.ids) <= LONGEST]
 
 
 def padded(rows: Sequence[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (N, LONGEST), filled up with 0, and where a piece stands."""
     ids = np.zeros((len(rows), LONGEST), "int32")
     for row, one in zip(ids, rows, strict=True):
-        row[: len(one)] = one
+        row[: len(one)] = one[:LONGEST]
     return ids, ids > 0
 
 
@@ -90,48 +83,43 @@ def train_head(
     Args:
         table: word vectors (V, d).
         vectors: hidden states (N, d).
-        originals: ids (N,) that stood there.
-        tested: the same two arrays, of other sentences.
+        originals: which of the V pieces stood there (N,).
+        tested: the same two arrays, of other reviews.
     """
     model = Guesser(table)
     counts = np.bincount(originals, minlength=len(table)) + 0.1
     model.head.bias.assign(np.log(counts / counts.sum()))  # begins with how frequent each piece is
-    steps = EPOCHS * -(-len(vectors) // BATCH)
-    schedule = keras.optimizers.schedules.PolynomialDecay(RATE, steps, 0.0)
+    schedule = keras.optimizers.schedules.PolynomialDecay(RATE, EPOCHS * -(-len(vectors) // BATCH), 0.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(schedule), loss, jit_compile=False)
     fitted = model.fit(vectors, originals, batch_size=BATCH, epochs=EPOCHS, verbose=0)
-    states, wanted = tested
-    losses, ranks = [], []
-    for start in range(0, len(states), 4 * BATCH):
-        part = slice(start, start + 4 * BATCH)
-        scores = keras.ops.convert_to_numpy(model(states[part])).astype("float64")
-        log_total = np.log(np.exp(scores - scores.max(1, keepdims=True)).sum(1)) + scores.max(1)
-        right = scores[np.arange(len(scores)), wanted[part]]
-        losses.append(log_total - right)
-        ranks.append((scores > right[:, None]).sum(1))
-    rank = np.concatenate(ranks)
-    row = {"loss": round(float(np.concatenate(losses).mean()), 4)}
-    row |= {"first": round(float((rank == 0).mean()), 4), "among five": round(float((rank < 5).mean()), 4)}
+    scores = keras.ops.convert_to_numpy(model(tested[0])).astype("float64")
+    right = scores[np.arange(len(scores)), tested[1]]
+    top = scores.max(1)
+    losses = np.log(np.exp(scores - top[:, None]).sum(1)) + top - right
+    rank = (scores > right[:, None]).sum(1)
+    row = {"loss": round(float(losses.mean()), 4), "first": round(float((rank == 0).mean()), 4)}
+    row |= {"among five": round(float((rank < 5).mean()), 4)}
     return model.head, row | {"training loss": [round(one, 4) for one in fitted.history["loss"]]}
 
 
 class Counts:
-    """Pieces counted by what stands left and right of them: as good as a table of neighbours gets.
+    """Pieces counted by what stands left and right of them: what a table of neighbours knows.
 
     Args:
-        rows: ids of sentences.
-        size: V.
+        rows: ids of texts.
+        size: pieces of the vocabulary.
+        choices: pieces that even guesses choose from; all when omitted.
     """
 
-    def __init__(self, rows: Sequence[list[int]], size: int):
+    def __init__(self, rows: Sequence[list[int]], size: int, choices: int | None = None):
         flat = np.concatenate([np.array(row, "int64") for row in rows])
         ends = np.cumsum([len(row) for row in rows])
         inside = np.ones(len(flat), bool)
         inside[ends - 1] = False
         inside[np.concatenate([[0], ends[:-1]])] = False
         at = np.flatnonzero(inside)
-        self.size = size
+        self.size, self.choices = size, choices or size
         self.tables = [self._table(keys) for keys in self._keys(flat[at - 1], flat[at], flat[at + 1])]
         self.shares = np.full(5, 0.2)
 
@@ -153,7 +141,7 @@ class Counts:
                 for key, (known, count) in zip(keys, table, strict=True)
             )
             found.append(together / np.maximum(seen, 1))
-        return np.stack([*found, np.full(len(piece), 1 / self.size)], axis=1)
+        return np.stack([*found, np.full(len(piece), 1 / self.choices)], axis=1)
 
     def mix(self, *pieces: np.ndarray) -> None:
         """Choose the share of each way of counting, by expectation maximisation on pieces that were not counted."""
@@ -172,80 +160,78 @@ class Counts:
 def neighbours(read: np.ndarray, ids: np.ndarray, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what is read to the left of each hidden piece, the piece, and what is read to its right."""
     row, column = np.nonzero(hidden)
-    return tuple(one.astype("int64") for one in (read[row, column - 1], ids[hidden], read[row, column + 1]))
+    right = read[row, np.minimum(column + 1, read.shape[1] - 1)]
+    return tuple(one.astype("int64") for one in (read[row, column - 1], ids[hidden], right))
 
 
-def run(seed: int, rows: dict[str, list[list[int]]], keep: Path | None = None) -> dict[str, Any]:
-    """Return the figures of one seed: a new head, and counts of neighbours in all sentences."""
+def run(seed: int, rows: list[list[int]], size: int, keep: Path | None = None) -> dict[str, Any]:
+    """Return the figures of one seed: a new head for each kind of network, and counts.
+
+    Args:
+        seed: of every draw.
+        rows: ids of all reviews.
+        size: pieces of the whole vocabulary.
+        keep: where the head of mini-bert goes.
+    """
     rng = runtime.prepare(seed)
-    drawn = {
-        "train": [rows["train"][at] for at in rng.permutation(len(rows["train"]))],
-        "test": [rows["test"][at] for at in rng.permutation(len(rows["test"]))[:TESTED]],
-    }
-    parts = {}
-    for split, sentences in (("train", drawn["train"][:SENTENCES]), ("test", drawn["test"])):
-        ids, mask = padded(sentences)
-        read, hidden = hide(ids, mask, load_size(), rng)
-        parts[split] = (ids, mask, read, hidden)
-    found: dict[str, Any] = {"seed": seed, "hidden pieces": [int(parts[split][3].sum()) for split in parts]}
+    drawn = [rows[at] for at in rng.permutation(len(rows))]
+    parts = []
+    for reviews in (drawn[:LEARNT], drawn[LEARNT : LEARNT + TESTED]):
+        ids, mask = padded(reviews)
+        parts.append((ids, mask, *hide(ids, mask, size, rng)))
+    pieces = np.unique(np.concatenate([np.array(row) for row in rows]))
+    found: dict[str, Any] = {"seed": seed, "hidden pieces": [int(part[3].sum()) for part in parts]}
     encoder = load_bert(ENCODER)[0]
-    table = keras.ops.convert_to_numpy(encoder.embedding.table)
-    pairs = [(hidden_vectors(encoder, read, mask, hidden), ids[hidden]) for ids, mask, read, hidden in parts.values()]
-    head, found["mini-bert"] = train_head(table, *pairs[0], pairs[1])
-    if keep:
-        save_head(head, keep)
-    counts = Counts(drawn["train"][1000:], load_size())
-    ids, mask = padded(drawn["train"][:1000])
-    read, hidden = hide(ids, mask, load_size(), rng)
+    for kind in KINDS:
+        encoder = encoder if kind == KINDS[0] else Encoder(encoder.config)
+        table = keras.ops.convert_to_numpy(encoder.embedding.table)[pieces]
+        pairs = [
+            (hidden_vectors(encoder, read, mask, hidden), np.searchsorted(pieces, ids[hidden]))
+            for ids, mask, read, hidden in parts
+        ]
+        head, found[kind] = train_head(table, *pairs[0], pairs[1])
+        if keep and kind == KINDS[0]:
+            save_head(head, pieces, keep)
+    counts = Counts(drawn[LEARNT + TESTED + MIXED :] + drawn[:LEARNT], size, len(pieces))
+    ids, mask = padded(drawn[LEARNT + TESTED :][:MIXED])
+    read, hidden = hide(ids, mask, size, rng)
     counts.mix(*neighbours(read, ids, hidden))
-    ids, _, read, hidden = parts["test"]
+    ids, _, read, hidden = parts[1]
     found["neighbours"], found["frequency"] = counts.loss(*neighbours(read, ids, hidden))
     keras.backend.clear_session()
     return found
 
 
-def load_size() -> int:
-    """Return V, the pieces of mini-bert's vocabulary."""
-    return len((ENCODER / "vocab.txt").read_text(encoding="utf-8").splitlines())
-
-
 def measure(seeds: Sequence[int], work: Path = WORK, head: Path = HEAD) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return a row for each seed, and what holds for all; keep the head of the first."""
-    about = {
-        "reviews": REVIEWS_READ,
-        "sentences": SENTENCES,
-        "tested": TESTED,
-        "epochs": EPOCHS,
-        "batch": BATCH,
-        "rate": RATE,
-    }
-    about |= {"pieces of a sentence": [SHORTEST, LONGEST], "weights_sha256": digest(ENCODER / "model.safetensors")}
+    about = {"learnt": LEARNT, "tested": TESTED, "mixed": MIXED, "epochs": EPOCHS, "batch": BATCH, "rate": RATE}
+    about |= {"longest": LONGEST, "weights_sha256": digest(ENCODER / "model.safetensors")}
+    about |= {"train_sha256": digest(REVIEWS / "train.csv")}
     found = Kept(work, about)
     if missing := [seed for seed in seeds if str(seed) not in found or (seed == seeds[0] and not head.is_file())]:
         tokenizer = load_bert(ENCODER)[1]
-        rows = {split: read_sentences(split, tokenizer) for split in ("train", "test")}
+        rows = [one.ids for one in tokenizer.encode_batch_fast(list(corpora.load("reviews", "train").texts))]
         for seed in tqdm(missing, desc="seeds"):
-            found[str(seed)] = run(seed, rows, head if seed == seeds[0] else None)
+            keep = head if seed == seeds[0] else None
+            found[str(seed)] = run(seed, rows, tokenizer.get_vocab_size(), keep)
     return [found[str(seed)] for seed in seeds], about
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 when the file is written, 2 when the corpus is missing, 130 when interrupted."""
+    """Run the command line; 0 when the file is written, 130 when interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(arguments)
     try:
         rows, about = measure(SEEDS)
-    except corpora.CorpusError as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("interrupted; the same command goes on with the seeds that are done", file=sys.stderr)
         return 130
     command = command_line("tools/measure/masked_words.py", sys.argv[1:] if arguments is None else arguments)
     path = write_result("masked-words", rows, command, SEEDS[0], **about, backend=keras.backend.backend())
     for what in ("frequency", "neighbours"):
-        print(f"{what:12}", *(f"{row[what]:.3f}" for row in rows))
-    print(f"{'mini-bert':12}", *(f"{row['mini-bert']['loss']:.3f}" for row in rows))
+        print(f"{what:14}", *(f"{row[what]:.3f}" for row in rows))
+    for kind in KINDS:
+        print(f"{kind:14}", *(f"{row[kind]['loss']:.3f}" for row in rows))
     print(f"wrote {path.name}")
     return 0
 

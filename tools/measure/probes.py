@@ -3,8 +3,9 @@
 Probes: word, position, the word before, and whether a *not* turns an opinion round, asked of its adjective and of the
 noun that it is about, in sentences made by a program. The last two are measured on words that the probe has not seen;
 beside them stand the same network with random weights, a probe of the words around the noun, and a control: a label
-tossed for each noun once, which a probe can only learn by heart. Frozen features: logistic regression on the mean of mini-bert's last hidden states, for several numbers
-of labelled reviews. Five seeds draw sentences, splits, coins, fresh weights and reviews.
+tossed for each noun once, which a probe can only learn by heart. Frozen features: logistic regression on the mean of
+mini-bert's last hidden states, for several numbers of labelled reviews. Five seeds draw sentences, splits, coins, fresh
+weights and reviews.
 """
 
 import argparse
