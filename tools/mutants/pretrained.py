@@ -1,11 +1,9 @@
-"""The mutants of chapter 6: wrong vocabularies, embeddings, heads and probes that its checks must catch."""
+"""The mutants of chapter 6: wrong vocabularies, embeddings and losses that its checks must catch."""
 
 # One tuple a mutant, in the order of the fields of `tools.mutants.mutants.Mutant`.
 _PIECES = "utils.pieces"
 _EMBEDDING = "utils.transformer.embedding.TokenEmbedding.call"
 _POOLER = "utils.weights.pooler.pooled_output"
-_HEAD = "utils.masked_words.MaskedWordHead.call"
-_RIDGE = "utils.probing.ridge"
 
 PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
     ("every-word-counted-once", "eq-merge", f"{_PIECES}.count_pairs", "+= counts[word]", "+= 1"),
@@ -29,8 +27,6 @@ PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
         "np.tanh(hidden_states[:, 0] @ kernel + bias)",
         "hidden_states[:, 0] @ kernel + bias",
     ),
-    ("other-gelu", "eq-tied-scores", _HEAD, "approximate=False", "approximate=True"),
-    ("no-bias", "eq-tied-scores", _HEAD, " + self.bias", ""),
     (
         "every-place-counted",
         "eq-masked-words",
@@ -45,6 +41,4 @@ PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
         "ops.maximum(ops.sum(share), 1)",
         "ops.sum(ops.ones_like(share))",
     ),
-    ("no-penalty", "eq-ridge", _RIDGE, "+ strength * np.eye(inputs.shape[1])", ""),
-    ("targets-halved", "eq-ridge", _RIDGE, "inputs.T @ targets", "inputs.T @ targets / 2"),
 )
