@@ -15,7 +15,8 @@ def hide_tokens(ids, chosen, way, others):
     read[masked] = 4
     read[replaced] = others[replaced]
     counts = read != ids
-    labels = np.where(counts, ids, 0)
+    labels = np.zeros_like(ids)
+    labels[counts] = ids[counts]
     return read, labels
 """
 
@@ -57,7 +58,8 @@ HIDING = FindTheBug(
         5: "4 is the id of [MASK]",
         6: "each replaced token gets a drawn one",
         8: "0 marks what does not count, and no word has the id 0",
-        9: "what is read, and what has to be named",
+        9: "what has to be named is what stood there before",
+        10: "what is read, and what has to be named",
     },
     mistakes=(
         Mistake(
@@ -78,7 +80,7 @@ HIDING = FindTheBug(
             "label from what is read",
             lambda *inputs: _hidden(*inputs, label=lambda ids, read, chosen, way: np.where(chosen, read, 0)),
             "the labels say what is read, not what stood there",
-            "What has to be named is the token that was there before. Line 8 was right.",
+            "What has to be named is the token that was there before. Line 9 was right.",
         ),
         Mistake(
             "not chosen",
