@@ -29,6 +29,7 @@ ORDER = (
         "order_tasks",
         "training",
         "transformer",
+        "number_translator",
         "translation",
         "weights",
         "checkpoints",
