@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tools.mutants.architecture import ARCHITECTURE_MUTANTS
 from tools.mutants.positions import POSITION_MUTANTS
+from tools.mutants.pretrained import PRETRAINED_MUTANTS
 from tools.mutants.project import PROJECT_MUTANTS
 from tools.mutants.training import TRAINING_MUTANTS
 
@@ -155,6 +156,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *(Mutant(*fields) for fields in ARCHITECTURE_MUTANTS),
     # Chapter 5
     *(Mutant(*fields) for fields in TRAINING_MUTANTS),
+    # Chapter 6
+    *(Mutant(*fields) for fields in PRETRAINED_MUTANTS),
     # Chapter 8
     *(Mutant(*fields) for fields in PROJECT_MUTANTS),
 )

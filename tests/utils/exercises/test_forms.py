@@ -25,6 +25,7 @@ CASE_PARAMETERS = [  # one in four every day, from each exercise
     for trial in range(EXERCISES[one].trials)
 ]
 FORM_MISTAKES = [(one, mistake) for one in (*TESTS, *MENDED_LINES) for mistake in EXERCISES[one].mistakes]
+OTHER_SHAPES = ("training-test-batch", "pretrained-test-padding")  # what comes out is not shaped like what goes in
 LINES = [(one, line) for one in MENDED_LINES for line in range(1, len(EXERCISES[one].numbered.splitlines()) + 1)]
 
 
@@ -33,8 +34,8 @@ def answered(exercise_id, answer):
     return (min(MENDED_LINES[exercise_id]), answer) if exercise_id in MENDED_LINES else answer
 
 
-def test_every_chapter_of_the_first_five_has_each_form_once():
-    for prefix in ("attention", "heads", "positions", "architecture", "training"):
+def test_every_chapter_of_the_first_six_has_each_form_once():
+    for prefix in ("attention", "heads", "positions", "architecture", "training", "pretrained"):
         forms = [type(one) for one in EXERCISES.values() if one.id.startswith(prefix)]
         assert [forms.count(form) for form in (WriteATest, FindTheBug, Prediction)] == [1, 1, 1]
 
@@ -104,7 +105,7 @@ def test_a_case_that_alone_is_judged_wrongly_is_named(exercise_id, trial):
         assert verdict.hint
 
 
-@pytest.mark.parametrize("exercise_id", [one for one in TESTS if one != "training-test-batch"])  # rows of any length
+@pytest.mark.parametrize("exercise_id", [one for one in TESTS if one not in OTHER_SHAPES])
 def test_shapes_and_finite_numbers_tell_no_broken_case_but_one(exercise_id):
     """The broken ones run in silence, and all but one look like the sound ones."""
     inputs = {
@@ -323,12 +324,31 @@ def by_pairs_of_texts(make):
     return True
 
 
+def by_filler(encode):
+    """One text at a time with more and more padding of several kinds, then two texts; each token moves all of its."""
+    text = np.random.default_rng(9).integers(5, 49, size=6)
+    mask = np.ones((1, 6), bool)
+    alone = encode(text[None], mask)
+    for count in (1, 2, 5, 12, 40):
+        for filler in (0, 3, 44):
+            ids = np.concatenate([text, np.full(count, filler)])
+            both = encode(np.stack([ids, ids[::-1]]), np.stack([np.arange(len(ids)) < 6, np.arange(len(ids)) < 1]))
+            np.testing.assert_allclose(both[0, :6], alone[0], atol=1e-6)
+            ends = encode(ids[None, -1:], mask[:, :1])
+            np.testing.assert_allclose(both[1, :1], ends[0], atol=1e-6)
+    for place in range(6):
+        moved = encode(text[None] + (np.arange(6) == place), mask) - alone
+        assert (np.abs(moved).max(axis=-1) > 1e-9).all()
+    return True
+
+
 OTHER_SOUND_TESTS = {
     "attention-test-causal": [by_values, by_prefix, by_leaps],
     "heads-test": [by_sentence, in_a_chain, taken_back, in_one_batch, *map(by_changes, CHANGES)],
     "positions-test": [by_pairs],
     "architecture-test-cache": [by_random_cuts, by_cuts_with_empty_pieces],
     "training-test-batch": [by_pairs_of_texts],
+    "pretrained-test-padding": [by_filler],
 }
 
 
@@ -765,6 +785,11 @@ CARELESS = [
         "accepts whatever it is given",
     ),
     ("training-test-batch", lambda make: len(make([[3, 4]])) == 3, "accepts whatever it is given"),
+    (
+        "pretrained-test-padding",
+        lambda encode: encode(np.array([[5, 0]]), np.array([[True, False]])).shape == (1, 2, 4),
+        "accepts whatever it is given",
+    ),
     (
         "attention-test-causal",
         lambda attend: by_values(attend, length=9),
