@@ -114,7 +114,10 @@ CAUSES = {
     "all values are padding": {"value_mask": padded(0, 0, 0, 0)},
     "all keys are padding": {"key_mask": padded(0, 0, 0, 0)},
     "padding at the left and a causal mask": {"value_mask": padded(0, 0, 0, 1), "use_causal_mask": True},
-    "its one key in attention_mask is padding": {"attention_mask": MASK[None], "value_mask": padded(1, 1, 0, 1)},
+    "its one key in attention_mask is padding": {
+        "attention_mask": MASK[[0, 1, 3, 2]][None],
+        "value_mask": padded(1, 1, 0, 1),
+    },
     "it is padding itself": {"ids": np.array([[3, 5, 0, 2]])},
 }
 
