@@ -117,7 +117,7 @@ PREDICTIONS = {
     "heads-predict-window": (4, 2, 1 + 2 + 3 + 7 * 4, 3 * 3 + 1, 2 + 4, 5),
     "positions-predict-longer": ("new", "seen", "seen", "smaller", "as before", 16, 1),
     "architecture-predict-depth": (5, 1 / 25, 24**-0.5, 2**0.5, 7),
-    "training-predict": (4.382, 0.757, 4, 1600, 10.5),
+    "training-predict": (4.382, 0.757, 4, 1600, 4.5),
     "pretrained-predict": (0.672, 198_272, 240, 30, 9.547),
 }
 

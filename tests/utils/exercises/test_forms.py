@@ -324,6 +324,21 @@ def by_pairs_of_texts(make):
     return True
 
 
+def by_texts(*texts):
+    """Make the book's own test, of other texts."""
+
+    def judge(make):
+        for shown, labels, counted, text in zip(*make(texts), texts, strict=True):
+            length = len(text) + 1
+            if list(shown[:length]) != [1, *text] or list(labels[:length]) != [*text, 2]:
+                return False
+            if not counted[:length].all() or counted[length:].any():
+                return False
+        return True
+
+    return judge
+
+
 def by_filler(encode):
     """One text at a time with more and more padding of several kinds, then two texts; each token moves all of its."""
     text = np.random.default_rng(9).integers(5, 49, size=6)
@@ -347,7 +362,11 @@ OTHER_SOUND_TESTS = {
     "heads-test": [by_sentence, in_a_chain, taken_back, in_one_batch],
     "positions-test": [by_pairs],
     "architecture-test-cache": [by_random_cuts, by_cuts_with_empty_pieces],
-    "training-test-batch": [by_pairs_of_texts],
+    "training-test-batch": [
+        by_pairs_of_texts,
+        by_texts([7, 5, 7], [4], [*range(3, 63)]),
+        by_texts([*range(3, 99)], [9, 8]),
+    ],
     "pretrained-test-padding": [by_filler],
 }
 
@@ -707,7 +726,37 @@ def test_a_test_of_batches_row_by_row_that_asks_for_all_marks_passes():
     assert check("training-test-batch", row_by_row(all_marks))
 
 
+def by_its_own_arrays(tokens):
+    """Make a test of batches that compares the arrays with one another, and of the text what `tokens` asks for."""
+
+    def judge(make):
+        texts = [[7, 5, 7, 9], [4, 6], list(range(3, 30)), [8, 3, 3]]
+        arrays = make(texts)
+        if {len(array) for array in arrays} != {len(texts)}:
+            return False
+        for shown, labels, counted, text in zip(*arrays, texts, strict=True):
+            n = len(text) + 1
+            if shown[0] != 1 or list(shown[1:n]) != list(labels[: n - 1]) or labels[n - 1] != 2:
+                return False
+            if not all_marks(counted, labels, n) or tokens(list(labels[: n - 1])) != tokens(text):
+                return False
+        return True
+
+    return judge
+
+
 CARELESS = [
+    *(
+        ("training-test-batch", by_its_own_arrays(tokens), text)
+        for tokens, text in (
+            (lambda text: 0, "compares the arrays with one another, and no tokens with those of the text"),
+            (sorted, "lets a broken one pass: another text is read and written: turned round"),
+            (
+                lambda text: len(set(text)),
+                "lets a broken one pass: another text is read and written: turned round, and 1 more",
+            ),
+        )
+    ),
     *(
         ("training-test-batch", test, text)
         for test, text in (
