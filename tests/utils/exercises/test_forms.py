@@ -695,6 +695,40 @@ def in_batches(shuffled, moved, own=None):
     return judge
 
 
+def by_rows_and_leaks(alike, leaks):
+    """Return a test that compares shuffled rows, and looks at some rows of the other text when one token changes."""
+
+    def judge(layer):
+        rng = np.random.default_rng(0)
+        x, order = rng.normal(size=(2, 20, 12)), rng.permutation(20)
+        before = layer(x)
+        for text, place in np.ndindex(2, 20):
+            changed = x.copy()
+            changed[text, place] += 1
+            moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
+            if not moved[text].all() or leaks(moved[1 - text], place).any():
+                return False
+        return bool(alike(layer(x[:, order]), before[:, order]))
+
+    return judge
+
+
+def in_place(rows, expected):
+    return np.allclose(rows, expected, atol=1e-6)
+
+
+def in_any_order(rows, expected):
+    return np.allclose(np.sort(rows, axis=1), np.sort(expected, axis=1), atol=1e-6)
+
+
+def on_average(rows, expected):
+    return np.allclose(rows.mean(axis=1), expected.mean(axis=1), atol=1e-6)
+
+
+def all_leaks(moved, place):
+    return moved
+
+
 ALONE, FIRST, LAST, BOTH = [(1, 0)], [(2, 0)], [(2, 1)], [(2, 0), (2, 1)]  # a text alone, or in a batch of two
 
 
@@ -782,14 +816,23 @@ CARELESS = [
     *(
         ("heads-test", in_batches(*settings), f"lets a broken one pass: {text}")
         for settings, text in (
-            ((ALONE, ALONE), "a causal mask is left on in all texts but the first, and 3 more"),
+            ((ALONE, ALONE), "a causal mask is left on in all texts but the first, and 5 more"),
             ((ALONE, BOTH), "positions are added in all texts but the first"),
-            ((FIRST, BOTH), "positions are added in the last text, and 1 more"),
+            ((FIRST, BOTH), "positions are added in the last text, and 5 more"),
             ((LAST, BOTH), "positions are added in the first text"),
             ((BOTH, ALONE), "each token sees itself alone in all texts but the first, and 1 more"),
             ((BOTH, BOTH, []), "each row is the mean of the other tokens' values, and 3 more"),
             ((BOTH, BOTH, [0]), "each row is the mean of the other tokens' values in the last text, and 1 more"),
             ((BOTH, BOTH, [1]), "each row is the mean of the other tokens' values in the first text"),
+        )
+    ),
+    *(
+        ("heads-test", by_rows_and_leaks(*settings), f"lets a broken one pass: {text}")
+        for settings, text in (
+            ((in_any_order, all_leaks), "rows come back in reverse order in all texts, and 7 more"),
+            ((on_average, all_leaks), "rows come back in reverse order in all texts, and 7 more"),
+            ((in_place, lambda moved, place: moved[: 20 * (place == 0)]), "every token of each text sees the token"),
+            ((in_place, lambda moved, place: moved[place]), "one token of each text sees the token of the text before"),
         )
     ),
     (

@@ -219,6 +219,22 @@ def _in_texts(texts: slice, broken: Layer) -> Layer:
     return layer
 
 
+def _leaking(feature: int, step: int, into: Callable[[np.ndarray], np.ndarray]) -> Layer:
+    """Make a layer in which some queries of each text see one token of a neighbour: its largest by this feature."""
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        rows = _layer()(x)
+        for text in range(len(x)):
+            if 0 <= text + step < len(x):
+                neighbour = x[text + step]
+                longer = np.concatenate([x[text], neighbour[None, neighbour[:, feature].argmax()]])
+                chosen = into(x[text])
+                rows[text, chosen] = _layer()(longer[None])[0, :-1][chosen]
+        return rows
+
+    return layer
+
+
 def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
     """Make a layer that changes its input first."""
     return lambda x: _layer()(change(x))
@@ -226,12 +242,15 @@ def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
 
 _SHUFFLE = "Without a mask and positions the order of the tokens means nothing: shuffle them, and look at the rows."
 _ORDERS = "To turn the text round, or to exchange two tokens, is one order of many: take one drawn at random."
-_TEXTS = "Change the first text of a batch and look at the rows of the others; then change the last."
+_TEXTS = "Change the first text of a batch, each of its tokens, and look at the rows of the others; then the last."
 _ALONE = "Change each token of a text, one after another and no other with it. Tokens are counted from 0."
 _REACH = "Change one token after another, and look at every row of its text: each of them must move, its own too."
 
 _ROWS = "Look at every row of a text after each change, and not at one or two. Try two texts of 20 tokens."
 _EACH = "Shuffle the tokens of each text of one batch, and change them in each: look at the rows of each text."
+_ROWS = (
+    "Shuffle the tokens, and compare row by row: each token's row must come with it, and not only be among the rows."
+)
 _PLACES = {"the first text": slice(1), "the last text": slice(-1, None), "all texts but the first": slice(1, None)}
 
 
@@ -291,6 +310,27 @@ def _cases() -> tuple[Case, ...]:
                 ("each row is the mean of the other tokens' values", _others_alone),
             )
             for where, texts in _PLACES.items()
+        ),
+        *(
+            Case(f"{fault} in {where}", _in_texts(texts, turned), _ROWS)
+            for fault, turned in (
+                ("rows come back in reverse order", lambda x: _layer()(x)[:, ::-1]),
+                ("each row stands one place further on", lambda x: np.roll(_layer()(x), 1, axis=1)),
+            )
+            for where, texts in {"all texts": slice(None), **_PLACES}.items()
+        ),
+        *(
+            Case(
+                f"{who} of each text sees the token of the text {where} it that is largest by feature {n}",
+                _leaking(n, step, into),
+                _TEXTS,
+            )
+            for n in range(4)
+            for step, where in ((-1, "before"), (1, "behind"))
+            for who, into in (
+                ("every token", lambda x: np.arange(len(x))),
+                ("one token", lambda x, n=n: x[:, n + 6].argmax(keepdims=True)),
+            )
         ),
         Case("tokens come first in the result", lambda x: _layer()(x).swapaxes(0, 1), "Look at the shape as well."),
     )
