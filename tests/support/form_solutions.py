@@ -108,7 +108,7 @@ MENDED_LINES = {
         10: "    return losses.sum() / counts.sum()",
     },
     "training-bug-beam": {8: "    parent = order // tokens"},
-    "pretrained-bug-hiding": {7: "    counts = chosen"},
+    "pretrained-bug-hiding": {7: "    counts = chosen", 9: "    labels[chosen] = ids[chosen]"},
 }
 
 # Computed with a pencil.

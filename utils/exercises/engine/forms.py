@@ -175,12 +175,14 @@ class Part(NamedTuple):
         hint: what to think about.
         choices: the words to choose from; empty where a number or a shape is asked for.
         slips: numbers that come of a known confusion, each with its name.
+        rtol: relative tolerance, where it is tighter than that of the exercise; None: that of the exercise.
     """
 
     name: str
     hint: str
     choices: tuple[str, ...] = ()
     slips: tuple[tuple[float, str], ...] = ()
+    rtol: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,16 +197,29 @@ class Prediction(Exercise):
     make_inputs: None = None
     mistakes: tuple = ()
 
+    def take_apart(self, answer: Any) -> tuple[Any, Finding | None]:
+        """Take a row of numbers, an array or a tensor, for a tuple."""
+        if getattr(answer, "shape", None) == (len(self.parts),):
+            return tuple(answer), None
+        return answer, None
+
+    def review(self, outcomes: Sequence[Any]) -> Finding | None:
+        """Return what is said of a prediction that is right for the exercise but not for its part, or None."""
+        return None if all(self._came_true(outcomes[0])) else self.explain(outcomes)
+
+    def _came_true(self, outcome: Any) -> list[bool]:
+        parts = zip(self.parts, outcome.expected, outcome.received, strict=True)
+        return [same(expected, received, part.rtol or self.rtol) for part, expected, received in parts]
+
     def explain(self, wrong: Sequence[Any]) -> Finding:
         """Name the first prediction that did not come true, without saying what came out."""
-        expected, received = wrong[0].expected, wrong[0].received
-        right = [same(one, other, self.rtol) for one, other in zip(expected, received, strict=True)]
+        right, received = self._came_true(wrong[0]), wrong[0].received
         part, given = next((p, g) for p, g, is_right in zip(self.parts, received, right, strict=True) if not is_right)
         count = f"{sum(right)} of {len(right)} came true"
         if part.choices and given not in part.choices:
             words = ", ".join(map(repr, part.choices))
             return Finding(f"{part.name}: expected one of {words}; received {given!r}", part.hint)
         for slip, name in part.slips:
-            if same(np.asarray(slip), given, self.rtol):
+            if same(np.asarray(slip), given, part.rtol or self.rtol):
                 return Finding(f"{count}. {part.name}: {name}", part.hint)
         return Finding(f"{count}. Not so: {part.name}", part.hint)
