@@ -344,17 +344,50 @@ def by_filler(encode):
     text = np.random.default_rng(9).integers(5, 49, size=6)
     mask = np.ones((1, 6), bool)
     alone = encode(text[None], mask)
-    for count in (1, 2, 5, 12, 40):
+    for count in (1, 2, 5, 12, 42):
         for filler in (0, 3, 44):
             ids = np.concatenate([text, np.full(count, filler)])
             both = encode(np.stack([ids, ids[::-1]]), np.stack([np.arange(len(ids)) < 6, np.arange(len(ids)) < 1]))
             np.testing.assert_allclose(both[0, :6], alone[0], atol=1e-6)
             ends = encode(ids[None, -1:], mask[:, :1])
             np.testing.assert_allclose(both[1, :1], ends[0], atol=1e-6)
-    for place in range(6):
-        moved = encode(text[None] + (np.arange(6) == place), mask) - alone
+    long, mask = np.random.default_rng(10).integers(5, 49, size=(1, 41)), np.ones((1, 41), bool)
+    for place in range(41):
+        moved = encode(long + (np.arange(41) == place), mask) - encode(long, mask)
         assert (np.abs(moved).max(axis=-1) > 1e-9).all()
     return True
+
+
+def by_words(seed=0, gap=1e-6, lengths=(2, 17, 48), width=48, pads=50, low=0, places=range(48), rows=slice(None)):
+    """Make a test of encoders that puts other words in: which tokens are changed and which vectors looked at varies."""
+
+    def answer(encode):
+        rng = np.random.default_rng(seed)
+        mask = np.arange(width) < np.array(lengths)[:, None]
+        for _ in range(3):
+            ids = np.where(mask, rng.integers(5, 50, mask.shape), rng.integers(low, pads, mask.shape))
+            before = encode(ids, mask)
+            for row, n in enumerate(lengths):
+                if not np.allclose(before[row, :n], encode(ids[None, row, :n], mask[None, row, :n])[0], atol=1e-6):
+                    return False
+        for place in places:
+            if place >= width:
+                break
+            changed = ids.copy()
+            changed[:, place] = 5 + (ids[:, place] - 5 + rng.integers(1, 45, len(ids))) % 45
+            moved = np.abs(encode(changed, mask) - before).max(axis=-1) > gap
+            for row, n in enumerate(lengths):
+                if place < n and not moved[row, :n][rows].all():
+                    return False
+        return True
+
+    return answer
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sound_test_of_padding_passes_whatever_it_draws(seed):
+    for settings in ({}, {"gap": 1e-9}, {"gap": 1e-5}, {"lengths": (1, 2, 5, 48)}, {"lengths": (48, 1)}):
+        assert check("pretrained-test-padding", by_words(seed, **settings))
 
 
 OTHER_SOUND_TESTS = {
@@ -886,6 +919,26 @@ CARELESS = [
         "pretrained-test-padding",
         lambda encode: encode(np.array([[5, 0]]), np.array([[True, False]])).shape == (1, 2, 4),
         "accepts whatever it is given",
+    ),
+    *(
+        ("pretrained-test-padding", by_words(**settings), text)
+        for settings, text in (
+            ({"width": 38, "lengths": (2, 17, 38)}, "lets a broken one pass: from the 40th place on padding is seen"),
+            ({"width": 47, "lengths": (2, 17, 47)}, "lets a broken one pass: the last of 48 places is seen"),
+            ({"lengths": (12, 17, 48)}, "lets a broken one pass: the 40th padded place is seen, and those behind it"),
+            ({"low": 5}, "lets a broken one pass: a padded 0 is seen"),
+            ({"pads": 1}, "pads with 0 alone"),
+            ({"lengths": (2, 17, 29)}, "lets a broken one pass: tokens behind the 30th are seen by no other"),
+            ({"places": range(1, 48)}, "in texts of 48 tokens, these are never changed alone: 0"),
+            ({"places": range(0, 48, 2)}, "in texts of 48 tokens, these are never changed alone: 1, 3, 5"),
+            ({"places": [0]}, "in texts of 48 tokens, these are never changed alone: 1 to 47"),
+            ({"places": [0, 1, 16, 47]}, "in texts of 48 tokens, these are never changed alone: 2 to 15, 17 to 46"),
+            ({"places": range(17)}, "in texts of 48 tokens, these are never changed alone: 17 to 47"),
+            ({"places": ()}, "never asks whether tokens are read at all"),
+            ({"rows": [0]}, "looks at one vector alone"),
+            ({"rows": [-1]}, "lets a broken one pass: the last token is hidden with the padding, and 4 more"),
+            ({"rows": [0, -1]}, "lets a broken one pass: the first and the last alone see the others"),
+        )
     ),
     (
         "attention-test-causal",

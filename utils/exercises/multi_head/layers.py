@@ -3,15 +3,14 @@
 A layer is a function of texts x (B, T, 12) to (B, T, 12): self-attention without a mask and without positions.
 """
 
-import functools
-import operator
 from collections.abc import Callable
 
 import numpy as np
 
 from utils.exercises.attention.inputs import softmax
-from utils.exercises.engine.exercise import Finding, Mistake
+from utils.exercises.engine.exercise import Mistake
 from utils.exercises.engine.forms import Case, WriteATest
+from utils.exercises.engine.witnesses import ChangedAlone
 
 _WIDTH = 12
 _ROOM = 8  # tokens for which one of the broken layers has room
@@ -243,12 +242,11 @@ def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
 _SHUFFLE = "Without a mask and positions the order of the tokens means nothing: shuffle them, and look at the rows."
 _ORDERS = "To turn the text round, or to exchange two tokens, is one order of many: take one drawn at random."
 _TEXTS = "Change the first text of a batch, each of its tokens, and look at the rows of the others; then the last."
-_ALONE = "Change each token of a text, one after another and no other with it. Tokens are counted from 0."
 _REACH = "Change one token after another, and look at every row of its text: each of them must move, its own too."
 
 _ROWS = "Look at every row of a text after each change, and not at one or two. Try two texts of 20 tokens."
 _EACH = "Shuffle the tokens of each text of one batch, and change them in each: look at the rows of each text."
-_ROWS = (
+_AT_PLACE = (
     "Shuffle the tokens, and compare row by row: each token's row must come with it, and not only be among the rows."
 )
 _PLACES = {"the first text": slice(1), "the last text": slice(-1, None), "all texts but the first": slice(1, None)}
@@ -312,7 +310,7 @@ def _cases() -> tuple[Case, ...]:
             for where, texts in _PLACES.items()
         ),
         *(
-            Case(f"{fault} in {where}", _in_texts(texts, turned), _ROWS)
+            Case(f"{fault} in {where}", _in_texts(texts, turned), _AT_PLACE)
             for fault, turned in (
                 ("rows come back in reverse order", lambda x: _layer()(x)[:, ::-1]),
                 ("each row stands one place further on", lambda x: np.roll(_layer()(x), 1, axis=1)),
@@ -336,50 +334,12 @@ def _cases() -> tuple[Case, ...]:
     )
 
 
-class _ChangedAlone:
-    """Which tokens of a text a test changed alone: two of its texts differ there and nowhere else.
-
-    Texts are compared by what is left of them without one token, so changes of one text in turn, a chain of changes
-    and a batch that holds all of them count alike. Short texts do not count: a broken layer has room for those.
-    """
-
-    def __init__(self) -> None:
-        self._tokens: dict[tuple, set] = {}  # (length, place, the others) to what stood there
-
-    def look(self, x: np.ndarray) -> None:
-        """Take note of the texts (B, T, 12) of one call."""
-        for text in np.round(np.asarray(x, dtype=float), 9) + 0.0:  # a change taken back may leave a last digit
-            marks = [hash((place, token.tobytes())) for place, token in enumerate(text)]
-            whole = functools.reduce(operator.xor, marks, 0)
-            for place, mark in enumerate(marks):
-                self._tokens.setdefault((len(marks), place, whole ^ mark), set()).add(mark)
-
-    def missing(self) -> Finding | None:
-        """Name the tokens that were never changed alone, for the length at which the fewest are missing."""
-        lengths = {length for length, _, _ in self._tokens if length > _ROOM}
-        changed = {(length, place) for (length, place, _), marks in self._tokens.items() if len(marks) > 1}
-        never = [[place for place in range(length) if (length, place) not in changed] for length in sorted(lengths)]
-        fewest = min(never, key=len, default=[])
-        if not fewest:
-            return None
-        length = sorted(lengths)[never.index(fewest)]
-        return Finding(f"in texts of {length} tokens, these are never changed alone: {_listed(fewest)}", _ALONE)
-
-
-def _listed(places: list[int]) -> str:
-    """Write places down, in the order of a text: 0, 3 to 5, 9."""
-    starts = [place for place in places if place - 1 not in places]
-    ends = [place for place in places if place + 1 not in places]
-    runs = [f"{first}" if first == last else f"{first} to {last}" for first, last in zip(starts, ends, strict=True)]
-    return ", ".join(runs)
-
-
 LAYERS = WriteATest(
     id="heads-test",
     title="a test of multi-head layers",
     reference=layer_is_sound,
     cases=_cases,
-    witness=_ChangedAlone,
+    witness=lambda: ChangedAlone(_ROOM),
     hint="You cannot know the numbers, for you do not know the kernels. Ask what must move and what must not. Allow "
     "for rounding.",
     mistakes=(
