@@ -37,8 +37,8 @@ def profile() -> str:
 def jit_compile() -> bool:
     """Return what to hand to `compile(jit_compile=...)` for many short runs or many shapes: True on JAX alone.
 
-    JAX runs a step that is not compiled operation by operation. TensorFlow's graph is as fast on a CPU as its XLA, which
-    first compiles for seconds, once for every shape; Keras does not compile on PyTorch.
+    JAX runs a step that is not compiled operation by operation. TensorFlow has its graph, and its XLA first compiles
+    for seconds, once for every shape. Keras does not compile on PyTorch.
     """
     return keras.backend.backend() == "jax"
 
