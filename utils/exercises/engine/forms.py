@@ -165,6 +165,8 @@ class FindTheBug(Exercise):
             message = f"expected a pair (line, {name}), received {type(answer).__name__}"
             return answer, Finding(message, f'Write check("{self.id}", (line, {name})).')
         line, mended = answer
+        if line is None or line is ...:
+            return mended, Finding("no answer yet: which line is it?", self.hint)
         if isinstance(line, bool) or not isinstance(line, int | np.integer):
             message = f"expected the number of a line first, received {type(line).__name__}"
             return mended, Finding(message, "The number stands at the end of each line.")
