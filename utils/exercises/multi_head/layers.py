@@ -3,6 +3,7 @@
 A layer is a function of texts x (B, T, 12) to (B, T, 12): self-attention without a mask and without positions.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -57,6 +58,7 @@ def _reversed(layer: Layer) -> bool:
     return np.allclose(layer(x[::-1]), layer(x)[::-1], atol=1e-6)
 
 
+@functools.cache
 def _kernels(seed: int = 0) -> np.ndarray:
     """Query, key, value and output kernels, (12, 12) each: the heads stand side by side."""
     return np.random.default_rng(seed).normal(size=(4, _WIDTH, _WIDTH)) / np.sqrt(_WIDTH)
