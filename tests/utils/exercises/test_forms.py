@@ -501,6 +501,13 @@ SLACK = {
         for first, second in ((0, 1), (-2, -1), (0, -1))
     },
     **{
+        f"tokens {first} and {second} exchanged, third of a text": (
+            in_one_order(exchanged(first, second)),
+            "third of a text counts more",
+        )
+        for first, second in ((0, 10), (3, 12), (5, 6), (9, 19))
+    },
+    **{
         f"row {row} alone": (
             reaching(lambda moved, place, row=row: moved[row], places=3),
             "each query sees the three keys alone that fit it best",
