@@ -22,6 +22,7 @@ ORDER = (
         "translation",
         "weights",
         "checkpoints",
+        "classification",
         "finetuning",
         "exercises",
     ),

@@ -188,6 +188,10 @@ class BertArrays:
         full = f"{self._prefix}{name}"
         if full not in self._arrays:
             raise ValueError(f"expected an array named {full!r} in {self.path.name}; found none")
+        return self._checked(full)
+
+    def _checked(self, full: str) -> np.ndarray:
+        """Return an array as float32, refusing what is no float or not finite."""
         array = self._arrays[full]
         if array.dtype.name not in FLOATS:
             raise ValueError(
@@ -203,6 +207,11 @@ class BertArrays:
                 "infinite in float32. Fetch the file again, or train anew."
             )
         return array
+
+    def head(self, name: str) -> np.ndarray | None:
+        """Return an array that stands beside the encoder, such as "classifier.weight", or None where there is none."""
+        full = next((found for found in (name, f"{self._prefix}{name}") if found in self._arrays), None)
+        return None if full is None else self._checked(full)
 
     def layers(self, prefix: str) -> set[int]:
         """Return the numbers of the layers whose names begin with prefix."""
