@@ -175,7 +175,7 @@ def test_a_head_that_is_missing_or_of_another_size_is_refused(bert, tmp_path):
         load_bert_classifier(bert, 3, fresh_head=False)
     head = {"classifier.weight": np.ones((2, WIDTH), "float32"), "classifier.bias": np.zeros(2, "float32")}
     other = changed(bert, tmp_path / "two", lambda arrays: arrays | head)
-    with pytest.raises(ValueError, match="expected a head of 3 classes in .*it has 2"):
+    with pytest.raises(ValueError, match=r"expected a head of 3 classes in .*it has 2"):
         load_bert_classifier(other, 3, fresh_head=False)
     assert load_bert_classifier(other, 3)[0].num_classes == 3  # training draws its own
 

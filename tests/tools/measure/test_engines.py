@@ -1,0 +1,63 @@
+"""The comparison of the two engines: what is kept, what is written, what is missing, without training."""
+
+import json
+
+import pytest
+
+from tools.measure import engines
+
+
+def run(tmp_path, *options):
+    return engines.main(["--work", str(tmp_path / "work.json"), "--results", str(tmp_path), *options])
+
+
+def stand_in(seed, parts, test):
+    return {"max_length": 32, "accuracy": 0.875 + seed / 100, "accuracy_true_labels": 0.9, "history": {}}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What was measured, in order."""
+    found = []
+    monkeypatch.setattr(engines, "train", lambda seed, *rest: found.append(seed) or stand_in(seed, *rest))
+    monkeypatch.setattr(engines, "pace_elsewhere", lambda engine: found.append(engine) or float(100 + len(found)))
+    return found
+
+
+def test_engines_take_turns_and_each_seed_is_trained_once(tmp_path, asked, capsys):
+    assert run(tmp_path, "--seeds", "0", "1") == 0
+    assert run(tmp_path, "--seeds", "0", "1") == 0
+    assert asked == ["keras", "ktrain"] * 3 + [0, 1]
+    written = json.loads((tmp_path / "engines.json").read_text())
+    assert written["reviews_per_second"] == {"keras": [101, 103, 105], "ktrain": [102, 104, 106]}
+    assert [(row["engine"], row["seed"], row["accuracy"]) for row in written["rows"]] == [
+        ("keras", 0, 0.875),
+        ("keras", 1, 0.885),
+    ]
+    assert (written["training_reviews"], written["test_reviews"]) == (4500, 5000)
+    assert "{'keras': 103.0, 'ktrain': 104.0}" in capsys.readouterr().out
+
+
+def test_interruption_keeps_what_is_finished(tmp_path, asked, monkeypatch, capsys):
+    def train(seed, *rest):
+        if seed == 2:
+            raise KeyboardInterrupt
+        return stand_in(seed, *rest)
+
+    monkeypatch.setattr(engines, "train", train)
+    assert run(tmp_path, "--seeds", "1", "2") == 130
+    assert "kept" in capsys.readouterr().err
+    assert "1" in json.loads((tmp_path / "work.json").read_text())["found"]
+    assert not (tmp_path / "engines.json").exists()
+
+
+def test_missing_encoder_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(engines, "ENCODER", tmp_path / "nowhere")
+    assert run(tmp_path) == 2
+    assert "model.safetensors" in capsys.readouterr().err
+
+
+def test_a_process_that_fails_is_told_with_its_words(monkeypatch):
+    monkeypatch.setattr(engines.sys, "executable", "/bin/false")
+    with pytest.raises(RuntimeError, match="expected a pace of keras; its process ended with 1"):
+        engines.pace_elsewhere("keras")
