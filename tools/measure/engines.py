@@ -1,9 +1,11 @@
 """Fine-tune mini-bert on the reviews with the book's own engine, as chapter 8 does with ktrain, and compare the two.
 
 Accuracy: five seeds of the recipe of chapter 8 (`tools/measure/recipe.py`) with `--engine keras`, answered on the test
-reviews. The same for ktrain stands in answers.json already. Pace: both engines train the same reviews in turns, each
-turn in a process of its own, on one machine and in one run; the first epoch of a turn, which also compiles, is left
-out. Finished parts are kept: Ctrl-C loses only the one under way. The figures go to data/results/engines.json.
+reviews. The same for ktrain stands in answers.json already. Low-rank adapters: the same again, with the encoder frozen
+and adapters of rank 8 beside query and value, at two peaks of the learning rate. Pace: both engines train the same
+reviews in turns, each turn in a process of its own, on one machine and in one run; the first epoch of a turn, which
+also compiles, is left out. Finished parts are kept: Ctrl-C loses only the one under way. The figures go to
+data/results/engines.json.
 """
 
 import json
@@ -39,22 +41,43 @@ RESULT = "engines"
 WORK = ROOT / "_build" / "engines.json"
 ENGINES = ("keras", "ktrain")
 TURNS = 3  # of each engine
+RANK = 8
+SETTINGS = {
+    "all weights": (None, LEARNING_RATE),
+    "adapters": (RANK, 4 * LEARNING_RATE),
+    "adapters, same rate": (RANK, LEARNING_RATE),
+}
 PACED, PACED_EPOCHS = 1_536, 3  # reviews and epochs of a turn
 
 
-def train(seed: int, parts: tuple[Corpus, Corpus], test: Corpus) -> dict[str, Any]:
+def train(setting: str, seed: int, parts: tuple[Corpus, Corpus], test: Corpus) -> dict[str, Any]:
     """Fine-tune once with the Keras engine; return what is kept of it."""
     from utils.classification import KerasFineTuning, PlainTokenizer, choose_max_length
+    from utils.tuning.lora import count_parameters, enable_lora, merge_lora
 
     training, dev = parts
     length = choose_max_length(PlainTokenizer(ENCODER), training.texts)
     options = {"max_length": length, "classes": training.classes, "batch_size": BATCH, "seed": seed}
     tuning = KerasFineTuning(training.texts, training.labels, ENCODER, validation=(dev.texts, dev.labels), **options)
-    classifier = tuning.fit(LEARNING_RATE, EPOCHS, progress=False)
+    rank, rate = SETTINGS[setting]
+    if rank:
+        enable_lora(tuning.model.encoder, rank)
+        tuning.fresh_optimizer()
+    trained, everything = count_parameters(tuning.model)
+    classifier = tuning.fit(rate, EPOCHS, progress=False)
     answers = classifier.evaluate(test.texts, test.labels)
+    shift = 0.0
+    if rank:
+        merge_lora(tuning.model.encoder)
+        merged = classifier.predict_probability(test.texts[:500])
+        shift = float(np.abs(merged - answers.probability[:500]).max())
     truth = np.asarray(test.columns["true_label"])
     return {
         "max_length": length,
+        "learning_rate": rate,
+        "trained": trained,
+        "parameters": everything,
+        "shift_by_merging": float(f"{shift:.1e}"),
         "accuracy": round(answers.accuracy, 4),
         "accuracy_true_labels": round(float((answers.predicted == truth).mean()), 4),
         "history": {name: np.round(values, 4).tolist() for name, values in tuning.history.items()},
@@ -107,21 +130,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(round(pace(chosen.pace, parts[0]), 1)))
         return 0
     recipe = {"learning_rate": LEARNING_RATE, "epochs": EPOCHS, "batch_size": BATCH}
-    kept = Kept(chosen.work, {**read, **recipe, "paced": [PACED, PACED_EPOCHS]})
+    kept = Kept(chosen.work, {**read, **recipe, "paced": [PACED, PACED_EPOCHS], "settings": SETTINGS})
     try:
         for name in tqdm([f"{turn} {engine}" for turn in range(TURNS) for engine in ENGINES], unit="turn"):
             if name not in kept:
                 kept[name] = pace_elsewhere(name.split()[1])
-        for seed in tqdm(chosen.seeds, unit="training"):
-            if str(seed) not in kept:
-                kept[str(seed)] = train(seed, parts, test)
+        wanted = [(setting, seed) for setting in SETTINGS for seed in chosen.seeds]
+        for setting, seed in tqdm(wanted, unit="training"):
+            if f"{setting} {seed}" not in kept:
+                kept[f"{setting} {seed}"] = train(setting, seed, parts, test)
     except KeyboardInterrupt:
         print("engines: interrupted; finished parts are kept", file=sys.stderr)
         return 130
-    rows = [{"engine": "keras", "seed": seed, **kept[str(seed)]} for seed in chosen.seeds]
+    rows = [{"setting": setting, "seed": seed, **kept[f"{setting} {seed}"]} for setting, seed in wanted]
     paces = {engine: [kept[f"{turn} {engine}"] for turn in range(TURNS)] for engine in ENGINES}
     sizes = {"training_reviews": len(parts[0]), "validation_reviews": len(parts[1]), "test_reviews": len(test)}
-    more = {**sizes, **recipe, **read, "seeds": chosen.seeds, "paced_reviews": PACED, "paced_epochs": PACED_EPOCHS}
+    more = {
+        **sizes,
+        **recipe,
+        **read,
+        "seeds": chosen.seeds,
+        "paced_reviews": PACED,
+        "paced_epochs": PACED_EPOCHS,
+        "rank": RANK,
+    }
     write_result(
         RESULT,
         rows,
@@ -134,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reviews_per_second=paces,
     )
     for row in rows:
-        print(f"seed {row['seed']}: accuracy {row['accuracy']:.3f}")
+        print(f"{row['setting']}, seed {row['seed']}: accuracy {row['accuracy']:.3f}")
     print("reviews a second:", {engine: float(np.median(found)) for engine, found in paces.items()})
     return 0
 

@@ -83,13 +83,17 @@ class KerasFineTuning:
             _draw_weights(self.model, seed)
         self.tokenizer = PlainTokenizer(self.folder)
         self.rows = self.tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
+        self.fresh_optimizer()
+        self.history: dict[str, list[float]] = {}
+        self._partial: dict[str, float] = {}  # sums over the batches of the epoch under way
+        self._done = (0, 0)  # epochs, and batches of the next one
+
+    def fresh_optimizer(self) -> None:
+        """Compile the model anew, as is needed when other weights are to be trained than before."""
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         compiled = compiled_for_this_backend()
         self.model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"], jit_compile=compiled)
         self.model.optimizer.build(self.model.trainable_variables)
-        self.history: dict[str, list[float]] = {}
-        self._partial: dict[str, float] = {}  # sums over the batches of the epoch under way
-        self._done = (0, 0)  # epochs, and batches of the next one
 
     def fit(
         self,

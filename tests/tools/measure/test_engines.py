@@ -19,7 +19,9 @@ def stand_in(seed, parts, test):
 def asked(monkeypatch):
     """What was measured, in order."""
     found = []
-    monkeypatch.setattr(engines, "train", lambda seed, *rest: found.append(seed) or stand_in(seed, *rest))
+    monkeypatch.setattr(
+        engines, "train", lambda setting, seed, *rest: found.append((setting, seed)) or stand_in(seed, *rest)
+    )
     monkeypatch.setattr(engines, "pace_elsewhere", lambda engine: found.append(engine) or float(100 + len(found)))
     return found
 
@@ -27,19 +29,20 @@ def asked(monkeypatch):
 def test_engines_take_turns_and_each_seed_is_trained_once(tmp_path, asked, capsys):
     assert run(tmp_path, "--seeds", "0", "1") == 0
     assert run(tmp_path, "--seeds", "0", "1") == 0
-    assert asked == ["keras", "ktrain"] * 3 + [0, 1]
+    assert asked == ["keras", "ktrain"] * 3 + [(setting, seed) for setting in engines.SETTINGS for seed in (0, 1)]
     written = json.loads((tmp_path / "engines.json").read_text())
     assert written["reviews_per_second"] == {"keras": [101, 103, 105], "ktrain": [102, 104, 106]}
-    assert [(row["engine"], row["seed"], row["accuracy"]) for row in written["rows"]] == [
-        ("keras", 0, 0.875),
-        ("keras", 1, 0.885),
+    assert [(row["setting"], row["seed"], row["accuracy"]) for row in written["rows"]][:3] == [
+        ("all weights", 0, 0.875),
+        ("all weights", 1, 0.885),
+        ("adapters", 0, 0.875),
     ]
     assert (written["training_reviews"], written["test_reviews"]) == (4500, 5000)
     assert "{'keras': 103.0, 'ktrain': 104.0}" in capsys.readouterr().out
 
 
 def test_interruption_keeps_what_is_finished(tmp_path, asked, monkeypatch, capsys):
-    def train(seed, *rest):
+    def train(setting, seed, *rest):
         if seed == 2:
             raise KeyboardInterrupt
         return stand_in(seed, *rest)
@@ -47,7 +50,7 @@ def test_interruption_keeps_what_is_finished(tmp_path, asked, monkeypatch, capsy
     monkeypatch.setattr(engines, "train", train)
     assert run(tmp_path, "--seeds", "1", "2") == 130
     assert "kept" in capsys.readouterr().err
-    assert "1" in json.loads((tmp_path / "work.json").read_text())["found"]
+    assert "all weights 1" in json.loads((tmp_path / "work.json").read_text())["found"]
     assert not (tmp_path / "engines.json").exists()
 
 
