@@ -22,6 +22,7 @@ ORDER = (
         "translation",
         "weights",
         "checkpoints",
+        "hub",
         "finetuning",
         "exercises",
     ),

@@ -13,6 +13,7 @@ import numpy as np
 
 from utils.checkpoints.manifest import CheckpointError, digest_of_manifest, read_verified, write_manifest
 from utils.checkpoints.places import new_draft, put_in_place, read_settled, remove, settled
+from utils.files import safetensors_fault
 
 __all__ = ["Checkpoint", "CheckpointError", "fingerprint", "load_checkpoint", "save_checkpoint", "verify_checkpoint"]
 DETAILS = "classifier.json"
@@ -170,7 +171,8 @@ def _read_weights(content: bytes, path: Path) -> dict[str, np.ndarray]:
     try:
         weights = load(content)
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"expected weights in safetensors format in {path}: {error}") from error
+        told = safetensors_fault(content, error)
+        raise CheckpointError(f"expected weights in safetensors format in {path}: {told}") from error
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise CheckpointError(f"expected finite numbers in {path}; {name} holds NaN or infinity")

@@ -16,6 +16,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from utils import wordpiece
+from utils.files import safetensors_fault
 from utils.layers.blocks import EncoderLayer
 from utils.reference import arrays_under
 from utils.transformer import Encoder
@@ -173,7 +174,9 @@ class BertArrays:
         try:
             pairs = [pytorch_name(*item) for item in load_file(path).items()]
         except (SafetensorError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"expected weights in safetensors format in {path}: {error}") from error
+            raise ValueError(
+                f"expected weights in safetensors format in {path}: {safetensors_fault(path, error)}"
+            ) from error
         arrays = dict(pairs)
         if len(arrays) < len(pairs):
             twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
