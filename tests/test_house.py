@@ -23,6 +23,7 @@ ORDER = (
         "weights",
         "checkpoints",
         "hub",
+        "tuning",
         "finetuning",
         "exercises",
     ),

@@ -82,6 +82,7 @@ FAMILIES = {
     ),
 }
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
 def load_bert(folder: str | Path, **kwargs: Any) -> tuple[Encoder, Tokenizer]:
@@ -167,8 +168,10 @@ class BertArrays:
         from safetensors.numpy import load_file
 
         if not path.is_file():
+            pickles = sorted(file.name for file in path.parent.glob("*") if file.suffix in PICKLES)
+            found = f"only {pickles[0]}, which can run code when it is opened" if pickles else "none"
             raise FileNotFoundError(
-                f"expected weights in {path.name} in {path.parent}; found none. Load the model with its library and "
+                f"expected weights in {path.name} in {path.parent}; found {found}. Load the model with its library and "
                 "save it with save_pretrained(folder, safe_serialization=True)."
             )
         try:
