@@ -23,6 +23,8 @@ ORDER = (
         "weights",
         "checkpoints",
         "classification",
+        "hub",
+        "tuning",
         "finetuning",
         "exercises",
     ),
