@@ -70,12 +70,27 @@ def batch_is_sound(make):
     return True
 
 
+# custom-test-convert
+def conversion_is_sound(convert):
+    rng = np.random.default_rng(0)
+    for outputs, inputs in ((5, 5), (3, 8), (8, 3)):
+        weight, bias = rng.normal(size=(outputs, inputs)), rng.normal(size=outputs)
+        x = rng.normal(size=(9, inputs))
+        kernel, shift = convert(weight.copy(), bias.copy())
+        if kernel.shape != (inputs, outputs):
+            return False
+        if not np.allclose(x @ kernel + shift, x @ weight.T + bias, atol=1e-5):
+            return False
+    return True
+
+
 TESTS = {
     "attention-test-causal": hides_the_future,
     "heads-test": layer_is_sound,
     "positions-test": is_relative,
     "architecture-test-cache": cache_is_sound,
     "training-test-batch": batch_is_sound,
+    "custom-test-convert": conversion_is_sound,
 }
 
 # The line that is wrong, and what may stand there: with nothing else changed the listing is mended.
@@ -92,6 +107,7 @@ MENDED_LINES = {
         10: "    return losses.sum() / counts.sum()",
     },
     "training-bug-beam": {8: "    parent = order // tokens"},
+    "custom-bug-extend": {9: "        longer[rows + new] = total / len(ids)"},
 }
 
 # Computed with a pencil.
@@ -101,6 +117,7 @@ PREDICTIONS = {
     "positions-predict-longer": ("new", "seen", "seen", "smaller", "as before", 16, 1),
     "architecture-predict-depth": (5, 1 / 25, 24**-0.5, 2**0.5, 7),
     "training-predict": (4.382, 0.757, 4, 1600, 10.5),
+    "custom-predict": (0.05, 1024, 440, 12_288, 12),
 }
 
 

@@ -24,8 +24,8 @@ def answered(exercise_id, answer):
     return (min(MENDED_LINES[exercise_id]), answer) if exercise_id in MENDED_LINES else answer
 
 
-def test_every_chapter_of_the_first_five_has_each_form_once():
-    for prefix in ("attention", "heads", "positions", "architecture", "training"):
+def test_every_chapter_of_the_mechanism_has_each_form_once():
+    for prefix in ("attention", "heads", "positions", "architecture", "training", "custom"):
         forms = [type(one) for one in EXERCISES.values() if one.id.startswith(prefix)]
         assert [forms.count(form) for form in (WriteATest, FindTheBug, Prediction)] == [1, 1, 1]
 
@@ -103,6 +103,7 @@ def test_shapes_and_finite_numbers_tell_no_broken_case_but_one(exercise_id):
         "heads-test": (np.random.default_rng(0).normal(size=(3, 7, 12)),),
         "positions-test": (np.random.default_rng(0).normal(size=(7, 4)), np.arange(7)),
         "architecture-test-cache": (np.random.default_rng(0).normal(size=(7, 4)), None),
+        "custom-test-convert": (np.random.default_rng(0).normal(size=(7, 7)), np.arange(7.0)),
     }[exercise_id]
     others = []
     for case in EXERCISES[exercise_id].cases():
@@ -213,12 +214,25 @@ def by_pairs_of_texts(make):
     return True
 
 
+def by_columns(convert):
+    """One input at a time: its row of the kernel must be its column of the weight."""
+    rng = np.random.default_rng(9)
+    for shape in ((4, 4), (2, 7), (7, 2)):
+        weight, bias = rng.normal(size=shape), rng.normal(size=shape[0])
+        kernel, shift = convert(weight, bias)
+        np.testing.assert_allclose(shift, bias, atol=1e-6)
+        for place in range(shape[1]):
+            np.testing.assert_allclose(kernel[place], weight[:, place], atol=1e-6)
+    return True
+
+
 OTHER_SOUND_TESTS = {
     "attention-test-causal": [by_values, by_prefix],
     "heads-test": [by_sentence],
     "positions-test": [by_pairs],
     "architecture-test-cache": [by_random_cuts],
     "training-test-batch": [by_pairs_of_texts],
+    "custom-test-convert": [by_columns],
 }
 
 
