@@ -63,6 +63,8 @@ def test_texts_are_cut_at_their_end_and_filled_up_and_the_tokenizer_stays_as_it_
     for texts, length, message in [("ada", 4, "a list of texts"), ([], 4, "at least one"), (["ada"], 24, "at most 23")]:
         with pytest.raises(ValueError, match=message):
             encode_texts(given, texts, encoder, length)
+    with pytest.raises(ValueError, match="an encoder with a pad_id"):
+        encode_texts(given, ["ada"], new_encoder(num_layers=1, pad_id=None), 4)
     with pytest.raises(ValueError, match="expected token ids below 11"):
         encode_texts(given, ["ada"], new_encoder(vocabulary_size=11), 4)
 

@@ -2,6 +2,7 @@
 
 import pickle
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -10,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from tests.support.tuning_toys import IDS, SIZES, new_encoder, outputs
 from utils.tuning.heads import EncoderWithHead, loss_and_metric
 from utils.tuning.lora import (
+    LoraProjection,
     base_digest,
     count_parameters,
     enable_lora,
@@ -183,6 +185,10 @@ def test_what_cannot_be_adapted_is_refused():
             function(encoder)
     with pytest.raises(TypeError, match=r"expected an Encoder.*pass model.encoder"):
         enable_lora(EncoderWithHead(encoder, 2))
+    with pytest.raises(ValueError, match="without activation; dense has"):
+        LoraProjection(keras.layers.Dense(3, "relu", name="dense"), 1, 1)
+    with pytest.raises(ValueError, match="a Dense or an EinsumDense; received LayerNormalization"):
+        LoraProjection(encoder.blocks[0].attention_norm, 1, 1)
     enable_lora(encoder, rank=1)
     with pytest.raises(ValueError, match=r"without adapters.*Call merge_lora first"):
         enable_lora(encoder)
@@ -190,8 +196,6 @@ def test_what_cannot_be_adapted_is_refused():
 
 @pytest.mark.slow
 def test_a_model_saved_with_adapters_by_keras_is_never_loaded_without_them(tmp_path):
-    import keras
-
     encoder = new_encoder()
     shake(enable_lora(encoder, rank=2))
     encoder.save(tmp_path / "encoder.keras")
