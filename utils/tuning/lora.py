@@ -217,12 +217,15 @@ def load_lora(encoder: Encoder, path: str | Path) -> list[LoraProjection]:
             "received. Load that encoder, or train adapters for this one."
         )
     adapters = lora_adapters(encoder)
-    if not adapters:
+    are_new = not adapters
+    if are_new:
         enable_lora(encoder, about["rank"], about["alpha"], about["targets"])
         adapters = lora_adapters(encoder)
     expected = {name: array.shape for name, array in _arrays(adapters).items()}
     received = {name: array.shape for name, array in arrays.items()}
     if expected != received or any(each.scale != about["alpha"] / about["rank"] for each in adapters.values()):
+        if are_new:
+            merge_lora(encoder)  # they are zero still: the encoder is as it was
         raise ValueError(
             f"expected adapters in {path} for the same projections, rank and alpha as the encoder has; received "
             f"rank {about['rank']}, alpha {about['alpha']:g} for {', '.join(about['targets'])}. Call merge_lora first, "
@@ -282,4 +285,10 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             raise ValueError(
                 f"expected finite float32 numbers in {path}; {name} holds others. Train the adapters anew."
             )
-    return arrays, json.loads(metadata["lora"])
+    try:
+        about = json.loads(metadata["lora"])
+        return arrays, {name: about[name] for name in ("rank", "alpha", "targets", "base")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"expected rank, alpha, targets and base in the header of {path}; it lacks {error}. Train them anew."
+        ) from error
