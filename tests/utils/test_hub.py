@@ -1,7 +1,9 @@
 """Fetching from a real server on this machine that answers well, and in every way that a server can fail."""
 
+import errno
 import hashlib
 import http.server
+import os
 import pickle
 import threading
 import time
@@ -290,6 +292,23 @@ def test_a_cache_that_cannot_be_written_is_named_with_the_variable_that_moves_it
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(DownloadError, match=r"keep vocab.txt in .*cache.*BOOK_CACHE_DIR"):
         fetch(server, tmp_path / "cache", "vocab.txt")
+
+
+def test_a_disk_that_is_full_leaves_nothing_and_what_was_there(server, tmp_path, monkeypatch):
+    path = fetch(server, tmp_path)
+    path.write_bytes(b"changed")
+
+    def refuse(*_):
+        assert path.read_bytes() == b"changed"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for step in ("replace", "fsync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, refuse)
+            with pytest.raises(DownloadError, match=r"No space left on device.*BOOK_CACHE_DIR"):
+                fetch(server, tmp_path)
+        assert files_in(tmp_path) == [path]
+    assert fetch(server, tmp_path).read_bytes() == WEIGHTS
 
 
 def test_two_processes_that_fetch_one_file_at_a_time_leave_it_whole(server, tmp_path):

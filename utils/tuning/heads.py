@@ -167,8 +167,8 @@ def encode_texts(
         ({"token_ids", "token_type_ids"}, encodings): integers (B, T), filled up at the end with the encoder's pad_id.
 
     Raises:
-        ValueError: there is no text, the tokenizer does not fit the encoder, or max_length is more than it has
-            positions.
+        ValueError: there is no text, the tokenizer does not fit the encoder, the encoder hides no id as padding, or
+            max_length is more than it has positions.
     """
     check_vocabulary_fits(tokenizer, check_encoder(encoder))
     config = encoder.config
@@ -178,9 +178,11 @@ def encode_texts(
         )
     if isinstance(texts, str) or not len(texts):
         raise ValueError(f"expected a list of texts or of pairs of texts, at least one; received {texts!r:.80}")
+    if config.pad_id is None:
+        raise ValueError("expected an encoder with a pad_id, which fills up shorter texts; received one without")
     cutting = Tokenizer.from_str(tokenizer.to_str())  # a copy, so that the caller's does not begin to cut
     cutting.enable_truncation(max_length)
-    cutting.enable_padding(pad_id=config.pad_id or 0)
+    cutting.enable_padding(pad_id=config.pad_id)
     encodings = cutting.encode_batch([tuple(text) if not isinstance(text, str) else text for text in texts])
     arrays = {"token_ids": [each.ids for each in encodings], "token_type_ids": [each.type_ids for each in encodings]}
     return {name: np.array(rows, "int32") for name, rows in arrays.items()}, encodings

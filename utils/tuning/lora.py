@@ -32,13 +32,18 @@ class LoraProjection(keras.Layer):
         rank: columns of A and rows of B.
         alpha: the adapter is weighted by alpha / rank.
         **kwargs: name, dtype of `keras.Layer`.
+
+    Raises:
+        ValueError: the projection is something else, or has an activation.
     """
 
     def __init__(self, projection: keras.Layer, rank: int, alpha: float, **kwargs: Any):
         super().__init__(dtype=projection.dtype_policy, **kwargs)
+        if getattr(projection, "activation", None) not in (None, keras.activations.linear):
+            raise ValueError(f"expected a projection without activation; {projection.name} has {projection.activation}")
         self.projection, self.rank, self.scale = projection, rank, alpha / rank
         self.supports_masking = True
-        shape, axes = tuple(projection.kernel.shape), count_input_axes(projection)
+        axes, shape = count_input_axes(projection), tuple(projection.kernel.shape)
         inputs, outputs = shape[:axes], shape[axes:]
         normal = keras.initializers.RandomNormal(stddev=1 / math.sqrt(math.prod(inputs)))
         self.lora_a = self.add_weight((*inputs, rank), normal, name="lora_a")
@@ -52,8 +57,9 @@ class LoraProjection(keras.Layer):
     def low_rank_product(self, inputs: Any) -> Any:
         """Return (x A) B, through `rank` numbers for each token."""
         if isinstance(self.projection, keras.layers.Dense):
-            return (inputs @ self.lora_a) @ self.lora_b  # (..., N), (..., rank), (..., M)
-        # "btm,mhk->bthk" becomes "btm,mr->btr" and "btr,rhk->bthk": r stands for the summed axes, then for the rank.
+            small = ops.matmul(inputs, self.lora_a)  # (..., N) to (..., rank)
+            return ops.matmul(small, self.lora_b)  # (..., rank) to (..., M)
+        # "btm,mhk->bthk" becomes "btm,mr->btr" and "btr,rhk->bthk": the letter r counts columns of A, rows of B.
         before, output = self.projection.equation.split("->")
         tokens, kernel = before.split(",")
         axes = count_input_axes(self.projection)
@@ -211,12 +217,15 @@ def load_lora(encoder: Encoder, path: str | Path) -> list[LoraProjection]:
             "received. Load that encoder, or train adapters for this one."
         )
     adapters = lora_adapters(encoder)
-    if not adapters:
+    are_new = not adapters
+    if are_new:
         enable_lora(encoder, about["rank"], about["alpha"], about["targets"])
         adapters = lora_adapters(encoder)
     expected = {name: array.shape for name, array in _arrays(adapters).items()}
     received = {name: array.shape for name, array in arrays.items()}
     if expected != received or any(each.scale != about["alpha"] / about["rank"] for each in adapters.values()):
+        if are_new:
+            merge_lora(encoder)  # they are zero still: the encoder is as it was
         raise ValueError(
             f"expected adapters in {path} for the same projections, rank and alpha as the encoder has; received "
             f"rank {about['rank']}, alpha {about['alpha']:g} for {', '.join(about['targets'])}. Call merge_lora first, "
@@ -276,4 +285,10 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             raise ValueError(
                 f"expected finite float32 numbers in {path}; {name} holds others. Train the adapters anew."
             )
-    return arrays, json.loads(metadata["lora"])
+    try:
+        about = json.loads(metadata["lora"])
+        return arrays, {name: about[name] for name in ("rank", "alpha", "targets", "base")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"expected rank, alpha, targets and base in the header of {path}; it lacks {error}. Train them anew."
+        ) from error

@@ -37,7 +37,7 @@ def test_a_text_is_scored_by_the_mean_of_its_tokens_or_the_first_and_a_token_by_
 
 
 def test_more_padding_changes_no_score():
-    model = EncoderWithHead(new_encoder(), 2)
+    model = EncoderWithHead(new_encoder(num_layers=1), 2)
     longer = np.pad(IDS, ((0, 0), (0, 4)))
     np.testing.assert_allclose(outputs(model, longer), outputs(model), rtol=1e-5, atol=1e-6)
 
@@ -63,6 +63,8 @@ def test_texts_are_cut_at_their_end_and_filled_up_and_the_tokenizer_stays_as_it_
     for texts, length, message in [("ada", 4, "a list of texts"), ([], 4, "at least one"), (["ada"], 24, "at most 23")]:
         with pytest.raises(ValueError, match=message):
             encode_texts(given, texts, encoder, length)
+    with pytest.raises(ValueError, match="an encoder with a pad_id"):
+        encode_texts(given, ["ada"], new_encoder(num_layers=1, pad_id=None), 4)
     with pytest.raises(ValueError, match="expected token ids below 11"):
         encode_texts(given, ["ada"], new_encoder(vocabulary_size=11), 4)
 

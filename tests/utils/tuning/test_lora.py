@@ -2,14 +2,17 @@
 
 import pickle
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from tests.support.tuning_toys import IDS, SIZES, new_encoder, outputs
 from utils.tuning.heads import EncoderWithHead, loss_and_metric
 from utils.tuning.lora import (
+    LoraProjection,
     base_digest,
     count_parameters,
     enable_lora,
@@ -30,6 +33,18 @@ def shake(adapters, seed=1):
     for adapter in adapters:
         for part in (adapter.lora_a, adapter.lora_b):
             part.assign(0.3 * rng.standard_normal(part.shape))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return new_encoder()
+
+
+@pytest.fixture(scope="module")
+def adapted():
+    encoder = new_encoder()
+    shake(enable_lora(encoder, rank=2))
+    return encoder
 
 
 def test_untrained_adapters_change_no_bit_and_merged_ones_give_the_same_as_beside():
@@ -126,21 +141,19 @@ def replace_by_other_weights(path):
     save_file({"kernel": np.ones((2, 3), "float32")}, path)
 
 
-def put_nan(path):
-    from safetensors import safe_open
-
+def rewrite(path, arrays=None, **changes):
+    """Write adapters again with other arrays, or with other words about them."""
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
-    save_file(load_file(path) | {"0.query.lora_b": np.full((2, 2, 7), np.nan, "float32")}, path, metadata)
+    save_file(load_file(path) if arrays is None else arrays, path, metadata | changes)
+
+
+def put_nan(path):
+    rewrite(path, load_file(path) | {"0.query.lora_b": np.full((2, 2, 7), np.nan, "float32")})
 
 
 def drop_an_array(path):
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-    arrays = load_file(path)
-    save_file({name: array for name, array in arrays.items() if name != "1.value.lora_b"}, path, metadata)
+    rewrite(path, {name: array for name, array in load_file(path).items() if name != "1.value.lora_b"})
 
 
 @pytest.mark.parametrize(
@@ -152,16 +165,23 @@ def drop_an_array(path):
         (replace_by_other_weights, ValueError, "that save_lora wrote"),
         (put_nan, ValueError, "finite float32 numbers in .*0.query.lora_b"),
         (drop_an_array, ValueError, "same projections, rank and alpha"),
+        (lambda path: rewrite(path, lora="{"), ValueError, "rank, alpha, targets and base in the header"),
+        (lambda path: rewrite(path, lora='{"rank": 2}'), ValueError, "it lacks 'alpha'"),
+        (lambda path: rewrite(path, lora="[]"), ValueError, "rank, alpha, targets and base in the header"),
     ],
 )
-def test_a_file_that_is_not_what_was_saved_is_refused_and_changes_nothing(tmp_path, damage, error, message):
-    encoder = new_encoder(num_layers=2)
-    shake(enable_lora(encoder, rank=2))
-    path, before = save_lora(encoder, tmp_path / "adapters.safetensors"), outputs(encoder)
+def test_a_file_that_is_not_what_was_saved_is_refused_and_changes_nothing(
+    tmp_path, adapted, plain, damage, error, message
+):
+    path = save_lora(adapted, tmp_path / "adapters.safetensors")
     damage(path)
-    with pytest.raises(error, match=message):
-        load_lora(encoder, path)
-    np.testing.assert_array_equal(outputs(encoder), before)
+    for encoder in (adapted, plain):
+        before, count = encoder.get_weights(), count_parameters(encoder)
+        with pytest.raises(error, match=message):
+            load_lora(encoder, path)
+        assert count_parameters(encoder) == count
+        for one, other in zip(encoder.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_what_cannot_be_adapted_is_refused():
@@ -183,6 +203,10 @@ def test_what_cannot_be_adapted_is_refused():
             function(encoder)
     with pytest.raises(TypeError, match=r"expected an Encoder.*pass model.encoder"):
         enable_lora(EncoderWithHead(encoder, 2))
+    with pytest.raises(ValueError, match="without activation; dense has"):
+        LoraProjection(keras.layers.Dense(3, "relu", name="dense"), 1, 1)
+    with pytest.raises(ValueError, match="a Dense or an EinsumDense; received LayerNormalization"):
+        LoraProjection(encoder.blocks[0].attention_norm, 1, 1)
     enable_lora(encoder, rank=1)
     with pytest.raises(ValueError, match=r"without adapters.*Call merge_lora first"):
         enable_lora(encoder)
@@ -190,8 +214,6 @@ def test_what_cannot_be_adapted_is_refused():
 
 @pytest.mark.slow
 def test_a_model_saved_with_adapters_by_keras_is_never_loaded_without_them(tmp_path):
-    import keras
-
     encoder = new_encoder()
     shake(enable_lora(encoder, rank=2))
     encoder.save(tmp_path / "encoder.keras")
