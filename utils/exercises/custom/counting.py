@@ -46,7 +46,7 @@ _COUNT = Exercise(
             "types or first normalisation forgotten",
             lambda v, p, d, n, f: _embedding(v, p, d, types=0) + n * _layer(d, f),
             "the table of the two token types, or the first normalisation, is left out",
-            "Each has 2 d numbers. BERT tells the first text of a pair from the second, and normalises the sum of tables.",
+            "Each has 2 d numbers. BERT tells two texts of a pair apart, and normalises the sum of its tables.",
         ),
         Mistake(
             "positions forgotten",

@@ -63,7 +63,7 @@ def load_classifier(folder: str, fingerprint: str | None) -> Any:
     return Classifier.load(os.path.expanduser(folder), fingerprint)
 
 
-def check_encoder(options: argparse.Namespace, config: dict[str, Any]) -> None:
+def check_takes_encoder(options: argparse.Namespace, config: dict[str, Any]) -> None:
     """Raise InputError where the engine does not take this encoder, or does not do what else is asked for."""
     if options.engine != KERAS:
         return

@@ -20,7 +20,7 @@ from utils.corpora import Corpus, CorpusError
 from utils.corpora.known import KNOWN
 from utils.corpora.tables import table_suffix
 from utils.finetuning.classifier import Classifier
-from utils.finetuning.command.engines import KERAS, check_encoder
+from utils.finetuning.command.engines import KERAS, check_takes_encoder
 from utils.finetuning.command.errors import (
     CommandError,
     InputError,
@@ -74,7 +74,7 @@ def train(options: argparse.Namespace, interruptions: Interruptions, out: TextIO
     exported = check_export(options, output)
     training, validation, warnings = read_corpora(options)
     encoder, positions = open_encoder(options.model, options.max_length)
-    check_encoder(options, read_config(encoder))
+    check_takes_encoder(options, read_config(encoder))
     parts = (training, validation) if validation else (training,)
     state = _prepare_state(options, output, encoder, parts)
     try:
