@@ -19,6 +19,7 @@ ORDER = (
         "order_tasks",
         "training",
         "transformer",
+        "number_translator",
         "translation",
         "weights",
         "checkpoints",

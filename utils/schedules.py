@@ -46,15 +46,16 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
 
     Equation 3 of Vaswani et al. (2017), arXiv:1706.03762, section 5.3:
     d_model**-0.5 * min(step**-0.5, step * warm_up**-1.5), with steps counted from 1. The peak, at step warm_up, is
-    (d_model * warm_up)**-0.5. Give it to an optimizer of Keras as its learning rate.
+    (d_model * warm_up)**-0.5: before it a rate is step / warm_up of the peak, after it (warm_up / step)**0.5. Give it
+    to an optimizer of Keras as its learning rate.
 
     Args:
         d_model: width of the model.
         warm_up: steps of the rise.
-        factor: multiplies every rate.
+        peak: the highest rate, at step warm_up; that of the paper when omitted.
 
     Raises:
-        ValueError: d_model or warm_up is no positive integer, or factor is not positive.
+        ValueError: d_model or warm_up is no positive integer, or peak is not positive.
 
     Example:
         >>> schedule = InverseSquareRoot(64, warm_up=4)
@@ -62,15 +63,15 @@ class InverseSquareRoot(keras.optimizers.schedules.LearningRateSchedule):
         [0.0156, 0.0625, 0.0312]
     """
 
-    def __init__(self, d_model: int, warm_up: int, factor: float = 1.0):
+    def __init__(self, d_model: int, warm_up: int, peak: float | None = None):
         self.d_model, self.warm_up = positive_integer("d_model", d_model), positive_integer("warm_up", warm_up)
-        self.factor = positive_number("factor", factor)
+        self.peak = (self.d_model * self.warm_up) ** -0.5 if peak is None else positive_number("peak", peak)
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of a step, counted from 0 as Keras counts."""
         step = ops.cast(step, "float32") + 1
-        return self.factor * self.d_model**-0.5 * ops.minimum(step**-0.5, step * self.warm_up**-1.5)
+        return self.peak * ops.minimum(step / self.warm_up, (self.warm_up / step) ** 0.5)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this schedule again."""
-        return {"d_model": self.d_model, "warm_up": self.warm_up, "factor": self.factor}
+        return {"d_model": self.d_model, "warm_up": self.warm_up, "peak": self.peak}

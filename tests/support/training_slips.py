@@ -37,8 +37,24 @@ def smoothed_probabilities(logits, labels, smoothing, pad_id):
     return -np.mean([np.log(p[t, labels[t]]) for t in np.flatnonzero(kept)])
 
 
+def logarithm_last(log, keep=lambda losses, kept: losses[kept].mean()):
+    """Make a loss by a softmax and then a logarithm, from targets."""
+
+    def answer(logits, labels, smoothing, pad_id):
+        odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        p = odds / odds.sum(axis=-1, keepdims=True)
+        target = smoothing / p.shape[1] + (1 - smoothing) * np.eye(p.shape[1])[labels]
+        return keep((target * -log(p)).sum(axis=-1), labels != pad_id)
+
+    return answer
+
+
 def cut(lengths, batch_size):
     return [lengths[start : start + batch_size] for start in range(0, len(lengths), batch_size)]
+
+
+def from_longest(lengths):
+    return sorted(lengths, reverse=True)
 
 
 def shares(order=np.sort, top=max, count=len, mean=False, whole=False, turned=False):
@@ -74,6 +90,12 @@ SLIPS = [  # id, name of the mistake, answer
     ("training-smoothed-loss", "sum over the vocabulary", by_target(lambda v, y, e: spread(v, y, e, rest=e))),
     ("training-smoothed-loss", "right token alone", by_target(lambda v, y, e: spread(v, y, e, rest=0))),
     ("training-smoothed-loss", "probabilities smoothed", smoothed_probabilities),
+    ("training-smoothed-loss", "logarithm of 0", logarithm_last(np.log)),
+    (
+        "training-smoothed-loss",
+        "logarithm of 0",
+        logarithm_last(np.log, lambda losses, kept: (losses * kept).sum() / kept.sum()),
+    ),
     ("training-smoothed-loss", "shares exchanged", by_target(lambda v, y, e: spread(v, y, 1 - e))),
     (
         "training-smoothed-loss",
@@ -93,11 +115,18 @@ SLIPS = [  # id, name of the mistake, answer
     ),
     ("training-useful-share", "share of padding", lambda lengths, size: 1 - shares()(lengths, size)),
     ("training-useful-share", "mean of the batches", shares(mean=True)),
+    ("training-useful-share", "mean of the batches, way 2", shares(order=from_longest, mean=True)),
     (
         "training-useful-share",
         "last batch full",
         lambda lengths, size: sum(lengths) / sum(max(one) * size for one in cut(np.sort(lengths), size)),
     ),
+    (
+        "training-useful-share",
+        "last batch full, way 2",
+        lambda lengths, size: sum(lengths) / sum(max(one) * size for one in cut(from_longest(lengths), size)),
+    ),
     ("training-useful-share", "last batch left out", shares(whole=True)),
+    ("training-useful-share", "last batch left out, way 2", shares(order=from_longest, whole=True)),
     ("training-useful-share", "places a token", shares(turned=True)),
 ]

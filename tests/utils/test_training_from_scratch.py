@@ -96,7 +96,8 @@ def test_rates_are_those_of_the_paper(d_model, warm_up):
 
 
 def test_an_optimizer_follows_the_rates_and_they_come_back_from_a_file():
-    schedule = InverseSquareRoot(16, warm_up=3, factor=2.0)
+    schedule = InverseSquareRoot(16, warm_up=3, peak=2.0)
+    assert float(schedule(2)) == pytest.approx(2.0) == 2 * float(schedule(11))
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
     weight = keras.Variable(np.zeros(1, "float32"))
     optimizer = keras.optimizers.SGD(again)
@@ -117,7 +118,7 @@ def test_an_optimizer_follows_the_rates_and_they_come_back_from_a_file():
         (lambda: like_lengths([1, 2], 0), "`batch_size` must be a positive integer; got 0"),
         (lambda: InverseSquareRoot(0, 4), "`d_model` must be a positive integer; got 0"),
         (lambda: InverseSquareRoot(4, 0), "`warm_up` must be a positive integer; got 0"),
-        (lambda: InverseSquareRoot(4, 4, factor=0), "`factor` must be positive and finite; got 0"),
+        (lambda: InverseSquareRoot(4, 4, peak=0), "`peak` must be positive and finite; got 0"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(call, words):

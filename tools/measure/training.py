@@ -9,6 +9,7 @@ has.
 """
 
 import argparse
+import dataclasses
 import functools
 import itertools
 import sys
@@ -26,13 +27,14 @@ from tqdm import tqdm
 from tools.files import Kept
 from tools.measure.results import ROOT, command_line, write_result
 from utils import number_words, runtime, training
-from utils.number_words import END_ID, LANGUAGES, PAD_ID, START_ID, VOCABULARY
+from utils.number_translator import CONFIG
+from utils.number_words import END_ID, LANGUAGES, PAD_ID, START_ID
 from utils.schedules import InverseSquareRoot
-from utils.transformer import Transformer, TransformerConfig
+from utils.transformer import Transformer
 from utils.transformer.decoding import beam_search, translate
 
 SEEDS = (0, 1, 2, 3, 4)
-SIZES = {"d_model": 64, "num_heads": 4, "num_layers": 2, "intermediate_dim": 128}
+SIZES = {name: getattr(CONFIG, name) for name in ("d_model", "num_heads", "num_layers", "intermediate_dim")}
 STEPS, BATCH, WARM_UP = 900, 128, 300
 SHORT = 300  # steps of what fails
 PEAK = (64 * WARM_UP) ** -0.5  # of the paper's schedule, d^-½ · warm-up^-½
@@ -95,8 +97,7 @@ def rates(kind: str, steps: int) -> np.ndarray:
 def new_model(dropout: float, mistake: str | None) -> Transformer:
     """Return an untrained translator of numbers: the paper's order of norms, two layers of width 64 on each side."""
     start_id = None if mistake == "shift" else START_ID  # with it the model refuses targets that are not moved
-    sizes = {"vocabulary_size": len(VOCABULARY), **SIZES}
-    return Transformer(TransformerConfig(dropout=dropout, start_id=start_id, **sizes))
+    return Transformer(dataclasses.replace(CONFIG, dropout=dropout, start_id=start_id))
 
 
 def drawn_pairs(numbers: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 # One tuple a mutant, in the order of the fields of `tools.mutants.mutants.Mutant`.
 _TRAINING = "utils.training"
 _DECODING = "utils.transformer.decoding"
-_RATE = "utils.schedules.InverseSquareRoot.__call__"
+_RATE = "utils.schedules.InverseSquareRoot"
 
 TRAINING_MUTANTS: tuple[tuple[str, ...], ...] = (
     (
@@ -48,9 +48,15 @@ TRAINING_MUTANTS: tuple[tuple[str, ...], ...] = (
         "ops.mean(log_p, axis=-1)",
         "ops.sum(log_p, axis=-1)",
     ),
-    ("no-warm-up", "eq-rate", _RATE, "ops.minimum(step**-0.5, step * self.warm_up**-1.5)", "step**-0.5"),
-    ("width-forgotten", "eq-rate", _RATE, "self.d_model**-0.5 * ", ""),
-    ("steps-counted-from-zero", "eq-rate", _RATE, " + 1\n", "\n"),
+    (
+        "no-warm-up",
+        "eq-rate",
+        f"{_RATE}.__call__",
+        "ops.minimum(step / self.warm_up, (self.warm_up / step) ** 0.5)",
+        "(self.warm_up / step) ** 0.5",
+    ),
+    ("width-forgotten", "eq-rate", f"{_RATE}.__init__", "(self.d_model * self.warm_up) ** -0.5", "self.warm_up**-0.5"),
+    ("steps-counted-from-zero", "eq-rate", f"{_RATE}.__call__", " + 1\n", "\n"),
     (
         "length-itself",
         "eq-length-penalty",

@@ -5,6 +5,7 @@ of the two moves is atomic. A process that is killed between them leaves nothing
 checkpoint then brings back the version that was set aside last. No lock is taken, so none can be left behind.
 """
 
+import errno
 import os
 import re
 import secrets
@@ -47,8 +48,9 @@ def put_in_place(draft: Path, folder: Path, check_place: Callable[[], None]) -> 
             try:
                 os.rename(draft, folder)
                 break
-            except OSError:
-                if not os.path.lexists(folder) and not set_aside(folder):
+            except OSError as error:
+                was_full = error.errno in (errno.ENOTEMPTY, errno.EEXIST)  # though another process may have moved it
+                if not was_full and not os.path.lexists(folder) and not set_aside(folder):
                     raise  # nobody is in the way
             check_place()
             earlier = _hidden(folder, EARLIER)

@@ -1,4 +1,4 @@
-"""What Keras asks of an attention layer besides attending: saving, shapes, placeholders, refusals that say why.
+"""What Keras asks of an attention layer besides attending: saving, shapes, placeholders, masks, refusals that say why.
 
 `utils.layers.multi_head_attention` holds the attention itself. Letters in shapes are those of that module.
 """
@@ -15,7 +15,7 @@ from utils.masks import boolean_mask
 
 
 class AttentionLayer(keras.Layer):
-    """The base of `MultiHeadAttention`: all that says nothing about attention."""
+    """The base of `MultiHeadAttention`: the masks that are passed to it, and all that says nothing about attention."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""

@@ -20,9 +20,10 @@ class MultiHeadAttention(AttentionLayer):
     """Let several heads attend, each through projections of its own; add up what they find.
 
     Section 3.2.2 of Vaswani et al. (2017), arXiv:1706.03762: Concat(head_1, ..., head_H) W^O.
-    Call, masks and weights are those of `keras.layers.MultiHeadAttention`. A query that may
-    attend to nothing gets weights of zero and, as output, the bias alone (Keras mixes all
-    values evenly there, unless it is asked for weights).
+    Call, masks and weights are those of `keras.layers.MultiHeadAttention`, but for `query_mask`,
+    which Keras takes from the query alone. A query that may attend to nothing gets weights of
+    zero and, as output, the bias alone (where a row of `attention_mask` allows no key, Keras
+    mixes all values evenly, unless it is asked for weights).
 
     Args:
         num_heads: H, the number of heads of query.

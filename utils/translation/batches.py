@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from utils.checks import positive_integer
+from utils.training import shift_right
+from utils.translation.pairs import Pairs
+from utils.translation.vocabulary import Vocabulary
 
 
 def token_batches(lengths: Any, tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -54,3 +58,34 @@ def pad_rows(rows: Sequence[Sequence[int]], pad_id: int = 0, multiple: int = 1) 
     for place, row in enumerate(rows):
         table[place, : len(row)] = row
     return table
+
+
+class PairRows:
+    """Pairs of sentences as rows of token ids, and the batches that a model trains on.
+
+    Args:
+        pairs: N sentences and their translations.
+        vocabulary: of both.
+
+    Attributes:
+        lengths: integers (N, 2), tokens of each source and of each target, the end included.
+    """
+
+    def __init__(self, pairs: Pairs, vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
+        self.sides = [[vocabulary.row(text) for text in side] for side in (pairs.source, pairs.target)]
+        self.lengths = np.array([[len(row) for row in side] for side in self.sides]).T
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def count(self, places: Any) -> int:
+        """Return how many tokens are to be written in the rows of these places, an index of NumPy."""
+        return int(self.lengths[places, 1].sum())
+
+    def batch(self, places: Sequence[int]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """Return what a step reads, (source, what the decoder may read), and what it is to write; (B, S), (B, T)."""
+        source, labels = (
+            pad_rows([side[place] for place in places], self.vocabulary.pad_id, multiple=4) for side in self.sides
+        )
+        return (source, np.asarray(ops.convert_to_numpy(shift_right(labels, self.vocabulary.start_id)))), labels

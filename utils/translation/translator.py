@@ -134,13 +134,13 @@ class Translator:
             raise TypeError(f"expected text {number} to be a str; received {type(text).__name__}")
         if not text.strip():
             raise ValueError(f"expected text {number} to hold words; it is empty")
-        ids, longest = self.vocabulary.encode(text), self.model.config.max_length - 1
-        if len(ids) > longest:
+        row, longest = self.vocabulary.row(text), self.model.config.max_length
+        if len(row) > longest:
             raise ValueError(
-                f"expected at most {longest} tokens of text {number}; it has {len(ids)}. Translate each sentence "
-                "by itself"
+                f"expected at most {longest - 1} tokens of text {number}; it has {len(row) - 1}. Translate each "
+                "sentence by itself"
             )
-        if self.vocabulary.unknown_id in ids:
+        if self.vocabulary.unknown_id in row:
             unknown = "".join(sorted(self.vocabulary.unknown_characters(text)))
             warnings.warn(
                 f"text {number} holds {unknown!r}, which no sentence of the training held; what is written there is "
@@ -148,7 +148,7 @@ class Translator:
                 UnknownCharacters,
                 stacklevel=3,
             )
-        return [*ids, self.vocabulary.end_id]
+        return row
 
     def _write(self, rows: list[list[int]], beam_size: int, penalty: float) -> np.ndarray:
         source = pad_rows(rows, self.vocabulary.pad_id)

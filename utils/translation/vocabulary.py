@@ -84,6 +84,15 @@ class Vocabulary:
         """Return the ids of a text, without start and end."""
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
+    def row(self, text: str) -> list[int]:
+        """Return the ids of a text and the end: what an encoder reads, and what a decoder is to write.
+
+        Example:
+            >>> Vocabulary.train(["a b"], 9).row("a")[-1] == Vocabulary.end_id
+            True
+        """
+        return [*self.encode(text), self.end_id]
+
     def pieces(self, text: str) -> list[str]:
         """Return the pieces of a text."""
         return self.tokenizer.encode(text, add_special_tokens=False).tokens

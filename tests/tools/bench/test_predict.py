@@ -14,6 +14,7 @@ def classifier():
     return predict.make_classifier(["a text", "a longer text than that"])
 
 
+@pytest.mark.slow
 def test_both_ways_give_the_same_probabilities_and_a_difference_is_noticed(classifier, monkeypatch):
     texts = ["not bad at all", "good", "a film of many words, most of which are cut"] * 22
     predict.check_same(classifier, texts)

@@ -30,6 +30,7 @@ def small(monkeypatch):
         monkeypatch.setattr(translation, name, value)
 
 
+@pytest.mark.slow
 def test_torchs_side_has_as_many_parameters_but_for_its_last_norms_and_learns(require):
     require("torch")
     step = translation.theirs()

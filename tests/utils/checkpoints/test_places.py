@@ -1,5 +1,6 @@
 """A checkpoint that is replaced: killed at any step, or by several processes at once, one whole version is there."""
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.checkpoint_processes import load, save
 from utils.checkpoints import CheckpointError, fingerprint, places, save_checkpoint, verify_checkpoint
+from utils.checkpoints.places import remove
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -45,6 +47,23 @@ def test_two_writers_and_two_readers_at_once_end_in_one_whole_version(tmp_path):
     assert min(told["reads"]) >= 1
     assert told["last"] in (111, 211)
     assert told["hidden"] == []
+
+
+def test_a_version_that_another_writer_moves_away_just_then_is_no_error(kept, monkeypatch):
+    rename, moves = os.rename, []
+
+    def rename_after_another(source, target):
+        if target == kept and not moves:
+            moves.append(source)
+            remove(kept)  # another writer set it aside, put its own there, and so on: for a moment there is nothing
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", rename_after_another)
+    save(kept, 2)
+    assert len(moves) == 1
+    assert load(kept) == 2
+    assert [path.name for path in kept.parent.iterdir()] == ["kept"]
 
 
 def set_aside(folder, at=0):

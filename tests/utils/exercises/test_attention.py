@@ -10,6 +10,7 @@ from tests.support.attention_slips import (
     forbidden_with,
     maximum_of_all_keys,
     softmax_then_renormalised,
+    stream_from_a_number,
 )
 from tests.support.attention_solutions import BY_ID
 from tests.support.exercise_toys import Hidden
@@ -28,7 +29,11 @@ def test_softmax_of_another_library_passes_in_every_type(require):
     require("scipy")
     from scipy.special import softmax as independent
 
-    assert check("attention-stable-softmax", lambda scores: independent(scores, axis=-1))
+    def answer(scores):  # SciPy adds up in the type that it is given, which overflows for a long row in float16
+        wide = scores.astype(np.promote_types(scores.dtype, np.float32))
+        return independent(wide, axis=-1).astype(scores.dtype)
+
+    assert check("attention-stable-softmax", answer)
 
 
 @pytest.mark.parametrize("least", [np.float32, np.float64])
@@ -49,6 +54,28 @@ def test_softmax_in_a_narrower_type_than_its_input_fails():
     assert "attention-stable-softmax: expected " in check("attention-stable-softmax", answer).message
 
 
+def test_softmax_that_adds_up_in_float16_fails_for_a_long_row():
+    def answer(scores):
+        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+    told = check("attention-stable-softmax", answer)
+    assert not told
+    assert "a long row add up to infinity" in told.message
+
+
+@pytest.mark.parametrize("scalar", [False, True])
+def test_softmax_in_longdouble_is_told_its_type(scalar):
+    def answer(scores):
+        wide = scores.astype(np.longdouble)
+        exponentials = np.exp(wide - wide.max(axis=-1, keepdims=True))
+        return np.longdouble(1) if scalar else exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+    told = check("attention-stable-softmax", answer)
+    assert not told
+    assert "expected " in told.message or "same result" in told.message
+
+
 def test_masked_attention_in_float32_passes():
     def answer(query, key, value, mask):
         return BY_ID["attention-masked"](*(array.astype(np.float32) for array in (query, key, value)), mask)
@@ -60,6 +87,16 @@ def test_masked_attention_in_float32_passes():
 @pytest.mark.parametrize("added", [False, True], ids=["replaced", "added"])
 def test_finite_number_in_place_of_minus_infinity_fails(number, added):
     assert not check("attention-masked", forbidden_with(number, added=added))
+
+
+@pytest.mark.parametrize("added", [False, True], ids=["replaced", "added"])
+def test_finite_number_that_is_low_enough_for_the_stated_range_passes(added):
+    def forbidden(query, key, value, mask):
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(key.shape[-1])
+        weights = softmax(np.where(mask, scores, -5000 + scores if added else -5000)) * mask
+        return weights @ value, weights
+
+    assert check("attention-masked", forbidden)
 
 
 @pytest.mark.parametrize("answer", [exponentials_masked, maximum_of_all_keys, softmax_then_renormalised])
@@ -103,3 +140,10 @@ def test_answer_for_some_axes_and_masks_alone_fails(exercise_id, answer):
     exercise = EXERCISES[exercise_id]
     inputs = next(exercise.draw(trial) for trial in range(exercise.trials) if exercise.draw(trial)[0].ndim == 2)
     np.testing.assert_allclose(answer(*inputs)[0], exercise.reference(*inputs)[0], rtol=1e-3)
+
+
+def test_stream_that_begins_with_a_number_in_place_of_minus_infinity_fails():
+    exercise = EXERCISES["attention-streaming"]
+    right = exercise.reference(*exercise.draw(0))
+    np.testing.assert_allclose(stream_from_a_number(*exercise.draw(0)), right)
+    assert not check("attention-streaming", stream_from_a_number)

@@ -16,7 +16,7 @@ def test_inputs_are_random_and_their_sizes_distinct_primes(exercise_id):
     seen = []
     for trial in range(exercise.trials):
         arrays = [one for one in exercise.draw(trial) if isinstance(one, np.ndarray) and one.dtype != bool]
-        assert all(set(one.shape) <= {*PRIMES, 17, 19, 31} for one in arrays)
+        assert all(set(one.shape) <= {*PRIMES, 17, 19, 31, 100_003} for one in arrays)
         assert all(np.unique(one).size > 1 for one in arrays if one.size > 1)
         # Sizes agree where two axes are the same; in trial 0 two more may, to tell apart what widths would give away.
         sizes = {size for one in arrays for size in one.shape}
@@ -43,6 +43,14 @@ def test_scores_of_the_softmax_exercise_show_every_case():
         assert any(0 < spread < 20 and np.abs(one).max() < 20 for spread, one in zip(within, of_type, strict=True))
 
 
+def test_one_row_of_the_softmax_exercise_overflows_a_sum_in_float16():
+    exercise = EXERCISES["attention-stable-softmax"]
+    drawn = [exercise.draw(trial)[0] for trial in range(exercise.trials)]
+    (long,) = [one for one in drawn if one.size > 65504]
+    assert (long.dtype, long.ndim) == (np.float16, 1)
+    assert np.exp(long - long.max()).sum(dtype=float) > 65520  # from there on float16 rounds to infinity
+
+
 def test_masks_of_the_masked_exercise_show_every_case():
     exercise = EXERCISES["attention-masked"]
     masks = [exercise.draw(trial)[-1] for trial in range(exercise.trials)]
@@ -67,6 +75,9 @@ def test_scores_of_the_masked_exercise_show_every_case():
         mask = np.broadcast_to(mask, scores.shape)
         permitted = np.where(mask, scores, -np.inf).max(axis=-1)  # (..., T)
         forbidden = np.where(mask, -np.inf, scores).max(axis=-1)
+        # As the chapter says, for every query.
+        assert np.abs(np.where(mask, scores, 0)).max() <= 1000 + 1e-6
+        assert np.abs(scores).max() <= 2000 + 1e-6
         seen.add("ordinary" if np.abs(scores).max() < 50 else "extreme")
         seen |= {"overflow"} if (permitted > 900).any() else set()
         seen |= {"underflow"} if ((permitted < -900) & mask.any(axis=-1)).any() else set()

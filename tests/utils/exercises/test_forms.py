@@ -1,6 +1,7 @@
 """The exercises that ask for a test, a bug or a prediction: sound answers pass, each wrong one is named."""
 
 import functools
+import itertools
 import re
 import warnings
 
@@ -13,8 +14,16 @@ from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 from utils.exercises.engine.forms import FindTheBug, Prediction, WriteATest
 
-CASES = [(one, trial) for one in TESTS for trial in range(EXERCISES[one].trials)]
-CASE_NAMES = [f"{one}: {EXERCISES[one].cases()[trial].name}" for one, trial in CASES]
+CASE_PARAMETERS = [  # one in four every day, from each exercise
+    pytest.param(
+        one,
+        trial,
+        id=f"{one}: {EXERCISES[one].cases()[trial].name}",
+        marks=[pytest.mark.slow] if trial % 4 else [],
+    )
+    for one in TESTS
+    for trial in range(EXERCISES[one].trials)
+]
 FORM_MISTAKES = [(one, mistake) for one in (*TESTS, *MENDED_LINES) for mistake in EXERCISES[one].mistakes]
 LINES = [(one, line) for one in MENDED_LINES for line in range(1, len(EXERCISES[one].numbered.splitlines()) + 1)]
 
@@ -80,7 +89,7 @@ def verdicts_on_cases(exercise_id):
     return verdicts
 
 
-@pytest.mark.parametrize(("exercise_id", "trial"), CASES, ids=CASE_NAMES)
+@pytest.mark.parametrize(("exercise_id", "trial"), CASE_PARAMETERS)
 def test_a_case_that_alone_is_judged_wrongly_is_named(exercise_id, trial):
     """A test that is right for all cases but this one."""
     case, verdicts = EXERCISES[exercise_id].cases()[trial], verdicts_on_cases(exercise_id)
@@ -154,6 +163,16 @@ def by_prefix(attend):
     return True
 
 
+def by_leaps(attend):
+    """Move each token by a thousand: its scores outgrow all others by more than an exponential holds."""
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    for place in range(24):
+        moved = ~np.isclose(attend(x + 1000 * np.eye(24)[:, place, None]), attend(x), rtol=0, atol=1e-6).all(axis=1)
+        if moved[:place].any() or not moved[place:].all():
+            return False
+    return True
+
+
 def by_sentence(layer):
     """Compare with each text alone, then the first of two equal tokens with the second."""
     x = np.random.default_rng(5).normal(size=(3, 13, 12))
@@ -177,7 +196,7 @@ def by_pairs(turn, noticed=None, smallest=0, largest=980, rows=(0, 1)):
     def product(t, s):
         return turn(query[None], np.array([t]))[0] @ turn(key[None], np.array([s]))[0]
 
-    starts = [smallest, smallest + 2, 25, 300, largest]
+    starts = [smallest, smallest + 2, 25, 250, largest]
     tables = [[product(t + k, t) for k in (0, 1, 5, 17)] for t in starts]
     both = turn(np.stack([query, key]), np.array([9, 4]) + smallest)
     parts = [turn(row[None], np.array([place + smallest]))[0] for row, place in ((query, 9), (key, 4))]
@@ -188,17 +207,36 @@ def by_pairs(turn, noticed=None, smallest=0, largest=980, rows=(0, 1)):
 
 def by_random_cuts(read):
     rng = np.random.default_rng(7)
-    x = rng.normal(size=(40, 6))
-    whole, _ = read(x, None)
     for _ in range(8):
-        cache, rows = None, []
-        for piece in np.split(x, np.sort(rng.choice(np.arange(1, 40), size=5, replace=False))):
-            (first, _), (second, after) = read(piece, cache), read(piece, cache)
-            assert np.allclose(first, second, atol=1e-5)
-            cache = after
-            rows.extend(second)
-        assert np.allclose(rows, whole, atol=1e-5)
+        x = rng.normal(size=(2, 40, 6))  # two texts that begin alike
+        cuts = np.sort(rng.choice(np.arange(1, 40), size=5, replace=False))
+        x[1, : cuts[0]] = x[0, : cuts[0]]
+        rows, cache = read(x[0, : cuts[0]], None)
+        rows, caches = [[*rows], [*rows]], [cache, cache]
+        for piece in np.split(x, cuts, axis=1)[1:]:
+            for way in (1, 0):
+                new, caches[way] = read(piece[way], caches[way])
+                rows[way].extend(new)
+        assert np.allclose(rows, [read(text, None)[0] for text in x], atol=1e-5)
     return np.True_
+
+
+def by_cuts_with_empty_pieces(read):
+    """Like the one before, with one text, and pieces without a token: first, between, last."""
+    rng = np.random.default_rng(9)
+    for _ in range(8):
+        x = rng.normal(size=(40, 6))
+        cuts = np.sort(rng.choice(np.arange(1, 40), size=5, replace=False))
+        for some in ([*cuts[:3], *cuts[2:], 40], [0, 0, *cuts]):
+            rows, cache = [], None
+            for piece in np.split(x, some):
+                read(-x[: len(piece)], cache)
+                new, cache = read(piece, cache)
+                assert new.shape == piece.shape
+                rows.extend(new)
+            if not np.allclose(rows, read(x, None)[0], atol=1e-5):
+                return False
+    return by_random_cuts(read)
 
 
 def by_pairs_of_texts(make):
@@ -227,10 +265,10 @@ def by_columns(convert):
 
 
 OTHER_SOUND_TESTS = {
-    "attention-test-causal": [by_values, by_prefix],
+    "attention-test-causal": [by_values, by_prefix, by_leaps],
     "heads-test": [by_sentence],
     "positions-test": [by_pairs],
-    "architecture-test-cache": [by_random_cuts],
+    "architecture-test-cache": [by_random_cuts, by_cuts_with_empty_pieces],
     "training-test-batch": [by_pairs_of_texts],
     "custom-test-convert": [by_columns],
 }
@@ -279,6 +317,26 @@ def reaching(enough, places=None):
     return answer
 
 
+def in_text(looked_at, shuffled=None):
+    """Make a test of layers that shuffles (unless told where) and changes tokens in one text, and keeps texts apart."""
+    shuffled = [looked_at] if shuffled is None else shuffled
+
+    def answer(layer):
+        x, order = np.random.default_rng(0).normal(size=(2, 20, 12)), np.random.default_rng(2).permutation(20)
+        before = layer(x)
+        if not np.allclose(layer(x[:, order])[shuffled], before[shuffled][:, order], atol=1e-6):
+            return False
+        for text, place in np.ndindex(2, 20):
+            changed = x.copy()
+            changed[text, place] += 1
+            moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
+            if moved[1 - text].any() or (text == looked_at and not moved[text].all()):
+                return False
+        return True
+
+    return answer
+
+
 def exchanged(first, second):
     def order(places):
         places[[first, second]] = places[[second, first]]
@@ -317,6 +375,24 @@ SLACK = {
             "token of each text sees itself alone",
         )
         for row in (0, 3, 4, 11)
+    },
+    **{
+        f"token {place} alone changed": (
+            reaching(lambda moved, place: moved.all(), places=place),
+            "of a token decides whether anybody sees it",
+        )
+        for place in (1, 2, 6, 13, 18)
+    },
+    **{
+        f"text {text} alone": (in_text(text), f"a causal mask is left on in the {other} text")
+        for text, other in ((0, "last"), (1, "first"))
+    },
+    **{
+        f"text {text} alone changed, both shuffled": (
+            in_text(text, shuffled=[0, 1]),
+            f"each token sees itself alone in the {other} text",
+        )
+        for text, other in ((0, "last"), (1, "first"))
     },
     "its own row and one more": (
         reaching(lambda moved, place: moved.sum() >= 2),
@@ -392,7 +468,160 @@ def by_moves(attend, looked_at):
     return True
 
 
+def by_one_way(read, aside=-1.0, before=True):
+    """Read another way on before each piece, or after it, and never go on with that one."""
+    x = np.random.default_rng(0).normal(size=(24, 8))
+    whole, _ = read(x, None)
+    for cuts in ([1, 2, 3], [5, 12, 20], [9, 10]):
+        cache, rows = None, []
+        for piece in np.split(x, cuts):
+            if before:
+                read(aside * piece, cache)
+            new, after = read(piece, cache)
+            if not before:
+                read(aside * piece, cache)
+            cache = after
+            rows.append(new)
+        if not np.allclose(np.concatenate(rows), whole, atol=1e-5):
+            return False
+    return True
+
+
+def by_starts(*starts):
+    """Return a test that moves five tokens by a few numbers: what else there is from 0 to 1,000 it does not see."""
+
+    def judge(turn):
+        x, places = np.random.default_rng(0).normal(size=(5, 8)), np.array([0, 3, 4, 7, 20])
+        rows = turn(x, places)
+        alone = [turn(x[i : i + 1], places[i : i + 1])[0] for i in range(5)]
+        moved = [turn(x, start + places) for start in starts]
+        last = turn(x, places + np.array([0, 0, 0, 0, 9]))
+        stays = all(np.allclose(y @ y.T, rows @ rows.T, atol=1e-4) for y in moved)
+        return (
+            stays and not np.allclose(last @ last.T, rows @ rows.T, atol=1e-4) and np.allclose(rows, alone, atol=1e-4)
+        )
+
+    return judge
+
+
+def keeps_lengths(turn):
+    """Ask, too, that no row becomes longer or shorter."""
+    x, places = np.random.default_rng(0).normal(size=(5, 8)), np.array([0, 3, 4, 7, 20])
+    kept = np.allclose(np.linalg.norm(turn(x, places), axis=1), np.linalg.norm(x, axis=1), atol=1e-4)
+    return TESTS["positions-test"](turn) and kept
+
+
+def keeps_products(turn):
+    """Ask, too, that at equal positions the product is that of the rows before they were turned."""
+    q, k = x = np.random.default_rng(0).normal(size=(2, 8))
+    turned_q, turned_k = turn(x, np.array([5, 5]))
+    return TESTS["positions-test"](turn) and abs(turned_q @ turned_k - q @ k) < 1e-4
+
+
+def in_batches(shuffled, moved, own=None):
+    """Return a test that keeps texts apart, shuffles some texts and changes the tokens of some.
+
+    Both are pairs (texts in the batch, text looked at). Rows of the changed token itself are looked at in texts `own`.
+    """
+
+    def judge(layer):
+        x, order = np.random.default_rng(0).normal(size=(2, 20, 12)), np.random.default_rng(2).permutation(20)
+        before = {batch: layer(x[:batch]) for batch in (1, 2)}
+        for text in (0, 1):
+            if np.abs(layer(x + (np.arange(2) == text)[:, None, None]) - before[2])[1 - text].max() > 1e-6:
+                return False
+        for batch, text in shuffled:
+            if not np.allclose(layer(x[:batch, order])[text], before[batch][text, order], atol=1e-6):
+                return False
+        for (batch, text), place in itertools.product(moved, range(20)):
+            changed = x[:batch].copy()
+            changed[text, place] += 1
+            rows = np.abs(layer(changed) - before[batch])[text].max(axis=-1) > 1e-6
+            if not (rows | ((np.arange(20) == place) & (own is not None and text not in own))).all():
+                return False
+        return True
+
+    return judge
+
+
+ALONE, FIRST, LAST, BOTH = [(1, 0)], [(2, 0)], [(2, 1)], [(2, 0), (2, 1)]  # a text alone, or in a batch of two
+
+
+def test_a_sound_test_of_layers_looks_at_both_texts_of_one_batch():
+    assert check("heads-test", in_batches(BOTH, BOTH))
+
+
+def row_by_row(counts, strict=True):
+    """Return a test of batches that is the model's but for what it asks of the marks: counts(marks, labels, length)."""
+
+    def judge(make):
+        texts = [[7, 5, 7, 9], [4], list(range(3, 30)), [8, 3, 3]]
+        for shown, labels, counted, text in zip(*make(texts), texts, strict=strict):
+            length = len(text) + 1
+            if list(shown[:length]) != [1, *text] or list(labels[:length]) != [*text, 2]:
+                return False
+            if not counts(counted, labels, length):
+                return False
+        return True
+
+    return judge
+
+
+def all_marks(marks, labels, length):
+    return marks[:length].all() and not marks[length:].any()
+
+
+def test_a_test_of_batches_row_by_row_that_asks_for_all_marks_passes():
+    assert check("training-test-batch", row_by_row(all_marks))
+
+
 CARELESS = [
+    *(
+        ("training-test-batch", test, text)
+        for test, text in (
+            (
+                row_by_row(lambda marks, labels, length: marks.sum() == length),
+                "lets a broken one pass: the places that count stand at the right of each row",
+            ),
+            (
+                row_by_row(lambda marks, labels, length: marks[0] and marks[length - 1] and not marks[length:].any()),
+                "lets a broken one pass: only the first token and the end count",
+            ),
+            (
+                row_by_row(lambda marks, labels, length: (marks == (labels != 0)).all()),
+                "refuses one that is sound: padded with −100 behind what is to be written",
+            ),
+            (row_by_row(all_marks, strict=False), "lets a broken one pass: the last text is lost"),
+        )
+    ),
+    *(
+        ("positions-test", test, "refuses one that is sound, because it demands that lengths are kept")
+        for test in (keeps_lengths, keeps_products)
+    ),
+    *(
+        ("heads-test", in_batches(*settings), f"lets a broken one pass: {text}")
+        for settings, text in (
+            ((ALONE, ALONE), "a causal mask is left on in all texts but the first, and 3 more"),
+            ((ALONE, BOTH), "positions are added in all texts but the first"),
+            ((FIRST, BOTH), "positions are added in the last text, and 1 more"),
+            ((LAST, BOTH), "positions are added in the first text"),
+            ((BOTH, ALONE), "each token sees itself alone in all texts but the first, and 1 more"),
+            ((BOTH, BOTH, []), "each row is the mean of the other tokens' values, and 3 more"),
+            ((BOTH, BOTH, [0]), "each row is the mean of the other tokens' values in the last text, and 1 more"),
+            ((BOTH, BOTH, [1]), "each row is the mean of the other tokens' values in the first text"),
+        )
+    ),
+    ("architecture-test-cache", by_one_way, "reads twice from one cache, but does not go on with both ways"),
+    (
+        "architecture-test-cache",
+        lambda read: by_one_way(read, aside=1.0),
+        "reads twice from one cache, but does not go on with both ways",
+    ),
+    (
+        "architecture-test-cache",
+        lambda read: by_one_way(read, before=False),
+        "lets a broken one pass: it takes out of the cache what it reads",
+    ),
     ("architecture-test-cache", by_text(1, [5, 12, 20]), "never reads a single token once something is cached"),
     ("architecture-test-cache", by_text(1, [5, 12, 20], last=-4), "lets a broken one pass: a token that comes alone"),
     ("architecture-test-cache", by_text(1, [5, 12, 20, 21, 22], last=-4), "compares the last rows alone"),
@@ -407,6 +636,9 @@ CARELESS = [
     ("positions-test", lambda turn: by_pairs(turn, largest=513), "lets a broken one pass: positions end at 900"),
     ("positions-test", lambda turn: by_pairs(turn, smallest=11), "lets a broken one pass: positions begin at 10"),
     ("positions-test", lambda turn: by_pairs(turn, rows=[1]), "looks at one row without the others, and not at each"),
+    ("positions-test", by_starts(1, 30, 900), "lets a broken one pass: positions start again after 256"),
+    ("positions-test", by_starts(10, 500, 900), "lets a broken one pass: two neighbours share a position"),
+    ("positions-test", by_starts(10, 100, 990), "lets a broken one pass: two neighbours share a position, and 1 more"),
     ("attention-test-causal", lambda attend: 1 < 2, "accepts whatever it is given"),
     ("heads-test", lambda layer: bool(layer), "accepts whatever it is given"),
     ("positions-test", lambda turn: callable(turn), "accepts whatever it is given"),

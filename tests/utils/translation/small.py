@@ -1,6 +1,6 @@
 """A corpus of our own and a translator small enough to train in a second."""
 
-from utils.translation.fitting import Settings
+from utils.translation.fitting import Fitting, Settings
 from utils.translation.pairs import Pairs
 from utils.translation.translator import Translator
 from utils.translation.vocabulary import Vocabulary
@@ -17,10 +17,21 @@ SMALL = Settings(
     num_layers=1,
     num_heads=2,
     intermediate_dim=16,
-    batch_tokens=64,
+    batch_tokens=128,
     peak=0.01,
     warmup_steps=4,
 )
+
+
+class EagerFitting(Fitting):
+    """A training whose steps are not compiled, since a few steps of so small a model cost less than compiling one."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.model.run_eagerly = True
+
+    def _trace(self):
+        pass
 
 
 def vocabulary(size=70):

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from utils.translation.batches import pad_rows, token_batches
+from tests.utils.translation.small import PAIRS, vocabulary
+from utils.translation.batches import PairRows, pad_rows, token_batches
 
 
 def drawn(seed=0, rows=400):
@@ -55,3 +56,20 @@ def test_what_cannot_be_put_into_batches_is_refused(lengths, tokens):
 def test_rows_are_filled_up_on_the_right_to_a_multiple():
     assert pad_rows([[5, 6, 7], [8]]).tolist() == [[5, 6, 7], [8, 0, 0]]
     assert pad_rows([[5, 6, 7], [8]], pad_id=9, multiple=4).tolist() == [[5, 6, 7, 9], [8, 9, 9, 9]]
+
+
+def test_a_batch_of_pairs_shows_the_decoder_what_it_must_write_moved_by_one():
+    words = vocabulary()
+    rows = PairRows(PAIRS, words)
+    (source, shown), labels = rows.batch([3, 9])
+    for row, place in enumerate((3, 9)):
+        for found, text, length in zip(
+            (source, labels), (PAIRS.source, PAIRS.target), rows.lengths[place], strict=True
+        ):
+            assert found[row, :length].tolist() == [*words.encode(text[place]), words.end_id]
+            assert (found[row, length:] == words.pad_id).all()
+    assert (shown[:, 0] == words.start_id).all()
+    assert np.array_equal(shown[:, 1:], labels[:, :-1])
+    assert rows.count([3, 9]) == (labels != words.pad_id).sum()
+    assert {array.shape[1] % 4 for array in (source, labels)} == {0}
+    assert rows.count(slice(None)) == sum(rows.count([place]) for place in range(len(PAIRS)))

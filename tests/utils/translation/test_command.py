@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tests.utils.translation.small import PAIRS, translator
+from tests.utils.translation.small import translator
 from utils.translation import __main__ as command
 
 
@@ -17,14 +17,14 @@ def folder(tmp_path_factory):
 
 
 def test_texts_of_the_command_line(folder, capsys):
-    assert command.run_command([*PAIRS.source[:2], "--model", str(folder), "--beam", "2"]) == 0
+    assert command.run_command(["A dog", "A child", "--model", str(folder), "--beam", "2"]) == 0
     told = capsys.readouterr()
     assert told.out.count("\n") == 2
     assert told.err == ""
 
 
 def test_lines_of_standard_input_keep_their_numbers(folder, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PAIRS.source[0]}\n\n{PAIRS.source[1]}"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("A dog\n\nA child"))
     assert command.run_command(["--model", str(folder)]) == 0
     lines = capsys.readouterr().out.split("\n")
     assert len(lines) == 4

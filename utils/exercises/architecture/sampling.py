@@ -19,7 +19,7 @@ def _scores(rng: np.random.Generator, trial: int) -> tuple:
     temperature = float(rng.choice((0.25, 0.5, 2.0, 4.0)))
     top_k = {1: 1, 4: size}.get(trial % 5) or int(rng.integers(2, size - 1))
     spread = 1500.0 if trial % 5 == 3 else 2.0  # one in five overflows unless the largest is subtracted
-    level = -3e6 if trial % 5 == 2 else 0.0  # one in five lies far below any small number put in for what is cut
+    level = {0: 9e6, 2: -9e6}.get(trial % 5, 0.0)  # one in five lies far below what may be put in for what is cut
     return spread * rng.normal(size=size) + level, temperature, top_k
 
 

@@ -16,7 +16,12 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(scores.dtype)
 
 
+_LONG = 32  # the trial with one row so long that its exponentials add up to more than float16 holds, 65,504
+
+
 def _softmax_inputs(rng: np.random.Generator, trial: int) -> tuple:
+    if trial == _LONG:
+        return (rng.uniform(-0.01, 0.01, size=100_003).astype(np.float16),)
     dtype, kind = (np.float64, np.float32, np.float16)[trial % 3], trial % 4
     rank = 1 + (trial // 3 + trial // 12) % 4
     shape = sizes(rng, rank)
@@ -84,6 +89,12 @@ _SOFTMAX = Exercise(
             lambda scores: softmax(scores.reshape(-1)).reshape(scores.shape),
             "the whole array sums to 1",
             "Each row, along the last axis, has to sum to 1: give the sum an axis.",
+        ),
+        Mistake(
+            "sum in float16",
+            lambda scores: _exponentials_over_sum(scores - scores.max(axis=-1, keepdims=True)),
+            "in float16 the exponentials of a long row add up to infinity: the largest number there is 65,504",
+            "Compute in a wider type, and cast the result.",
         ),
         Mistake(
             "log-sum-exp in float16",

@@ -25,7 +25,7 @@ def _passes(attend: Callable, places: range, later: bool = True, earlier: bool =
     before = attend(x)
     for place in places:
         changed = x.copy()
-        changed[place] += 1
+        changed[place] = 0
         gaps = np.abs(attend(changed) - before).max(axis=1)
         moved = gaps > (0 if exact else 1e-6)
         if (later and moved[:place].any()) or (earlier and not moved[place:].all()):
@@ -66,7 +66,8 @@ def _projected(x: np.ndarray) -> np.ndarray:
 
 def _rounding(x: np.ndarray) -> np.ndarray:
     """Shift all scores by a number that the whole text decides: the softmax takes it out again, up to rounding."""
-    exponentials = np.where(_past(x), np.exp(_scores(x) - _scores(x).max(axis=1, keepdims=True) + np.tanh(x.sum())), 0)
+    scores = np.where(_past(x), _scores(x), -np.inf)
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True) + np.tanh(x.sum()))
     return exponentials @ x / exponentials.sum(axis=1, keepdims=True)
 
 

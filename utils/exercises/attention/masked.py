@@ -57,13 +57,18 @@ def _attention_inputs(rng: np.random.Generator, trial: int) -> tuple:
         query[..., 0] = rng.choice((-1000.0, 0.0, 1000.0), size=query.shape[:-1])
         query[..., 0, 0] = 1000.0 * (-1) ** trial
         key[..., 0] = np.sqrt(key_dim)
-    if (
-        trial // 10 in (1, 3) and trial % 6 != _WHOLE_ROWS
-    ):  # the first query's score for key 1, which it must not see, is 2,000
+    if trial // 10 in (1, 3) and trial % 6 != _WHOLE_ROWS:
+        # the first query's score for key 1, which it must not see, is 2,000
         first = query[..., 0, :]
         key[..., 1, :] = first * 2000 * np.sqrt(key_dim) / np.square(first).sum(axis=-1, keepdims=True)
     mask = _draw_mask(rng, trial, (*leading, num_queries, num_keys))
+    query = query / _excess(_scaled(query, key), mask)
     return query, key, rng.normal(size=(*leading, num_keys, value_dim)), mask
+
+
+def _excess(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return by how much each query (..., T, 1) leaves the range of ±1,000, or ±2,000 where forbidden; at least 1."""
+    return np.maximum((np.abs(scores) / np.where(mask, 1000, 2000)).max(axis=-1, keepdims=True), 1)
 
 
 def _with(weights: Callable[..., np.ndarray]) -> Callable[..., tuple]:
@@ -118,7 +123,8 @@ def _not_low_enough(number: float) -> Iterator[Callable[[np.ndarray, np.ndarray]
         yield lambda scores, mask, forbid=forbid: softmax(forbid(scores, mask))
         yield lambda scores, mask, forbid=forbid: mask * softmax(forbid(scores, mask))
         yield lambda scores, mask, forbid=forbid: mask.any(axis=-1, keepdims=True) * softmax(forbid(scores, mask))
-    yield lambda scores, mask: _shares(_below_all_keys(filled(scores, mask), mask))
+    if number > -1000:  # no permitted score is lower, so that this maximum is a permitted one
+        yield lambda scores, mask: _shares(_below_all_keys(filled(scores, mask), mask))
 
 
 def _weights_of_empty_rows(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:

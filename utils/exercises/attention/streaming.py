@@ -71,7 +71,7 @@ def _stream_inputs(rng: np.random.Generator, trial: int) -> tuple:
     key_dim, num_blocks = 31, 11  # long blocks, few queries: what may be kept is small beside what may not
     query = 2 * rng.normal(size=(num_queries, key_dim))
     # Adds a number of its own to all scores of a query. The softmax does not see it, a careless exponential does.
-    query[:, 0] = rng.uniform(-1000, 1000, num_queries) if trial % 2 else 0.0
+    query[:, 0] = rng.uniform(-4000, 4000, num_queries) if trial % 2 else 0.0
     # On some trials two blocks tower above those after them: who forgets the maximum of the past overflows there.
     levels = np.zeros(num_blocks)
     if trial % 4 > 1:

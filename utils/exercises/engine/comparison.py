@@ -9,6 +9,7 @@ import numpy as np
 # exp(s - logsumexp(s)) is a good softmax, yet near s = 10,000 each rounding of the logarithm costs up to 4,096 units.
 # float16 has 1,024 units in all: a good answer computes in a wider type, or subtracts the maximum first.
 ROUNDING = {"float16": 2**4, "float32": 2**14, "float64": 2**14}
+SMALL = 2.0**-20  # the largest absolute error there: float16's numbers near 0 lie 2**-24 apart
 
 
 class UnreadableError(Exception):
@@ -109,7 +110,8 @@ def _tolerance(dtype: np.dtype, rtol: float | None) -> tuple[float, float]:
     if rtol is not None:
         return rtol, rtol / 10
     epsilon = float(np.finfo(dtype).eps)
-    return ROUNDING[dtype.name] * epsilon, epsilon
+    rounding = ROUNDING.get(dtype.name, ROUNDING["float64"])  # a result may be of a wider type still, as np.longdouble
+    return rounding * epsilon, min(epsilon, SMALL)
 
 
 def difference(expected: Any, received: Any, rtol: float | None, names: tuple[str, ...]) -> str:

@@ -40,13 +40,13 @@ def _shuffled(layer: Layer, x: np.ndarray | None = None) -> bool:
     return np.allclose(layer(x[:, order]), layer(x)[:, order], atol=1e-6)
 
 
-def _reached(layer: Layer) -> bool:
+def _reached(layer: Layer, texts: int = 2) -> bool:
     x = _texts()
     before = layer(x)
-    for place in range(x.shape[1]):
+    for text, place in np.ndindex(texts, x.shape[1]):
         changed = x.copy()
-        changed[0, place] += 1
-        if (np.abs(layer(changed) - before)[0].max(axis=-1) < 1e-6).any():
+        changed[text, place] += 1
+        if (np.abs(layer(changed) - before)[text].max(axis=-1) < 1e-6).any():
             return False
     return True
 
@@ -166,6 +166,40 @@ def _middle_alone(feature: int) -> Layer:
     return layer
 
 
+def _hidden_by(feature: int) -> Layer:
+    """Make a layer in which no query sees half of the tokens: a number drawn from one feature of a token decides.
+
+    Whatever change a test makes, some tokens are hidden before it and after it.
+    """
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        drawn = np.mod(43758.5453 * np.sin(12.9898 * np.floor(1000 * x[..., feature])), 1)
+        return _masked(lambda q, k, n: (drawn >= 0.5)[:, None, None, :])(x)
+
+    return layer
+
+
+def _others_alone(x: np.ndarray) -> np.ndarray:
+    """Give each token the mean of the others' values: its own row stays where it is when the token changes."""
+
+    def weigh(scores: np.ndarray) -> np.ndarray:
+        others = 1 - np.eye(scores.shape[-1])
+        return others / max(scores.shape[-1] - 1, 1) + 0 * scores
+
+    return _layer(weigh=weigh)(x)
+
+
+def _in_texts(texts: slice, broken: Layer) -> Layer:
+    """Make a layer that is broken in these texts of the batch alone."""
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        rows = _layer()(x)
+        rows[texts] = broken(x)[texts]
+        return rows
+
+    return layer
+
+
 def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
     """Make a layer that changes its input first."""
     return lambda x: _layer()(change(x))
@@ -176,12 +210,17 @@ _ORDERS = "To turn the text round, or to exchange two tokens, is one order of ma
 _TEXTS = "Change the first text of a batch and look at the rows of the others; then change the last."
 _REACH = "Change one token after another, and look at every row of its text: each of them must move, its own too."
 
+_EACH = "Shuffle the tokens of each text of one batch, and change them in each: look at the rows of each text."
+_PLACES = {"the first text": slice(1), "the last text": slice(-1, None), "all texts but the first": slice(1, None)}
+
 
 def _cases() -> tuple[Case, ...]:
     other = _kernels(1)
     shared = other.copy()
     shared[1:3] = np.tile(other[1:3, :, :4], 3)  # all heads have one key and value
     whole = _layer(lambda x: x[:, None], lambda x: x[:, 0])
+    causal, itself = _masked(lambda q, k, n: k <= q), _masked(lambda q, k, n: k == q)
+    placed = _before(lambda x: x + np.sin(np.arange(x.shape[1]))[:, None])
     return (
         Case("three heads", _layer()),
         Case("three heads with other kernels", _layer(kernels=other)),
@@ -192,7 +231,7 @@ def _cases() -> tuple[Case, ...]:
         Case("heads are split by a reshape alone", _layer(split=_split_in_memory), _SHUFFLE),
         Case("heads are merged by a reshape alone", _layer(merge=_merge_in_memory), _SHUFFLE),
         Case("heads are split and merged by a reshape alone", _layer(_split_in_memory, _merge_in_memory), _SHUFFLE),
-        Case("a causal mask is left on", _masked(lambda q, k, n: k <= q), _SHUFFLE),
+        Case("a causal mask is left on", causal, _SHUFFLE),
         Case("tokens see no further than two places", _masked(lambda q, k, n: abs(k - q) <= 2), _SHUFFLE),
         Case("the last token is seen by nobody", _masked(lambda q, k, n: k < n - 1), _SHUFFLE),
         Case(
@@ -201,7 +240,7 @@ def _cases() -> tuple[Case, ...]:
             "How long are the texts that you try?",
         ),
         Case("each value stands with the key before it", _layer(value_in=lambda v: np.roll(v, -1, axis=2)), _SHUFFLE),
-        Case("positions are added", _before(lambda x: x + np.sin(np.arange(x.shape[1]))[:, None]), _SHUFFLE),
+        Case("positions are added", placed, _SHUFFLE),
         Case("near keys count more, ahead as much as back", _weighted(lambda q, k, n: -0.5 * abs(q - k)), _ORDERS),
         Case("the middle of a text counts more", _weighted(lambda q, k, n: (k >= n // 3) & (k < n - n // 3)), _ORDERS),
         Case("dropout is left on", _with_dropout(), _SHUFFLE),
@@ -211,11 +250,23 @@ def _cases() -> tuple[Case, ...]:
         Case("the mean of the batch is taken off first", _before(lambda x: x - x.mean(axis=0)), _TEXTS),
         Case("the softmax runs over the batch", _layer(weigh=lambda s: softmax(s.T).T), _TEXTS),
         Case("texts and tokens are confused", lambda x: _layer()(x.swapaxes(0, 1)).swapaxes(0, 1), _TEXTS),
-        Case("each token sees itself alone", _masked(lambda q, k, n: k == q), _REACH),
+        Case("each token sees itself alone", itself, _REACH),
         Case("the heads of one token attend to one another", _layer(_cut_alone, _join_alone), _REACH),
         Case("each query sees the three keys alone that fit it best", _best(3), _REACH),
         Case("one token of each text sees itself alone", _middle_alone(0), _REACH),
         Case("another token of each text sees itself alone", _middle_alone(1), _REACH),
+        *(Case(f"feature {n} of a token decides whether anybody sees it", _hidden_by(n), _REACH) for n in range(6)),
+        Case("each row is the mean of the other tokens' values", _others_alone, _REACH),
+        *(
+            Case(f"{fault} in {where}", _in_texts(texts, broken), _EACH)
+            for fault, broken in (
+                ("a causal mask is left on", causal),
+                ("each token sees itself alone", itself),
+                ("positions are added", placed),
+                ("each row is the mean of the other tokens' values", _others_alone),
+            )
+            for where, texts in _PLACES.items()
+        ),
         Case("tokens come first in the result", lambda x: _layer()(x).swapaxes(0, 1), "Look at the shape as well."),
     )
 
@@ -266,7 +317,7 @@ LAYERS = WriteATest(
         ),
         Mistake(
             "one text",
-            lambda layer: _shuffled(layer, _texts(1)) and _reached(lambda x: layer(x[:1])),
+            lambda layer: _shuffled(layer, _texts(1)) and _reached(lambda x: layer(x[:1]), texts=1),
             "tries one text alone: what mixes texts is not seen",
             _TEXTS,
         ),

@@ -12,11 +12,12 @@ from utils.exercises.engine.forms import Case, WriteATest
 
 Turn = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _PLACES = np.array([0, 3, 4, 7, 20])
+_EVERY = np.arange(1001)
 
 
 def is_relative(turn: Turn) -> bool:
     """Whether products of turned rows depend on their distance, on nothing else, and on no other row."""
-    return _alone(turn) and _moved(turn, (0, 1, 30, 900)) and _noticed(turn)
+    return _alone(turn) and _stays(turn) and _noticed(turn)
 
 
 def _rows() -> np.ndarray:
@@ -28,10 +29,16 @@ def _products(turn: Turn, positions: np.ndarray) -> np.ndarray:
     return rows @ rows.T
 
 
-def _moved(turn: Turn, starts: tuple[int, ...], atol: float = 1e-4) -> bool:
-    """Ask whether all products stay when all positions move by the same number."""
+def _stays(turn: Turn, atol: float = 1e-4) -> bool:
+    """Ask whether the product of a query and a key stays wherever the two stand, from position 0 to 1,000."""
+    queries, keys = (turn(np.tile(row, (len(_EVERY), 1)), _EVERY) for row in _rows()[:2])
+    return all(np.ptp(np.sum(queries[n:] * keys[:-n], axis=1)) < atol for n in (1, 2, 5))
+
+
+def _moved(turn: Turn, starts: tuple[int, ...]) -> bool:
+    """Ask whether all products stay when all positions move by one of a few numbers."""
     products = [_products(turn, start + _PLACES) for start in starts]
-    return all(np.allclose(one, products[0], rtol=0, atol=atol) for one in products)
+    return all(np.allclose(one, products[0], rtol=0, atol=1e-4) for one in products)
 
 
 def _noticed(turn: Turn) -> bool:
@@ -121,8 +128,8 @@ def _as_bfloat16(positions: np.ndarray) -> np.ndarray:
     return np.round(positions / unit) * unit
 
 
-_MOVE = "Move both positions by the same number: the product must stay. Try small numbers and large ones."
-_NOTICE = "Rotations keep lengths, but that is not enough: the product must change with the distance."
+_MOVE = "Move both positions by the same number: the product must stay. From 0 to 1,000 no start need be left out."
+_NOTICE = "That rows become others, or keep their lengths, is not asked: the product must change with the distance."
 _ALONE = "Call `turn` with several rows, and with each of them alone: it must come out the same."
 
 
@@ -135,6 +142,7 @@ def _cases() -> tuple[Case, ...]:
         Case("position 0 is turned as well", _at(lambda p: p + 1)),
         Case("one pair is turned, the others are left alone", _first_pair),
         Case("the result is in float32", lambda x, p: _turned(x, _angles(x, p)).astype(np.float32)),
+        Case("turned rows are made 1.2 times as long", lambda x, p: 1.2 * _turned(x, _angles(x, p))),
         Case("nothing is turned", lambda x, p: 1.0 * x, _NOTICE),
         Case("every row is turned by the same angle", _at(np.ones_like), _NOTICE),
         Case(
@@ -154,7 +162,9 @@ def _cases() -> tuple[Case, ...]:
         Case("pairs of one kind, angles of the other", _two_pairings, _MOVE),
         Case("the angle grows with the square of the position", _at(lambda p: p**2 / 100), _MOVE),
         Case("the angle grows with the root of the position", _at(np.sqrt), _MOVE),
+        Case("two neighbours share a position", _at(lambda p: p // 2), _MOVE),
         Case("positions start again after 32", _at(lambda p: p % 32), _MOVE),
+        Case("positions start again after 256", _at(lambda p: p % 256), _MOVE),
         Case("positions begin at 10", _at(lambda p: np.maximum(p, 10)), _MOVE),
         Case("positions end at 64", _at(lambda p: np.minimum(p, 64)), _MOVE),
         Case("positions end at 900", _at(lambda p: np.minimum(p, 900)), _MOVE),
@@ -206,13 +216,13 @@ SHIFTS = WriteATest(
         ),
         Mistake(
             "distance never changed",
-            lambda turn: _alone(turn) and _moved(turn, (0, 1, 30, 900)),
+            lambda turn: _alone(turn) and _stays(turn),
             "never asks whether the distance makes a difference",
             _NOTICE,
         ),
         Mistake(
             "rows for products",
-            lambda turn: _alone(turn) and _moved(turn, (0, 1, 30, 900)) and _other_rows(turn),
+            lambda turn: _alone(turn) and _stays(turn) and _other_rows(turn),
             "asks whether rows become others, not whether their products do",
             "Move one row alone, and compare its dot products with the other rows.",
         ),
@@ -224,13 +234,13 @@ SHIFTS = WriteATest(
         ),
         Mistake(
             "rows together",
-            lambda turn: _moved(turn, (0, 1, 30, 900)) and _noticed(turn),
+            lambda turn: _stays(turn) and _noticed(turn),
             "never looks at one row without the others",
             _ALONE,
         ),
         Mistake(
             "one row alone",
-            lambda turn: _alone(turn, 4) and _moved(turn, (0, 1, 30, 900)) and _noticed(turn),
+            lambda turn: _alone(turn, 4) and _moved(turn, (0, 1, 30, 250, 900)) and _noticed(turn),
             "looks at one row without the others, and not at each",
             _ALONE,
         ),
@@ -241,8 +251,14 @@ SHIFTS = WriteATest(
             "If both rows are turned by one more angle, their product does not change.",
         ),
         Mistake(
+            "lengths kept",
+            lambda turn: is_relative(turn) and _lengths(turn),
+            "refuses one that is sound, because it demands that lengths are kept",
+            "YaRN makes turned rows longer, all by one factor. Their product still stays when both positions move.",
+        ),
+        Mistake(
             "too strict",
-            lambda turn: is_relative(turn) and _moved(turn, (0, 1, 30, 900), atol=1e-9),
+            lambda turn: is_relative(turn) and _stays(turn, atol=1e-9),
             "refuses one that is sound, because it allows too little for rounding",
             "In float32 a number has about seven digits. Allow a gap of 1e-4.",
         ),

@@ -42,6 +42,7 @@ def _maker(
     counted: Callable[[list[int], int], list[int]] = lambda text, length: [1] * (len(text) + 1),
     width: Callable[[list[list[int]]], int] = lambda texts: max(map(len, texts)) + 1,
     filler: int = PAD,
+    behind_labels: int = PAD,
 ) -> Make:
     """Make a maker of batches, parts of which may be broken."""
 
@@ -53,7 +54,7 @@ def _maker(
             return np.array(lists, int).reshape(len(texts), length)
 
         marks = rows(lambda text: counted(text, length), 0).astype(bool)
-        return rows(shown, filler), rows(labels, PAD), marks
+        return rows(shown, filler), rows(labels, behind_labels), marks
 
     return make
 
@@ -63,11 +64,25 @@ def _sorted(texts: list[list[int]]) -> Batch:
     return _maker()(sorted(texts, key=len))
 
 
+def _without_last(texts: list[list[int]]) -> Batch:
+    """Return no row for the last text."""
+    return _maker(width=lambda rest: max(map(len, rest), default=0) + 1)(texts[:-1])
+
+
 def _as_whole(texts: list[list[int]]) -> Batch:
     """Move a whole batch by one place as one long row, so that a row begins with the end of the one before."""
     _, labels, counted = _maker()(texts)
     moved = np.concatenate([[START], labels.ravel()[:-1]]).reshape(labels.shape)
     return moved, labels, counted
+
+
+def _at_the_right(text: list[int], length: int) -> list[int]:
+    """Mark as many places as count, but the last ones of the row."""
+    return [0] * (length - len(text) - 1) + [1] * (len(text) + 1)
+
+
+def _at_the_ends(text: list[int], length: int) -> list[int]:
+    return [1] + [0] * (len(text) - 1) + [1]
 
 
 _SHOWN = "Compare what is shown with what is to be written, text by text."
@@ -81,6 +96,7 @@ def _cases() -> tuple[Case, ...]:
         Case("padded to forty", _maker(width=lambda texts: 40)),
         Case("the end token is shown behind the text, where nothing counts", _maker(lambda text: [START, *text, END])),
         Case("padded with the end token where nothing counts", _maker(filler=END)),
+        Case("padded with −100 behind what is to be written, where nothing counts", _maker(behind_labels=-100)),
         Case("the decoder is shown what it must write", _maker(lambda text: [*text, END]), _SHOWN),
         Case("there is no start token", _maker(lambda text: text), _SHOWN),
         Case("the end token stands for the start", _maker(lambda text: [END, *text]), _SHOWN),
@@ -95,6 +111,8 @@ def _cases() -> tuple[Case, ...]:
         Case("the end does not count", _maker(counted=lambda text, length: [1] * len(text)), _COUNTED),
         Case("the first token does not count", _maker(counted=lambda text, length: [0] + [1] * len(text)), _COUNTED),
         Case("one place of padding counts", _maker(counted=lambda text, length: [1] * (len(text) + 2)), _COUNTED),
+        Case("the places that count stand at the right of each row", _maker(counted=_at_the_right), _COUNTED),
+        Case("only the first token and the end count", _maker(counted=_at_the_ends), _COUNTED),
         Case("nothing counts", _maker(counted=lambda text, length: []), _COUNTED),
         Case("the longest text loses its end", _maker(width=lambda texts: max(map(len, texts))), _SHOWN),
         Case(
@@ -103,6 +121,7 @@ def _cases() -> tuple[Case, ...]:
             "How long is the longest text that you try?",
         ),
         Case("rows come in another order", _sorted, _SHOWN),
+        Case("the last text is lost", _without_last, "Has every text a row? A plain zip stops where the shorter ends."),
     )
 
 
@@ -114,7 +133,7 @@ BATCHES = WriteATest(
     hint="Write down by hand, for one text, what is shown, what must be written, and which places count.",
     mistakes=(
         Mistake("always", lambda make: True, "accepts whatever it is given", "Make a batch, and look at it."),
-        Mistake("never", lambda make: False, "refuses whatever it is given", "Five makers are sound."),
+        Mistake("never", lambda make: False, "refuses whatever it is given", "Six makers are sound."),
         Mistake(
             "labels alone",
             lambda make: _rows(make, parts="labels"),

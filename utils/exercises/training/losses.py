@@ -3,10 +3,16 @@
 Letters in shapes: T tokens, V the vocabulary.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from utils.exercises.engine.exercise import Exercise, Mistake
+from utils.exercises.engine.exercise import Exercise, Finding, Mistake
 from utils.exercises.engine.primes import sizes
+
+_WIDE = 700  # the exponential of a score so far below another is about 0 in floats
+_NO_P = "ln p is a difference of two numbers: neither of them needs p."
 
 
 def smoothed_loss(logits: np.ndarray, labels: np.ndarray, smoothing: float, pad_id: int) -> float:
@@ -29,7 +35,10 @@ def _tokens(rng: np.random.Generator, trial: int) -> tuple:
     labels[len(labels) - 1 - int(rng.integers(3)) :] = pad_id
     # In one of four some rows overflow unless the largest number of each row is subtracted, and not that of all rows.
     level = 1000.0 * (np.arange(length) % 2)[:, None] if trial % 4 == 3 else 0.0
-    return 2 * rng.normal(size=(length, vocabulary)) + level, labels, float(rng.choice((0.1, 0.2, 0.3))), pad_id
+    logits = 2 * rng.normal(size=(length, vocabulary)) + level
+    if trial % 4 == 1:  # in another one of four some rows are thousands wide: a probability of e**-4000 is 0 in floats
+        logits[(labels != pad_id) & (np.arange(length) % 2 == 0)] *= 1000
+    return logits, labels, float(rng.choice((0.1, 0.2, 0.3))), pad_id
 
 
 def _parts(logits: np.ndarray, labels: np.ndarray, smoothing: float, pad_id: int) -> tuple:
@@ -67,11 +76,33 @@ def _of_probabilities(logits: np.ndarray, labels: np.ndarray, smoothing: float, 
     return float(-np.log(p[np.arange(len(labels)), labels])[labels != pad_id].mean())
 
 
+def _log_of_probability(logits: np.ndarray, labels: np.ndarray, smoothing: float, pad_id: int) -> float:
+    """Take the probabilities first, and their logarithm after that."""
+    log_p = np.log(np.exp(_log_softmax(logits)))
+    right = log_p[np.arange(len(labels)), labels]
+    return float(-((1 - smoothing) * right + smoothing * log_p.mean(axis=-1))[labels != pad_id].mean())
+
+
+class _Smoothed(Exercise):
+    """Knows a loss that is cut off, whichever small number is added to the probabilities or put in their place."""
+
+    def explain(self, wrong: Sequence[Any]) -> Finding | None:
+        """Name a loss that is much too small where scores are far apart, and right to 1 % elsewhere."""
+        for one in wrong:
+            logits, labels, _, pad_id = one.inputs
+            is_wide = np.ptp(logits[labels != pad_id], axis=-1).max() > _WIDE
+            least = 0 if is_wide else 0.99 * one.expected
+            if one.received.shape or not least <= one.received < one.expected:
+                return None
+        message = "the loss is cut off where scores are thousands apart"
+        return Finding(message, f"A small number in place of 0 keeps it small. {_NO_P}")
+
+
 def _exchanged(logits: np.ndarray, labels: np.ndarray, smoothing: float, pad_id: int) -> float:
     return smoothed_loss(logits, labels, 1 - smoothing, pad_id)
 
 
-_SMOOTHED = Exercise(
+_SMOOTHED = _Smoothed(
     id="training-smoothed-loss",
     title="label smoothing",
     reference=smoothed_loss,
@@ -132,6 +163,12 @@ _SMOOTHED = Exercise(
             _of_probabilities,
             "the model's probabilities are smoothed, and not the target",
             "The target is mixed with an even spread; the model's probabilities stay as they are.",
+        ),
+        Mistake(
+            "logarithm of 0",
+            _log_of_probability,
+            "takes the logarithm of a probability that is 0",
+            f"The exponential of −4000 is 0 in floats. {_NO_P}",
         ),
         Mistake(
             "shares exchanged",
