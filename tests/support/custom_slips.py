@@ -17,6 +17,10 @@ def counted(**changes):
     return answer
 
 
+def with_pooler(vocabulary, positions, width, layers, inner):
+    return counted()(vocabulary, positions, width, layers, inner) + width**2 + width
+
+
 def merged(weight=lambda a, b, alpha: alpha / len(b), old=1.0, sign=1):
     def answer(kernel, a, b, alpha):
         return old * kernel + sign * weight(a, b, alpha) * np.einsum("nr,rm->nm", a, b)
@@ -37,6 +41,7 @@ SLIPS = [  # id, name of the mistake, answer
     ("custom-count", "no normalisation in a layer", counted(norms=0)),
     ("custom-count", "no output projection", counted(projections=3)),
     ("custom-count", "one way", counted(ways=1)),
+    ("custom-count", "pooler counted", with_pooler),
     ("custom-count", "one layer", counted(all=False)),
     ("custom-merge", "not divided by the rank", merged(lambda a, b, alpha: alpha)),
     ("custom-merge", "alpha left out", merged(lambda a, b, alpha: 1)),

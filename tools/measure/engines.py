@@ -4,8 +4,8 @@ Accuracy: five seeds of the recipe of chapter 8 (`tools/measure/recipe.py`) with
 reviews. The same for ktrain stands in answers.json already. Low-rank adapters: the same again, with the encoder frozen
 and adapters of rank 8 beside query and value, at two peaks of the learning rate. Pace: both engines train the same
 reviews in turns, each turn in a process of its own, on one machine and in one run; the first epoch of a turn, which
-also compiles, is left out. Finished parts are kept: Ctrl-C loses only the one under way. The figures go to
-data/results/engines.json.
+also compiles, is left out. Finished parts are kept: Ctrl-C loses only the one under way. `--settings` and `--turns`
+choose some of the parts. The figures go to data/results/engines.json.
 """
 
 import json
@@ -115,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = command_parser(__doc__, WORK)
     parser.add_argument("--pace", choices=ENGINES, help="only measure the pace of this engine, and print it")
+    parser.add_argument("--settings", choices=SETTINGS, nargs="+", default=list(SETTINGS), help="default: all three")
+    parser.add_argument("--turns", type=int, default=TURNS, help="of each engine's pace (default: %(default)s)")
     chosen = parser.parse_args(arguments)
     try:
         read = {
@@ -132,18 +134,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipe = {"learning_rate": LEARNING_RATE, "epochs": EPOCHS, "batch_size": BATCH}
     kept = Kept(chosen.work, {**read, **recipe, "paced": [PACED, PACED_EPOCHS], "settings": SETTINGS})
     try:
-        for name in tqdm([f"{turn} {engine}" for turn in range(TURNS) for engine in ENGINES], unit="turn"):
-            if name not in kept:
-                kept[name] = pace_elsewhere(name.split()[1])
-        wanted = [(setting, seed) for setting in SETTINGS for seed in chosen.seeds]
+        wanted = [(setting, seed) for setting in chosen.settings for seed in chosen.seeds]
         for setting, seed in tqdm(wanted, unit="training"):
             if f"{setting} {seed}" not in kept:
                 kept[f"{setting} {seed}"] = train(setting, seed, parts, test)
+        for name in tqdm([f"{turn} {engine}" for turn in range(chosen.turns) for engine in ENGINES], unit="turn"):
+            if name not in kept:
+                kept[name] = pace_elsewhere(name.split()[1])
     except KeyboardInterrupt:
         print("engines: interrupted; finished parts are kept", file=sys.stderr)
         return 130
     rows = [{"setting": setting, "seed": seed, **kept[f"{setting} {seed}"]} for setting, seed in wanted]
-    paces = {engine: [kept[f"{turn} {engine}"] for turn in range(TURNS)] for engine in ENGINES}
+    paces = {engine: [kept[f"{turn} {engine}"] for turn in range(chosen.turns)] for engine in ENGINES}
     sizes = {"training_reviews": len(parts[0]), "validation_reviews": len(parts[1]), "test_reviews": len(test)}
     more = {
         **sizes,
@@ -167,7 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for row in rows:
         print(f"{row['setting']}, seed {row['seed']}: accuracy {row['accuracy']:.3f}")
-    print("reviews a second:", {engine: float(np.median(found)) for engine, found in paces.items()})
+    if chosen.turns:
+        print("reviews a second:", {engine: float(np.median(found)) for engine, found in paces.items()})
     return 0
 
 

@@ -29,16 +29,27 @@ def asked(monkeypatch):
 def test_engines_take_turns_and_each_seed_is_trained_once(tmp_path, asked, capsys):
     assert run(tmp_path, "--seeds", "0", "1") == 0
     assert run(tmp_path, "--seeds", "0", "1") == 0
-    assert asked == ["keras", "ktrain"] * 3 + [(setting, seed) for setting in engines.SETTINGS for seed in (0, 1)]
+    assert asked == [(setting, seed) for setting in engines.SETTINGS for seed in (0, 1)] + ["keras", "ktrain"] * 3
     written = json.loads((tmp_path / "engines.json").read_text())
-    assert written["reviews_per_second"] == {"keras": [101, 103, 105], "ktrain": [102, 104, 106]}
+    assert written["reviews_per_second"] == {"keras": [107, 109, 111], "ktrain": [108, 110, 112]}
     assert [(row["setting"], row["seed"], row["accuracy"]) for row in written["rows"]][:3] == [
         ("all weights", 0, 0.875),
         ("all weights", 1, 0.885),
         ("adapters", 0, 0.875),
     ]
     assert (written["training_reviews"], written["test_reviews"]) == (4500, 5000)
-    assert "{'keras': 103.0, 'ktrain': 104.0}" in capsys.readouterr().out
+    assert "{'keras': 109.0, 'ktrain': 110.0}" in capsys.readouterr().out
+
+
+def test_some_of_the_parts_are_measured_and_what_was_measured_stays(tmp_path, asked, capsys):
+    assert run(tmp_path, "--seeds", "0", "--settings", "adapters", "--turns", "0") == 0
+    assert asked == [("adapters", 0)]
+    written = json.loads((tmp_path / "engines.json").read_text())
+    assert written["reviews_per_second"] == {"keras": [], "ktrain": []}
+    assert [row["setting"] for row in written["rows"]] == ["adapters"]
+    assert "reviews a second" not in capsys.readouterr().out
+    assert run(tmp_path, "--seeds", "0", "--turns", "1") == 0
+    assert asked[1:] == [("all weights", 0), ("adapters, same rate", 0), "keras", "ktrain"]
 
 
 def test_interruption_keeps_what_is_finished(tmp_path, asked, monkeypatch, capsys):

@@ -77,6 +77,7 @@ def _without(weight: np.ndarray, axis: int, place: int) -> np.ndarray:
 _SQUARE = "Try a matrix that has as many outputs as inputs: no shape tells there."
 _OUTPUTS = "Send random vectors through both layers, and compare all outputs."
 _BIAS = "Does your test use a bias that is not zero, with another number for each output?"
+_CLOSELY = "How close must the outputs be? And have the numbers of your test more than two digits?"
 _BOTH = "Try more outputs than inputs, and more inputs than outputs."
 
 
@@ -98,8 +99,8 @@ def _cases() -> tuple[Case, ...]:
         Case("the last output is lost", _made(lambda w: _without(w, 1, -1)), _OUTPUTS),
         Case("the first input is lost", _made(lambda w: _without(w, 0, 0)), _OUTPUTS),
         Case("signs are lost", _made(lambda w: np.abs(w.T)), _OUTPUTS),
-        Case("rounded to two digits", _made(lambda w: w.T.round(2)), "How close must the outputs be?"),
-        Case("in half precision", _made(lambda w: w.T.astype("float16")), "How close must the outputs be?"),
+        Case("rounded to two digits", _made(lambda w: w.T.round(2)), _CLOSELY),
+        Case("in half precision", _made(lambda w: w.T.astype("float16")), _CLOSELY),
         Case("scaled by the root of the inputs", _made(lambda w: w.T / w.shape[1] ** 0.5), _OUTPUTS),
         Case("the bias is left out", _made(bias=np.zeros_like), _BIAS),
         Case("the bias is taken off", _made(bias=np.negative), _BIAS),

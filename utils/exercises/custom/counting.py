@@ -79,6 +79,12 @@ _COUNT = Exercise(
             "It makes vectors wide, and narrow again.",
         ),
         Mistake(
+            "pooler counted",
+            lambda v, p, d, n, f: count_numbers(v, p, d, n, f) + d * (d + 1),
+            "the pooler is counted, too",
+            "The encoder ends with its last layer.",
+        ),
+        Mistake(
             "one layer",
             lambda v, p, d, n, f: _embedding(v, p, d) + _layer(d, f),
             "one layer is counted",

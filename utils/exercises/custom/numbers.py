@@ -39,6 +39,7 @@ NUMBERS = Prediction(
             "(b) how many times smaller the numbers are after ten layers",
             "One layer divides the size by a factor. Ten layers divide it ten times.",
             slips=(
+                (1 / 1024, "this is the share that is left"),
                 (20, "the factors of the layers are multiplied, not added"),
                 (2, "this is after one layer"),
                 (2**20, "this is for the mean square; the size is its root"),
@@ -52,6 +53,7 @@ NUMBERS = Prediction(
                 (220, "this is for float16"),
                 (880, "this is for float64"),
                 (3520, "these are megabits"),
+                (440e6, "these are bytes"),
             ),
         ),
         Part(

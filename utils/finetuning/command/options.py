@@ -21,8 +21,8 @@ there.
 --engine ktrain (the default) is the way of chapter 8: any encoder that transformers knows, its learning-rate finder in
 Python, --export onnx. --engine keras is the way of chapter 7: the book's own network on Keras 3, with TensorFlow, JAX
 or PyTorch (KERAS_BACKEND), for encoders of the kind BERT. Choose it where ktrain, tf-keras or transformers cannot be
-installed, or where training time counts. The recipe is the same, and so is what comes of it, within the spread of
-seeds; `predict` and `evaluate` find out by themselves which of the two has trained a classifier.
+installed. Batches, schedule, loss and head are those of ktrain's recipe; `predict` and `evaluate` find out by
+themselves which of the two has trained a classifier.
 
 example: python -m utils.finetuning train --data mine.csv --model data/checkpoints/mini-bert --output mine
 """
