@@ -65,7 +65,7 @@ def save_int8(model: keras.Model, path: str | Path) -> Path:
     arrays = {}
     for name, (variable, axes) in _named_weights(model).items():
         value = np.asarray(ops.convert_to_numpy(variable), "float32")
-        if value.ndim < 2:
+        if axes is None:
             arrays[name] = value
         else:
             try:
@@ -100,10 +100,10 @@ def load_int8(model: keras.Model, path: str | Path) -> None:
     values, named = [], _named_weights(model)
     for name, (variable, axes) in named.items():
         shape = tuple(variable.shape)
-        rows = _to_rows(np.empty(shape, "int8"), axes).shape if len(shape) > 1 else shape
+        rows = shape if axes is None else _to_rows(np.empty(shape, "int8"), axes).shape
         found, scales = arrays.pop(name, None), arrays.pop(name + SCALE, None)
-        whole = len(shape) < 2 and scales is None and _is(found, "float32", shape)
-        rounded = len(shape) > 1 and _is(found, "int8", rows) and _is(scales, "float32", (rows[0], 1))
+        whole = axes is None and scales is None and _is(found, "float32", shape)
+        rounded = axes is not None and _is(found, "int8", rows) and _is(scales, "float32", (rows[0], 1))
         if not whole and not rounded:
             received = "none" if found is None else f"{found.dtype.name} of shape {found.shape}"
             raise ValueError(
@@ -124,14 +124,21 @@ def _is(array: np.ndarray | None, dtype: str, shape: tuple) -> bool:
     return array is not None and array.dtype == dtype and array.shape == shape and bool(np.isfinite(array).all())
 
 
-def _named_weights(model: keras.Model) -> dict[str, tuple[Any, int]]:
-    """Return {name: (variable, how many of its first axes are summed over)}; 0 of a table, whose rows stay rows."""
+def _named_weights(model: keras.Model) -> dict[str, tuple[Any, int | None]]:
+    """Return {name: (variable, axes)}: how many of its first axes are summed over, 0 of a table, whose rows stay rows.
+
+    None of what is not rounded: all with one axis, and the biases of attention, which have one for heads, too.
+    """
     summed = {}
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense):
             summed[id(layer.kernel)] = count_input_axes(layer)
+            summed[id(layer.bias)] = None
     own = f"{model.name}/"  # two models of one configuration may bear different names
-    named = {variable.path.removeprefix(own): (variable, summed.get(id(variable), 0)) for variable in model.weights}
+    named = {
+        variable.path.removeprefix(own): (variable, summed.get(id(variable), 0) if len(variable.shape) > 1 else None)
+        for variable in model.weights
+    }
     if len(named) < len(model.weights):
         raise ValueError(
             "expected weights with names of their own; some layers of the model share a name. Rename them."
