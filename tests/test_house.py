@@ -13,7 +13,18 @@ from tools.notebooks.chapters import ROOT
 # From the ground up: a package, or a file beside the packages, imports only from those before it.
 ORDER = (
     *("files", "checks", "masks", "reference", "runtime", "plotting", "drawing", "attention", "positions"),
-    *("gradients", "schedules", "comparison", "initialisation", "wordpiece", "number_words", "reviews", "corpora"),
+    *(
+        "gradients",
+        "schedules",
+        "comparison",
+        "initialisation",
+        "wordpiece",
+        "pieces",
+        "masked_words",
+        "number_words",
+        "reviews",
+        "corpora",
+    ),
     *(
         "layers",
         "order_tasks",

@@ -19,6 +19,8 @@ from tests.support.multi_head_slips import SLIPS as MULTI_HEAD_SLIPS
 from tests.support.multi_head_solutions import BY_ID as MULTI_HEAD
 from tests.support.positions_slips import SLIPS as POSITIONS_SLIPS
 from tests.support.positions_solutions import BY_ID as POSITIONS
+from tests.support.pretrained_slips import SLIPS as PRETRAINED_SLIPS
+from tests.support.pretrained_solutions import BY_ID as PRETRAINED
 from tests.support.project_slips import SLIPS as PROJECT_SLIPS
 from tests.support.project_solutions import BY_ID as PROJECT
 from tests.support.training_slips import SLIPS as TRAINING_SLIPS
@@ -28,13 +30,13 @@ from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 
 # Functions; what else is asked for has tests of its own, tests/utils/exercises/test_forms.py.
-SOLUTIONS = ATTENTION | MULTI_HEAD | POSITIONS | ARCHITECTURE | TRAINING | CUSTOM | PROJECT
+SOLUTIONS = ATTENTION | MULTI_HEAD | POSITIONS | ARCHITECTURE | TRAINING | PRETRAINED | CUSTOM | PROJECT
 IDS = tuple(SOLUTIONS)
 BUGS = {one: (max(lines), mended(EXERCISES[one])) for one, lines in MENDED_LINES.items()}
 FORMS = TESTS | BUGS | PREDICTIONS
 # Exercise, name of the mistake, and an answer that makes it in other words than the checker's own.
 SLIPS = [*ATTENTION_SLIPS, *MULTI_HEAD_SLIPS, *COUNT_SLIPS, *POSITIONS_SLIPS, *ARCHITECTURE_SLIPS]
-SLIPS += [*TRAINING_SLIPS, *CUSTOM_SLIPS, *PROJECT_SLIPS]
+SLIPS += [*TRAINING_SLIPS, *PRETRAINED_SLIPS, *CUSTOM_SLIPS, *PROJECT_SLIPS]
 MISTAKES = [(one, mistake) for one in IDS for mistake in EXERCISES[one].mistakes]
 CONSTANTS = (0, 0.5, 1.0, True, "", "text", (), [], np.zeros(3), np.zeros((3, 3)), ((2, 3), (2, 3)), (np.ones(2),) * 2)
 

@@ -56,6 +56,21 @@ def cache_is_sound(read):
     return True
 
 
+# pretrained-test-padding
+def padding_is_hidden(encode):
+    ids = np.random.default_rng(0).integers(5, 49, size=(4, 40))
+    lengths = np.array([1, 4, 9, 39])
+    mask = np.arange(40) < lengths[:, None]
+    padded = encode(ids, mask)  # any ids at padded places
+    for row, n in enumerate(lengths):
+        alone = encode(ids[row : row + 1, :n], mask[row : row + 1, :n])
+        if not np.allclose(padded[row, :n], alone[0], atol=1e-6):
+            return False
+    ids[np.arange(4), lengths - 1] += 1  # another last token
+    moved = np.abs(encode(ids, mask) - padded).max(axis=-1) > 1e-9
+    return moved[mask].all()
+
+
 # training-test-batch
 def batch_is_sound(make):
     texts = [[7, 5, 7, 9], [4], list(range(3, 30)), [8, 3, 3]]
@@ -90,6 +105,7 @@ TESTS = {
     "positions-test": is_relative,
     "architecture-test-cache": cache_is_sound,
     "training-test-batch": batch_is_sound,
+    "pretrained-test-padding": padding_is_hidden,
     "custom-test-convert": conversion_is_sound,
 }
 
@@ -107,6 +123,7 @@ MENDED_LINES = {
         10: "    return losses.sum() / counts.sum()",
     },
     "training-bug-beam": {8: "    parent = order // tokens"},
+    "pretrained-bug-hiding": {7: "    counts = chosen"},
     "custom-bug-extend": {9: "        longer[rows + new] = total / len(ids)"},
 }
 
@@ -117,6 +134,7 @@ PREDICTIONS = {
     "positions-predict-longer": ("new", "seen", "seen", "smaller", "as before", 16, 1),
     "architecture-predict-depth": (5, 1 / 25, 24**-0.5, 2**0.5, 7),
     "training-predict": (4.382, 0.757, 4, 1600, 10.5),
+    "pretrained-predict": (0.672, 198_272, 240, 30, 9.547),
     "custom-predict": (0.05, 1024, 440, 12_288, 12),
 }
 

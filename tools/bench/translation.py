@@ -2,12 +2,13 @@
 
 Three races, each in turns: training on Multi30k's real lengths, in batches of like lengths and padded to the longest of
 all (useful tokens, those that are not padding, are counted; without BOOK_DATA_DIR this race is left out); greedy
-decoding with keys and values kept and computed again; a training step of ours on TensorFlow and of torch.nn.Transformer
-with a table and scores around it that have as many parameters as ours. The model is the book's translator, with weights
-that have learnt nothing.
+decoding with keys and values kept and computed again; a training step of ours, compiled by TensorFlow and by JAX, and
+one of torch.nn.Transformer with a table and scores around it that have as many parameters as ours. The model is the
+book's translator, with weights that have learnt nothing.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import statistics
 import sys
@@ -115,23 +116,36 @@ def decoding_rows(repeats: int) -> Iterator[dict[str, Any]]:
 
 
 def step_row(repeats: int) -> dict[str, Any]:
-    """Race a training step of ours against one of torch.nn.Transformer, each in a process of its own."""
+    """Race a step of ours, compiled by TensorFlow and by JAX, and one of torch.nn.Transformer, each in a process."""
     patient = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    with start_process({**patient, "KERAS_BACKEND": "tensorflow"}) as first, start_process(patient) as second:
-        sides = ((first, "ours"), (second, "theirs"))
-        counts = [process.submit(parameters, side).result() for process, side in sides]
-        times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    backends = {"tensorflow": "ours", "jax": "ours", "torch": "theirs"}
+    with contextlib.ExitStack() as processes:
+        sides = {
+            name: (processes.enter_context(start_process({**patient, "KERAS_BACKEND": name})), side)
+            for name, side in backends.items()
+        }
+        counts = {name: process.submit(parameters, side).result() for name, (process, side) in sides.items()}
+        times: dict[str, list[float]] = {name: [] for name in sides}
         for turn in range(WARM_UP + repeats):
-            for process, side in sides[:: 1 if turn % 2 else -1]:
-                times[side].append(process.submit(seconds_of_step, side).result())
-    mine, theirs = (series[WARM_UP:] for series in times.values())
-    tokens = STEP[0] * STEP[1]
+            for name in list(sides)[:: 1 if turn % 2 else -1]:
+                process, side = sides[name]
+                times[name].append(process.submit(seconds_of_step, side).result())
+    timed = {name: series[WARM_UP:] for name, series in times.items()}
+    speeds = {name: round(STEP[0] * STEP[1] / statistics.median(series)) for name, series in timed.items()}
+
+    def ratio(slower: str) -> float:
+        """Return the median over the turns of this side's seconds to ours on TensorFlow."""
+        pairs = zip(timed[slower], timed["tensorflow"], strict=True)
+        return round(statistics.median(other / ours for other, ours in pairs), 2)
+
     return {
         "race": "a training step of ours against torch.nn.Transformer",
-        **{"parameters": counts[0], "torch_parameters": counts[1], "batch": list(STEP)},
-        "tokens_per_second": round(tokens / statistics.median(mine)),
-        "torch_tokens_per_second": round(tokens / statistics.median(theirs)),
-        "ratio": round(statistics.median(b / a for a, b in zip(mine, theirs, strict=True)), 2),
+        **{"parameters": counts["tensorflow"], "torch_parameters": counts["torch"], "batch": list(STEP)},
+        "tokens_per_second": speeds["tensorflow"],
+        "jax_tokens_per_second": speeds["jax"],
+        "torch_tokens_per_second": speeds["torch"],
+        "ratio": ratio("torch"),
+        "ratio_to_jax": ratio("jax"),
     }
 
 

@@ -38,6 +38,7 @@ SIZES = {name: getattr(CONFIG, name) for name in ("d_model", "num_heads", "num_l
 STEPS, BATCH, WARM_UP = 900, 128, 300
 SHORT = 300  # steps of what fails
 PEAK = (64 * WARM_UP) ** -0.5  # of the paper's schedule, d^-½ · warm-up^-½
+LOW = 0.002  # a rate that needs no rise
 RECORD, TRY, AVERAGED = 25, 300, 5  # steps between records and between tries; checkpoints averaged
 HELD_OUT, LONGER, LONGEST = 150, 100, 14
 BEAMS = (1, 2, 4, 8)
@@ -46,6 +47,7 @@ SETTINGS = {
     "recipe": {},
     "no warm-up": {"rate": "no warm-up"},
     "constant rate": {"rate": "constant"},
+    "constant 0.002": {"rate": "constant 0.002"},
     "no label smoothing": {"smoothing": 0.0},
     "no dropout": {"dropout": 0.0},
     "β₂ = 0.999": {"beta_2": 0.999},
@@ -80,7 +82,7 @@ def rates(kind: str, steps: int) -> np.ndarray:
 
     Args:
         kind: "inverse square root" for the paper's schedule; "no warm-up" for the same without its rise; "constant" for
-            its peak at every step; "ten times" for ten times the paper's.
+            its peak at every step; "constant 0.002" for that rate at every step; "ten times" for ten times the paper's.
         steps: how many.
 
     Returns:
@@ -89,8 +91,8 @@ def rates(kind: str, steps: int) -> np.ndarray:
     schedule = np.array(InverseSquareRoot(SIZES["d_model"], WARM_UP)(np.arange(steps)))
     if kind == "no warm-up":
         return np.where(np.arange(1, steps + 1) < WARM_UP, PEAK, schedule)
-    if kind == "constant":
-        return np.full(steps, PEAK)
+    if kind in ("constant", "constant 0.002"):
+        return np.full(steps, PEAK if kind == "constant" else LOW)
     return 10 * schedule if kind == "ten times" else schedule
 
 
@@ -224,19 +226,18 @@ def measure(seeds: Sequence[int], work: Path = WORK, weights: Path = WEIGHTS) ->
         "batch": BATCH,
         "warm-up": WARM_UP,
         "peak rate": round(PEAK, 6),
+        "low rate": LOW,
         "sizes": SIZES,
-    }
-    about |= {
         "record every": RECORD,
         "held out": HELD_OUT,
         "longer": LONGER,
         "averaged": AVERAGED,
-        "peak rate": round(PEAK, 6),
+        "recipe": RECIPE,
     }
-    about |= {"recipe": RECIPE, "settings": SETTINGS}
     found, pairs = Kept(work, about), list(itertools.product(seeds, SETTINGS))
+    about["settings"] = SETTINGS  # of which a new one leaves the others as they are
     for seed, setting in tqdm(pairs, desc="trainings"):
-        name, first = f"{setting}, {seed}", setting == "recipe" and seed == seeds[0]
+        name, first = f"{setting} {SETTINGS[setting]}, {seed}", setting == "recipe" and seed == seeds[0]
         if name in found and (not first or weights.is_file()):
             continue
         row, kept = train(setting, seed, SHORT if setting in FAILURES else STEPS)
@@ -244,7 +245,7 @@ def measure(seeds: Sequence[int], work: Path = WORK, weights: Path = WEIGHTS) ->
             keep_weights(weights, kept)
         found[name] = row
         keras.backend.clear_session()
-    return [found[f"{setting}, {seed}"] for seed, setting in pairs], about
+    return [found[f"{setting} {SETTINGS[setting]}, {seed}"] for seed, setting in pairs], about
 
 
 def main(arguments: list[str] | None = None) -> int:

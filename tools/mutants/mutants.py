@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tools.mutants.architecture import ARCHITECTURE_MUTANTS
 from tools.mutants.custom import CUSTOM_MUTANTS
 from tools.mutants.positions import POSITION_MUTANTS
+from tools.mutants.pretrained import PRETRAINED_MUTANTS
 from tools.mutants.project import PROJECT_MUTANTS
 from tools.mutants.training import TRAINING_MUTANTS
 
@@ -156,6 +157,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *(Mutant(*fields) for fields in ARCHITECTURE_MUTANTS),
     # Chapter 5
     *(Mutant(*fields) for fields in TRAINING_MUTANTS),
+    # Chapter 6
+    *(Mutant(*fields) for fields in PRETRAINED_MUTANTS),
     # Chapter 7
     *(Mutant(*fields) for fields in CUSTOM_MUTANTS),
     # Chapter 8

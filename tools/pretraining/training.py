@@ -15,9 +15,8 @@ from tqdm import tqdm
 from tools.pretraining.corpus import Corpus, batches
 from tools.pretraining.student import Batch, Student
 from tools.pretraining.teacher import Targets, principal_axes
+from utils.masked_words import hide
 
-CLS, SEP, MASK = 2, 3, 4
-HIDDEN_SHARE = 0.15  # of the pieces; of these 80 % become [MASK], 10 % another piece, 10 % stay (Devlin et al., 2019)
 CONTEXT_AXES = 64
 WEIGHTS = {"sentences": 1.0, "contexts": 1.0, "last": 1.0, "middle": 0.5, "masked": 0.1}
 CLIP = 1.0
@@ -102,27 +101,6 @@ class Examples:
         if epoch == len(self.sizes):
             self.sizes.append(len(self._groups(epoch)))
         return self.sizes[epoch]
-
-
-def hide(
-    ids: np.ndarray, mask: np.ndarray, vocabulary_size: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Hide some pieces, as for masked-language modelling.
-
-    Args:
-        ids: (B, T).
-        mask: (B, T), True for a piece.
-        vocabulary_size: pieces to draw replacements from.
-        rng: draws what is hidden.
-
-    Returns:
-        (ids to read (B, T), where something is hidden (B, T)).
-    """
-    hidden = mask & (ids != CLS) & (ids != SEP) & (rng.random(ids.shape) < HIDDEN_SHARE)
-    way = rng.random(ids.shape)
-    read = np.where(hidden & (way < 0.8), MASK, ids)
-    others = rng.integers(MASK + 1, vocabulary_size, size=ids.shape)
-    return np.where(hidden & (way >= 0.9), others, read), hidden
 
 
 def context_vectors(sentences: np.ndarray, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """What the benchmark of the encoder-decoder compares, and how it reports. Nothing here is timed."""
 
+import concurrent.futures
 import json
 
 import numpy as np
@@ -67,6 +68,35 @@ def test_useful_tokens_are_those_of_the_targets(monkeypatch, tmp_path):
     assert row["longest"] == max(source[1] for source, _ in seen)
     assert row["ratio"] > 0
     assert row["padded_useful_tokens_per_second"] < max(rows * row["longest"] for (rows, _), _ in seen) * 2
+
+
+@pytest.mark.parametrize(("jax", "torch", "ratios"), [(2.0, 4.0, (2.0, 4.0)), (0.5, 0.25, (0.5, 0.25))])
+def test_ratios_are_those_to_our_step_on_tensorflow(monkeypatch, jax, torch, ratios):
+    seconds, opened = {"tensorflow": 1.0, "jax": jax, "torch": torch}, []
+
+    class Process:
+        def __init__(self, environment):
+            self.name = environment["KERAS_BACKEND"]
+            opened.append(self.name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            opened.remove(self.name)
+
+        def submit(self, call, side):
+            assert side == ("theirs" if self.name == "torch" else "ours")
+            done = concurrent.futures.Future()
+            done.set_result(100 if call is translation.parameters else seconds[self.name])
+            return done
+
+    monkeypatch.setattr(translation, "start_process", Process)
+    row = translation.step_row(2)
+    assert (row["ratio_to_jax"], row["ratio"]) == ratios
+    assert row["tokens_per_second"] == 4 * 5
+    assert row["jax_tokens_per_second"] == 4 * 5 / jax
+    assert not opened
 
 
 def test_caches_that_write_something_else_are_noticed(monkeypatch):

@@ -15,14 +15,15 @@ from utils.transformer.decoding import translate
 
 def test_rates_differ_where_their_names_say():
     steps = 3 * training.WARM_UP
-    paper, flat, constant, high = (
-        training.rates(kind, steps) for kind in ("inverse square root", "no warm-up", "constant", "ten times")
-    )
+    kinds = ("inverse square root", "no warm-up", "constant", "constant 0.002", "ten times")
+    paper, flat, constant, low, high = (training.rates(kind, steps) for kind in kinds)
     schedule = InverseSquareRoot(training.SIZES["d_model"], training.WARM_UP)
     np.testing.assert_allclose(paper, [float(schedule(step)) for step in range(steps)], rtol=1e-5)
     np.testing.assert_allclose(high, 10 * paper)
     assert paper.max() == pytest.approx(training.PEAK, rel=1e-4)
     np.testing.assert_allclose(constant, training.PEAK)
+    np.testing.assert_allclose(low, training.LOW)
+    assert training.LOW < training.PEAK / 3
     np.testing.assert_allclose(flat[: training.WARM_UP - 1], training.PEAK)
     np.testing.assert_allclose(flat[training.WARM_UP :], paper[training.WARM_UP :])
 

@@ -25,6 +25,7 @@ CASE_PARAMETERS = [  # one in four every day, from each exercise
     for trial in range(EXERCISES[one].trials)
 ]
 FORM_MISTAKES = [(one, mistake) for one in (*TESTS, *MENDED_LINES) for mistake in EXERCISES[one].mistakes]
+OTHER_SHAPES = ("training-test-batch", "pretrained-test-padding")  # what comes out is not shaped like what goes in
 LINES = [(one, line) for one in MENDED_LINES for line in range(1, len(EXERCISES[one].numbered.splitlines()) + 1)]
 
 
@@ -33,8 +34,8 @@ def answered(exercise_id, answer):
     return (min(MENDED_LINES[exercise_id]), answer) if exercise_id in MENDED_LINES else answer
 
 
-def test_every_chapter_of_the_mechanism_has_each_form_once():
-    for prefix in ("attention", "heads", "positions", "architecture", "training", "custom"):
+def test_every_chapter_of_the_first_seven_has_each_form_once():
+    for prefix in ("attention", "heads", "positions", "architecture", "training", "pretrained", "custom"):
         forms = [type(one) for one in EXERCISES.values() if one.id.startswith(prefix)]
         assert [forms.count(form) for form in (WriteATest, FindTheBug, Prediction)] == [1, 1, 1]
 
@@ -104,7 +105,7 @@ def test_a_case_that_alone_is_judged_wrongly_is_named(exercise_id, trial):
         assert verdict.hint
 
 
-@pytest.mark.parametrize("exercise_id", [one for one in TESTS if one != "training-test-batch"])  # rows of any length
+@pytest.mark.parametrize("exercise_id", [one for one in TESTS if one not in OTHER_SHAPES])
 def test_shapes_and_finite_numbers_tell_no_broken_case_but_one(exercise_id):
     """The broken ones run in silence, and all but one look like the sound ones."""
     inputs = {
@@ -252,6 +253,24 @@ def by_pairs_of_texts(make):
     return True
 
 
+def by_filler(encode):
+    """One text at a time with more and more padding of several kinds, then two texts; each token moves all of its."""
+    text = np.random.default_rng(9).integers(5, 49, size=6)
+    mask = np.ones((1, 6), bool)
+    alone = encode(text[None], mask)
+    for count in (1, 2, 5, 12, 40):
+        for filler in (0, 3, 44):
+            ids = np.concatenate([text, np.full(count, filler)])
+            both = encode(np.stack([ids, ids[::-1]]), np.stack([np.arange(len(ids)) < 6, np.arange(len(ids)) < 1]))
+            np.testing.assert_allclose(both[0, :6], alone[0], atol=1e-6)
+            ends = encode(ids[None, -1:], mask[:, :1])
+            np.testing.assert_allclose(both[1, :1], ends[0], atol=1e-6)
+    for place in range(6):
+        moved = encode(text[None] + (np.arange(6) == place), mask) - alone
+        assert (np.abs(moved).max(axis=-1) > 1e-9).all()
+    return True
+
+
 def by_columns(convert):
     """One input at a time: its row of the kernel must be its column of the weight."""
     rng = np.random.default_rng(9)
@@ -270,6 +289,7 @@ OTHER_SOUND_TESTS = {
     "positions-test": [by_pairs],
     "architecture-test-cache": [by_random_cuts, by_cuts_with_empty_pieces],
     "training-test-batch": [by_pairs_of_texts],
+    "pretrained-test-padding": [by_filler],
     "custom-test-convert": [by_columns],
 }
 
@@ -457,12 +477,12 @@ def by_text(start, cuts, last=None, size=1.0):
     return judge
 
 
-def by_moves(attend, looked_at):
+def by_moves(attend, looked_at, gap=1e-6):
     """Move one token s after another, and look at those rows t alone for which looked_at(t, s)."""
     x = np.random.default_rng(0).normal(size=(24, 4))
     rows, before = np.arange(24), attend(x)
     for s in rows:
-        moved = np.abs(attend(x + (rows == s)[:, None]) - before).max(axis=1) > 1e-6
+        moved = np.abs(attend(x + (rows == s)[:, None]) - before).max(axis=1) > gap
         if any(moved[t] != (t >= s) for t in rows if looked_at(t, s)):
             return False
     return True
@@ -650,11 +670,24 @@ CARELESS = [
     ),
     ("training-test-batch", lambda make: len(make([[3, 4]])) == 3, "accepts whatever it is given"),
     (
+        "pretrained-test-padding",
+        lambda encode: encode(np.array([[5, 0]]), np.array([[True, False]])).shape == (1, 2, 4),
+        "accepts whatever it is given",
+    ),
+    (
         "attention-test-causal",
         lambda attend: by_values(attend, length=9),
         "lets a broken one pass: the mask has room for",
     ),
     ("attention-test-causal", lambda attend: by_moves(attend, lambda t, s: s in (0, 12, 23)), "lets a broken one pass"),
+    *(
+        (
+            "attention-test-causal",
+            lambda attend, gap=gap: by_moves(attend, lambda t, s: True, gap),
+            "lets a broken one pass: forbidden scores are lowered by 11",
+        )
+        for gap in (1e-4, 1e-3)
+    ),
     *(
         (
             "attention-test-causal",

@@ -76,6 +76,7 @@ def _by_column(x: np.ndarray) -> np.ndarray:
 
 
 _MOVE_EACH = "Move one token at a time, each in turn, and look at every row of the result."
+_SMALL_GAPS = "From which gap on does your test say that a row has moved? The gap of a leak can be small."
 _LOOK_BACK = "A token that is moved must move its own row and every later one."
 # Each token but the first and the last of a text of up to 24 tokens: the place, negative from the end, and its name.
 _TOKENS = tuple((place, f"token {place}") for place in range(1, _ROOM + 1)) + tuple(
@@ -147,6 +148,7 @@ def _general_cases() -> tuple[Case, ...]:
         ),
         Case("forbidden scores become 0", lambda x: softmax(np.where(_past(x), _scores(x), 0)) @ x, _MOVE_EACH),
         Case("forbidden scores are lowered by 5", lambda x: softmax(_scores(x) - 5 * ~_past(x)) @ x, _MOVE_EACH),
+        Case("forbidden scores are lowered by 11", lambda x: softmax(_scores(x) - 11 * ~_past(x)) @ x, _SMALL_GAPS),
         Case("the mask comes after the softmax", lambda x: (_past(x) * softmax(_scores(x))) @ x, _MOVE_EACH),
         Case("the softmax runs over the queries", _by_column, _MOVE_EACH),
         Case(
