@@ -1,8 +1,9 @@
 """A vocabulary of pieces in plain Python: join the most frequent pair, again and again; then cut words greedily.
 
 The tokenizers library does the same in a fraction of the time (`utils.wordpiece`). Sources: Sennrich et al. (2016),
-arXiv:1508.07909, for the joining; Wu et al. (2016), arXiv:1609.08144, for the cutting. How Google chose the pieces of
-BERT is not published as a program; the library joins by frequency, and so does this file.
+arXiv:1508.07909, for the joining; the program of Devlin et al. (2019), arXiv:1810.04805, for the cutting and its mark.
+How Google chose the pieces of BERT is not published as a program; the library joins by frequency, and so does this
+file.
 """
 
 import itertools

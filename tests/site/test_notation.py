@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from utils.attention import scaled_dot_product_attention
+from utils.layers import MultiHeadAttention
 
 PAGE = (Path(__file__).resolve().parents[2] / "pages" / "notation.md").read_text(encoding="utf-8")
 MASKS = re.findall(r"^\| (\w[\w, ]+) \| `(\w+)` \| (.+?) \|$", PAGE.split("(masks-elsewhere)=")[1], re.M)
@@ -58,18 +59,28 @@ RUNS = {
 }
 MEANINGS = {"may attend": True, "**must not** attend": False, "**ignore** this key": False}
 
-EXPECTED = {
+EXPECTED = {  # in a row of weights
     "zero, and its weights are zero": 0.0,
     "the mean of all values": 1 / SIZE,
-    "the mean of all values, projected; with `return_attention_scores=True`, weights of zero": 0.0,
     "zero": 0.0,
     "not a number (NaN)": np.nan,
+}
+PROJECTED = {  # in front of the output projection: a share of each value
+    "the mean of all values, projected": 1 / SIZE,
+    "zero, projected: the bias alone": 0.0,
+    "zero, projected: the bias alone, and its weights are zero": 0.0,
+}
+KERAS_LAYERS = {  # arguments of the layer, and of its calls
+    "Keras, layer without dropout": (0, [{}, {"training": True}]),
+    "Keras, layer with dropout, in training or not": (0.1, [{}, {"training": True}]),
+    "Keras, layer asked for its weights": (0, [{"return_attention_scores": True}]),
 }
 
 
 def test_tables_list_the_functions_that_are_run_here():
     assert {(function, argument) for function, argument, _ in MASKS} == RUNS.keys()
-    assert EMPTY_ROWS.keys() == {function for function, _ in RUNS}
+    assert EMPTY_ROWS.keys() - KERAS_LAYERS.keys() == {function for function, _ in RUNS} - {"Keras, layer"}
+    assert EMPTY_ROWS.keys() >= KERAS_LAYERS.keys()
 
 
 @pytest.mark.parametrize(("function", "argument", "meaning"), MASKS)
@@ -84,7 +95,7 @@ def empty_third_row(mask):
     return np.where(np.arange(SIZE)[:, None] == 2, False, mask)
 
 
-@pytest.mark.parametrize("function", EMPTY_ROWS)
+@pytest.mark.parametrize("function", [one for one in EMPTY_ROWS if one not in KERAS_LAYERS])
 def test_a_query_that_may_attend_to_nothing_gets_what_the_table_says(function, require):
     torch = require("torch") if function.startswith("PyTorch") else None
     argument, allowed = next((argument, MEANINGS[meaning]) for name, argument, meaning in MASKS if name == function)
@@ -93,12 +104,58 @@ def test_a_query_that_may_attend_to_nothing_gets_what_the_table_says(function, r
     np.testing.assert_allclose(row, EXPECTED[EMPTY_ROWS[function]], rtol=1e-6)
 
 
-def test_a_keras_layer_without_scores_mixes_all_values_for_a_query_that_may_attend_to_nothing():
-    layer = keras.layers.MultiHeadAttention(num_heads=1, key_dim=SIZE)
-    output = layer(query=TOKENS[None], value=TOKENS[None], attention_mask=empty_third_row(MASK)[None])
-    everywhere = layer(query=0 * TOKENS[None], value=TOKENS[None])  # equal scores, so the mean of all values
-    np.testing.assert_allclose(np.asarray(output)[0, 2], np.asarray(everywhere)[0, 0], rtol=1e-5)
-    assert not np.allclose(np.asarray(output)[0, 1], np.asarray(everywhere)[0, 0], rtol=1e-2)
+def padded(*is_token):
+    return np.array([is_token], dtype=bool)
+
+
+# What leaves the third query no key: one mask, or two of which each alone leaves it some.
+CAUSES = {
+    "a row of attention_mask": {"attention_mask": empty_third_row(MASK)[None]},
+    "all values are padding": {"value_mask": padded(0, 0, 0, 0)},
+    "all keys are padding": {"key_mask": padded(0, 0, 0, 0)},
+    "padding at the left and a causal mask": {"value_mask": padded(0, 0, 0, 1), "use_causal_mask": True},
+    "its one key in attention_mask is padding": {
+        "attention_mask": MASK[[0, 1, 3, 2]][None],
+        "value_mask": padded(1, 1, 0, 1),
+    },
+    "it is padding itself": {"ids": np.array([[3, 5, 0, 2]])},
+}
+
+
+def attend(make, dropout, ids=None, **call):
+    """Return what a layer, and so its bias, gives the third query; the bias; and the projected mean of all values."""
+    tokens = TOKENS[None] if ids is None else keras.layers.Embedding(7, SIZE, mask_zero=True)(ids)
+    layer = make(num_heads=2, key_dim=3, dropout=dropout)
+    layer.build((1, SIZE, SIZE), (1, SIZE, SIZE))
+    rng = np.random.default_rng(3)
+    layer.set_weights([rng.normal(size=array.shape) for array in layer.get_weights()])
+    *_, value_kernel, value_bias, output_kernel, bias = layer.get_weights()
+    values = np.einsum("sm,mhv->shv", np.asarray(tokens)[0], value_kernel) + value_bias
+    mean = np.einsum("hv,hvm->m", values.mean(axis=0), output_kernel) + bias
+    returned = layer(query=tokens, value=tokens, key=tokens, **call)
+    if call.get("return_attention_scores"):
+        returned, weights = returned
+        np.testing.assert_array_equal(np.asarray(weights)[0, :, 2], np.zeros((2, SIZE)))
+    return np.asarray(returned)[0, 2], bias, mean
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("function", KERAS_LAYERS)
+def test_a_keras_layer_gives_a_query_without_a_key_what_the_table_says(function, cause):
+    dropout, calls = KERAS_LAYERS[function]
+    for call in calls:
+        row, bias, mean = attend(keras.layers.MultiHeadAttention, dropout, **CAUSES[cause], **call)
+        expected = bias + SIZE * PROJECTED[EMPTY_ROWS[function]] * (mean - bias)
+        np.testing.assert_allclose(row, expected, rtol=1e-4, atol=1e-5)
+        assert np.abs(mean - bias).max() > 0.1
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_our_layer_gives_a_query_without_a_key_the_bias_alone(cause):
+    assert "The layer of this book projects its zero too, so it returns the bias alone." in PAGE
+    for dropout, call in ((0, {}), (0.1, {"training": True}), (0, {"return_attention_scores": True})):
+        row, bias, _ = attend(MultiHeadAttention, dropout, **CAUSES[cause], **call)
+        np.testing.assert_allclose(row, bias, rtol=1e-6)
 
 
 def test_page_names_the_versions_that_are_installed(require):

@@ -39,6 +39,7 @@ STEPS, BATCH, WARM_UP = 900, 128, 300
 SHORT = 300  # steps of what fails
 PEAK = (64 * WARM_UP) ** -0.5  # of the paper's schedule, d^-½ · warm-up^-½
 LOW = 0.002  # a rate that needs no rise
+CONSTANT = {"constant": PEAK, f"constant {LOW}": LOW}
 RECORD, TRY, AVERAGED = 25, 300, 5  # steps between records and between tries; checkpoints averaged
 HELD_OUT, LONGER, LONGEST = 150, 100, 14
 BEAMS = (1, 2, 4, 8)
@@ -82,7 +83,7 @@ def rates(kind: str, steps: int) -> np.ndarray:
 
     Args:
         kind: "inverse square root" for the paper's schedule; "no warm-up" for the same without its rise; "constant" for
-            its peak at every step; "constant 0.002" for that rate at every step; "ten times" for ten times the paper's.
+            its peak at every step; "constant 0.002" for `LOW` at every step; "ten times" for ten times the paper's.
         steps: how many.
 
     Returns:
@@ -91,8 +92,8 @@ def rates(kind: str, steps: int) -> np.ndarray:
     schedule = np.array(InverseSquareRoot(SIZES["d_model"], WARM_UP)(np.arange(steps)))
     if kind == "no warm-up":
         return np.where(np.arange(1, steps + 1) < WARM_UP, PEAK, schedule)
-    if kind in ("constant", "constant 0.002"):
-        return np.full(steps, PEAK if kind == "constant" else LOW)
+    if kind in CONSTANT:
+        return np.full(steps, CONSTANT[kind])
     return 10 * schedule if kind == "ten times" else schedule
 
 

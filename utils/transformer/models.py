@@ -205,7 +205,8 @@ class Transformer(ConfiguredModel):
         **kwargs: name, dtype, trainable of `keras.Model`.
 
     Raises:
-        ValueError: as `Encoder`, and for targets that do not begin with the configuration's `start_id`, if it has one.
+        ValueError: as `Encoder`, and for targets that do not begin with the configuration's `start_id`, if it has one;
+            `fit` looks at arrays before the first step, since a compiled step cannot raise this.
     """
 
     def __init__(self, config: Config, target_vocabulary_size: int | None = None, **kwargs: Any):
@@ -228,6 +229,15 @@ class Transformer(ConfiguredModel):
         source_ids, target_ids = inputs
         memory, memory_mask = self.encode(source_ids, training)
         return self.decode(target_ids, memory, memory_mask, training)
+
+    def fit(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Train as `keras.Model.fit` does, once the targets of a pair of arrays are seen to begin with the start token.
+
+        Those of a data set or a generator, and of `validation_data`, are not looked at.
+        """
+        if isinstance(x, tuple | list) and len(x) == 2 and len(getattr(x[1], "shape", ())) == 2:
+            check_start(x[1], self.config.start_id)
+        return super().fit(x, *arguments, **options)
 
     def encode(self, source_ids: Any, training: bool | None = None) -> tuple[Any, Any]:
         """Return what the encoder makes of the source, (B, S, d_model), and where it holds a token, (B, S) or None."""

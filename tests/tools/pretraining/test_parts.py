@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from tools.notebooks.chapters import ROOT
 from tools.pretraining import corpus, negation, pretrain, text
 from utils import wordpiece
 
@@ -298,3 +299,17 @@ def test_fingerprint_changes_with_the_choices_and_with_the_files(require, tmp_pa
     assert first != fingerprint(TextChoices(1, 2, 3, 5), path)
     path.write_text(json.dumps("b"))
     assert first != fingerprint(TextChoices(1, 2, 3, 4), path)
+
+
+def test_chapter_6_shows_the_weights_and_sizes_of_the_five_losses(require):
+    require("torch")
+    from tools.pretraining import teacher, training
+
+    notebook = ROOT / "chapters" / "06-pretrained-models.ipynb"
+    cells = ("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+    (told,) = (cell for cell in cells if "| to be foretold |" in cell)
+    rows = [[part.strip() for part in line.split("|")[1:-1]] for line in told.splitlines() if line.startswith("| ")][1:]
+    names = ("masked", "last", "middle", "sentences", "contexts")  # in the order of the table
+    assert {name: float(row[-1]) for name, row in zip(names, rows, strict=True)} == training.WEIGHTS
+    sizes = [int(row[1]) for row in rows if row[1].isdecimal()]
+    assert sizes == [teacher.LAST_AXES, teacher.MIDDLE_AXES, 384, training.CONTEXT_AXES]

@@ -211,6 +211,29 @@ def test_a_target_that_does_not_begin_with_the_start_token_is_named():
         Transformer(CONFIG)((IDS, IDS[:, :0]))
 
 
+@pytest.mark.parametrize("pair", [tuple, list])
+@pytest.mark.parametrize("make", [np.asarray, keras.ops.convert_to_tensor])
+def test_fit_refuses_targets_that_are_not_moved_before_it_changes_a_weight(pair, make):
+    model = Transformer(dataclasses.replace(CONFIG, start_id=1))
+    model.compile("sgd", masked_loss)
+    before, labels = model.get_weights(), np.array([[1, 3, 4], [4, 3, 2]])
+    with pytest.raises(ValueError, match=r"begin with the start token 1; row 1 begins with 4\. The decoder reads"):
+        model.fit(pair([make(IDS), make(labels)]), make(labels), verbose=0)
+    with pytest.raises(ValueError, match="begin with the start token 1"):
+        model.fit(x=pair([make(IDS), make(labels)]), y=make(labels), verbose=0)
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_fit_trains_on_targets_that_are_moved_and_on_any_without_a_start_token():
+    labels = np.array([[1, 3, 4], [4, 3, 2]])
+    for start_id, shown in ((1, numbers(shift_right(labels, 1))), (None, labels)):
+        model = Transformer(dataclasses.replace(CONFIG, start_id=start_id))
+        model.compile("sgd", masked_loss)
+        before = model.get_weights()
+        assert len(model.fit((IDS, shown), labels, 2, epochs=1, verbose=0).history["loss"]) == 1
+        assert not all(map(np.array_equal, before, model.get_weights()))
+
+
 REFUSED = {
     "no vocabulary": ({"vocabulary_size": 0}, "argument `vocabulary_size` must be a positive integer"),
     "heads": (

@@ -108,7 +108,8 @@ def _judge(exercise: Exercise, answer: Any) -> Finding | None:
         if outcome.finding is not None:  # an exception, say; a known mistake in the trials before may be its cause
             return _known_mistake(exercise, outcomes) or outcome.finding
         outcomes.append(outcome)
-    return _wrong_result(exercise, outcomes) or _side_effect(exercise, outcomes) or _borrowed(exercise, answer)
+    found = _wrong_result(exercise, outcomes) or exercise.review(outcomes)
+    return found or _side_effect(exercise, outcomes) or _borrowed(exercise, answer)
 
 
 def _wrong_result(exercise: Exercise, outcomes: list[Outcome]) -> Finding | None:
@@ -117,7 +118,7 @@ def _wrong_result(exercise: Exercise, outcomes: list[Outcome]) -> Finding | None
     if not wrong:
         return None
     known = returned_input(exercise, outcomes) or _known_mistake(exercise, outcomes)
-    known = known or exercise.explain(wrong)
+    known = known or exercise.review(outcomes) or exercise.explain(wrong)
     if known is not None:
         return known
     if exercise.asks_for_value:

@@ -100,6 +100,10 @@ class Exercise:
         """Say in the words of the exercise what is wrong, given the wrong outcomes; None: the engine says it."""
         return None
 
+    def review(self, outcomes: Sequence[Any]) -> Finding | None:
+        """Say what the results do not show, given all outcomes; None: nothing is missing."""
+        return None
+
     def draw(self, trial: int) -> tuple:
         """Make the arguments of one trial: new objects with the same contents whenever the trial is the same."""
         if self.make_inputs is None:

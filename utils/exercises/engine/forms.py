@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,14 +29,28 @@ class Case(NamedTuple):
         return not self.hint
 
 
+class Witness(Protocol):
+    """Looks at what a learner's test tries, for a verdict alone does not show it."""
+
+    def look(self, *inputs: Any) -> None:
+        """Take note of the inputs of one call of a sound case."""
+
+    def missing(self) -> Finding | None:
+        """Say what was never tried, or return None."""
+
+
 class _Handed:
     """A case as a learner's test gets it: something to call, which does not say whether it is sound."""
 
-    def __init__(self, case: Case):
+    def __init__(self, case: Case, witness: Witness | None = None):
         self._case = case
+        self._witness = witness
 
     def __call__(self, *inputs: Any) -> Any:
-        return self._case.run(*inputs)
+        result = self._case.run(*inputs)
+        if self._witness is not None and self._case.sound:  # a test may leave a broken one early
+            self._witness.look(*inputs)
+        return result
 
     def __str__(self) -> str:
         return f"“{self._case.name}”"
@@ -51,9 +65,11 @@ class WriteATest(Exercise):
 
     Attributes:
         cases: makes the implementations afresh, those that are sound first.
+        witness: makes what looks at the calls of one case, or None.
     """
 
     cases: Callable[[], Sequence[Case]]
+    witness: Callable[[], Witness] | None = None
     make_inputs: None = None
     asks_for_value = False
 
@@ -68,7 +84,7 @@ class WriteATest(Exercise):
 
     def draw(self, trial: int) -> tuple:
         """Make one of the cases."""
-        return (_Handed(self.cases()[trial]),)
+        return (_Handed(self.cases()[trial], self.witness and self.witness()),)
 
     def call(self, function: Callable[..., Any], inputs: tuple) -> Any:
         """Call the learner's test; an error counts as a refusal where there is something to refuse."""
@@ -82,6 +98,13 @@ class WriteATest(Exercise):
             if inputs[0]._case.sound or isinstance(error, NotImplementedError):
                 raise
             return False
+
+    def review(self, outcomes: Sequence[Any]) -> Finding | None:
+        """Return what the test never tried, though it let all sound cases pass, or None."""
+        sound = [one for one in outcomes if one.inputs[0]._case.sound]
+        if self.witness is None or not all(same(one.expected, one.received, self.rtol) for one in sound):
+            return None
+        return next(filter(None, (one.used[0]._witness.missing() for one in sound)), None)
 
     def explain(self, wrong: Sequence[Any]) -> Finding:
         """Name the sound case that was refused, or the broken one that slipped through."""
@@ -152,12 +175,14 @@ class Part(NamedTuple):
         hint: what to think about.
         choices: the words to choose from; empty where a number or a shape is asked for.
         slips: numbers that come of a known confusion, each with its name.
+        rtol: relative tolerance, where it is tighter than that of the exercise; None: that of the exercise.
     """
 
     name: str
     hint: str
     choices: tuple[str, ...] = ()
     slips: tuple[tuple[float, str], ...] = ()
+    rtol: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,16 +197,29 @@ class Prediction(Exercise):
     make_inputs: None = None
     mistakes: tuple = ()
 
+    def take_apart(self, answer: Any) -> tuple[Any, Finding | None]:
+        """Take a row of numbers, an array or a tensor, for a tuple."""
+        if getattr(answer, "shape", None) == (len(self.parts),):
+            return tuple(answer), None
+        return answer, None
+
+    def review(self, outcomes: Sequence[Any]) -> Finding | None:
+        """Return what is said of a prediction that is right for the exercise but not for its part, or None."""
+        return None if all(self._came_true(outcomes[0])) else self.explain(outcomes)
+
+    def _came_true(self, outcome: Any) -> list[bool]:
+        parts = zip(self.parts, outcome.expected, outcome.received, strict=True)
+        return [same(expected, received, part.rtol or self.rtol) for part, expected, received in parts]
+
     def explain(self, wrong: Sequence[Any]) -> Finding:
         """Name the first prediction that did not come true, without saying what came out."""
-        expected, received = wrong[0].expected, wrong[0].received
-        right = [same(one, other, self.rtol) for one, other in zip(expected, received, strict=True)]
+        right, received = self._came_true(wrong[0]), wrong[0].received
         part, given = next((p, g) for p, g, is_right in zip(self.parts, received, right, strict=True) if not is_right)
         count = f"{sum(right)} of {len(right)} came true"
         if part.choices and given not in part.choices:
             words = ", ".join(map(repr, part.choices))
             return Finding(f"{part.name}: expected one of {words}; received {given!r}", part.hint)
         for slip, name in part.slips:
-            if same(np.asarray(slip), given, self.rtol):
+            if same(np.asarray(slip), given, part.rtol or self.rtol):
                 return Finding(f"{count}. {part.name}: {name}", part.hint)
         return Finding(f"{count}. Not so: {part.name}", part.hint)

@@ -28,6 +28,7 @@ class Outcome:
         finding: what made a comparison pointless: an exception, no result, an input returned.
         changed: name of an argument that the learner's code wrote to, or "".
         printed: first line that it printed, or "".
+        used: the arguments that its code was called with.
     """
 
     inputs: tuple
@@ -36,6 +37,7 @@ class Outcome:
     finding: Finding | None = None
     changed: str = ""
     printed: str = ""
+    used: tuple = ()
 
 
 def run(exercise: Exercise, function: Callable[..., Any], trial: int) -> Outcome:
@@ -53,7 +55,8 @@ def run(exercise: Exercise, function: Callable[..., Any], trial: int) -> Outcome
         received = None
         if finding is None:
             received, finding = _read(exercise, returned, expected, fresh)
-    return Outcome(fresh, expected, received, finding, _changed(exercise, inputs, fresh), printed.partition("\n")[0])
+    changed, line = _changed(exercise, inputs, fresh), printed.partition("\n")[0]
+    return Outcome(fresh, expected, received, finding, changed, line, inputs)
 
 
 def reference_result(exercise: Exercise, function: Callable[..., Any], trial: int) -> Any:

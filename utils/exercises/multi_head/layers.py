@@ -10,6 +10,7 @@ import numpy as np
 from utils.exercises.attention.inputs import softmax
 from utils.exercises.engine.exercise import Mistake
 from utils.exercises.engine.forms import Case, WriteATest
+from utils.exercises.engine.witnesses import ChangedAlone
 
 _WIDTH = 12
 _ROOM = 8  # tokens for which one of the broken layers has room
@@ -21,7 +22,7 @@ def layer_is_sound(layer: Layer) -> bool:
     return _apart(layer) and _shuffled(layer) and _reached(layer)
 
 
-def _texts(batch: int = 2, length: int = 11) -> np.ndarray:
+def _texts(batch: int = 2, length: int = 20) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(batch, length, _WIDTH))
 
 
@@ -179,6 +180,23 @@ def _hidden_by(feature: int) -> Layer:
     return layer
 
 
+def _cut_by(feature: int) -> Layer:
+    """Make a layer in which some queries do not see some keys: a number drawn from one feature of both decides.
+
+    Nearly one pair in five is cut. A change draws its pairs anew, so one in 31 is cut before it and after it. Who looks
+    at all rows of two texts of 20 tokens meets about 25 of those; who looks at one other row alone meets about one, and
+    none in one or the other of a dozen such layers.
+    """
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        number = np.floor(1000 * x[..., feature])
+        both = 12.9898 * number[:, :, None] + 78.233 * number[:, None, :]  # (B, T, S)
+        drawn = np.mod(43758.5453 * np.sin(both), 1)
+        return _masked(lambda q, k, n: (drawn >= 0.18)[:, None])(x)
+
+    return layer
+
+
 def _others_alone(x: np.ndarray) -> np.ndarray:
     """Give each token the mean of the others' values: its own row stays where it is when the token changes."""
 
@@ -200,6 +218,22 @@ def _in_texts(texts: slice, broken: Layer) -> Layer:
     return layer
 
 
+def _leaking(feature: int, step: int, into: Callable[[np.ndarray], np.ndarray]) -> Layer:
+    """Make a layer in which some queries of each text see one token of a neighbour: its largest by this feature."""
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        rows = _layer()(x)
+        for text in range(len(x)):
+            if 0 <= text + step < len(x):
+                neighbour = x[text + step]
+                longer = np.concatenate([x[text], neighbour[None, neighbour[:, feature].argmax()]])
+                chosen = into(x[text])
+                rows[text, chosen] = _layer()(longer[None])[0, :-1][chosen]
+        return rows
+
+    return layer
+
+
 def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
     """Make a layer that changes its input first."""
     return lambda x: _layer()(change(x))
@@ -207,10 +241,14 @@ def _before(change: Callable[[np.ndarray], np.ndarray]) -> Layer:
 
 _SHUFFLE = "Without a mask and positions the order of the tokens means nothing: shuffle them, and look at the rows."
 _ORDERS = "To turn the text round, or to exchange two tokens, is one order of many: take one drawn at random."
-_TEXTS = "Change the first text of a batch and look at the rows of the others; then change the last."
+_TEXTS = "Change the first text of a batch, each of its tokens, and look at the rows of the others; then the last."
 _REACH = "Change one token after another, and look at every row of its text: each of them must move, its own too."
 
+_ROWS = "Look at every row of a text after each change, and not at one or two. Try two texts of 20 tokens."
 _EACH = "Shuffle the tokens of each text of one batch, and change them in each: look at the rows of each text."
+_AT_PLACE = (
+    "Shuffle the tokens, and compare row by row: each token's row must come with it, and not only be among the rows."
+)
 _PLACES = {"the first text": slice(1), "the last text": slice(-1, None), "all texts but the first": slice(1, None)}
 
 
@@ -256,6 +294,10 @@ def _cases() -> tuple[Case, ...]:
         Case("one token of each text sees itself alone", _middle_alone(0), _REACH),
         Case("another token of each text sees itself alone", _middle_alone(1), _REACH),
         *(Case(f"feature {n} of a token decides whether anybody sees it", _hidden_by(n), _REACH) for n in range(6)),
+        *(
+            Case(f"feature {n} of two tokens decides whether one sees the other", _cut_by(n), _ROWS)
+            for n in range(_WIDTH)
+        ),
         Case("each row is the mean of the other tokens' values", _others_alone, _REACH),
         *(
             Case(f"{fault} in {where}", _in_texts(texts, broken), _EACH)
@@ -267,6 +309,27 @@ def _cases() -> tuple[Case, ...]:
             )
             for where, texts in _PLACES.items()
         ),
+        *(
+            Case(f"{fault} in {where}", _in_texts(texts, turned), _AT_PLACE)
+            for fault, turned in (
+                ("rows come back in reverse order", lambda x: _layer()(x)[:, ::-1]),
+                ("each row stands one place further on", lambda x: np.roll(_layer()(x), 1, axis=1)),
+            )
+            for where, texts in {"all texts": slice(None), **_PLACES}.items()
+        ),
+        *(
+            Case(
+                f"{who} of each text sees the token of the text {where} it that is largest by feature {n}",
+                _leaking(n, step, into),
+                _TEXTS,
+            )
+            for n in range(4)
+            for step, where in ((-1, "before"), (1, "behind"))
+            for who, into in (
+                ("every token", lambda x: np.arange(len(x))),
+                ("one token", lambda x, n=n: x[:, n + 6].argmax(keepdims=True)),
+            )
+        ),
         Case("tokens come first in the result", lambda x: _layer()(x).swapaxes(0, 1), "Look at the shape as well."),
     )
 
@@ -276,6 +339,7 @@ LAYERS = WriteATest(
     title="a test of multi-head layers",
     reference=layer_is_sound,
     cases=_cases,
+    witness=lambda: ChangedAlone(_ROOM),
     hint="You cannot know the numbers, for you do not know the kernels. Ask what must move and what must not. Allow "
     "for rounding.",
     mistakes=(
@@ -293,7 +357,7 @@ LAYERS = WriteATest(
         ),
         Mistake(
             "shape alone",
-            lambda layer: layer(_texts()).shape == (2, 11, 12),
+            lambda layer: layer(_texts()).shape == _texts().shape,
             "looks at the shape alone",
             "A wrong reshape gives the right shape. Which numbers would it change?",
         ),

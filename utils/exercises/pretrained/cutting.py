@@ -63,6 +63,21 @@ def _one_step(word: str, pieces: Sequence[str]) -> str:
     return f"{word[: ends[-1]]} {_MARK}{rest}" if _MARK + rest in known else "[UNK]"
 
 
+def _never_whole(word: str, pieces: Sequence[str]) -> str:
+    """Cut a word in two at least, though it may be a piece."""
+    return _cut(word, set(pieces) - {word})
+
+
+def _empty(word: str, pieces: Sequence[str]) -> str:
+    """Return nothing for a word that no pieces make up."""
+    return cut_word(word, pieces).replace("[UNK]", "")
+
+
+def _empty_at_first(word: str, pieces: Sequence[str]) -> str:
+    """Return nothing for a word that cannot even begin."""
+    return cut_word(word, pieces) if any(map(word.startswith, pieces)) else ""
+
+
 def _words(rng: np.random.Generator, trial: int) -> tuple:
     letters = list("aeost"[: 3 + trial % 3])
     word = "".join(rng.choice(letters, int(rng.integers(6, 12))))
@@ -73,6 +88,12 @@ def _words(rng: np.random.Generator, trial: int) -> tuple:
             pieces.add(part if rng.random() < 0.3 or start == 0 else _MARK + part)
     if trial % 4 == 3:  # a letter that cannot go on a word
         pieces = {piece for piece in pieces if piece != _MARK + word[-2]}
+    elif trial % 4 == 1:
+        pieces.add(word)
+    elif trial % 8 == 2:  # no piece fits at the first letter
+        pieces = {piece for piece in pieces if not word.startswith(piece)}
+    elif trial % 8 == 6:  # a piece begins the word, and its first letter is none
+        pieces = (pieces | {word[: 2 + trial % 3]}) - {word[0]}
     return word, sorted(pieces)
 
 
@@ -92,7 +113,7 @@ _CUT = Exercise(
             "shortest first",
             _with(longest=False),
             "the shortest piece that fits is taken",
-            "Every letter is a piece, so this gives letters. Which of the pieces that fit is wanted?",
+            "Where every letter is a piece, this gives letters. Which of the pieces that fit is wanted?",
         ),
         Mistake(
             "from the end",
@@ -123,6 +144,24 @@ _CUT = Exercise(
             _one_step,
             "a word is cut once and no more",
             "Go on behind the second piece as behind the first, to the end of the word.",
+        ),
+        Mistake(
+            "never the whole word",
+            _never_whole,
+            "a word that is a piece is cut all the same",
+            "The longest piece that fits at the first letter may be the word itself.",
+        ),
+        Mistake(
+            "empty at first",
+            _empty_at_first,
+            'a word comes out as "" where no piece fits at its first letter',
+            "A word that cannot be cut is [UNK], from the first letter on.",
+        ),
+        Mistake(
+            "empty",
+            _empty,
+            'a word that no pieces make up comes out as ""',
+            "A word that cannot be cut is [UNK].",
         ),
         Mistake(
             "first piece for all",

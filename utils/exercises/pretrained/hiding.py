@@ -57,8 +57,7 @@ HIDING = FindTheBug(
         4: "without a copy the tokens themselves would be lost",
         5: "4 is the id of [MASK]",
         6: "each replaced token gets a drawn one",
-        8: "0 marks what does not count, and no word has the id 0",
-        9: "what has to be named is what stood there before",
+        8: "as it stands it is right: 0 marks what does not count, and no word has the id 0",
         10: "what is read, and what has to be named",
     },
     mistakes=(
@@ -80,7 +79,7 @@ HIDING = FindTheBug(
             "label from what is read",
             lambda *inputs: _hidden(*inputs, label=lambda ids, read, chosen, way: np.where(chosen, read, 0)),
             "the labels say what is read, not what stood there",
-            "What has to be named is the token that was there before. Line 9 was right.",
+            "What has to be named is the token that was there before.",
         ),
         Mistake(
             "not chosen",

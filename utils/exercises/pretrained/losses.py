@@ -26,7 +26,16 @@ def _texts(rng: np.random.Generator, trial: int) -> tuple:
     hidden = np.zeros(length, bool)
     hidden[rng.choice(length, int(rng.integers(2, 5)), replace=False)] = True
     level = 1000.0 * (np.arange(length) % 2)[:, None] if trial % 4 == 3 else 0.0
-    return 2 * rng.normal(size=(length, vocabulary)) + level, rng.integers(0, vocabulary, length), hidden
+    spread = 1000.0 if trial % 4 == 1 else 2.0  # within a row: most probabilities are too small for a number
+    return spread * rng.normal(size=(length, vocabulary)) + level, rng.integers(0, vocabulary, length), hidden
+
+
+def _softmax_first(logits: np.ndarray, ids: np.ndarray, hidden: np.ndarray, least: float = 0.0) -> float:
+    """Compute probabilities, and then their logarithms: some are 0, or lifted to a small number."""
+    return float(-np.log(np.exp(_right(logits, ids)[hidden]) + least).mean())
+
+
+_LEAST = (*(10.0**-digits for digits in (7, 8, 9, 10, 12, 15, 16, 20, 30, 100, 300)), 2.0**-52)
 
 
 def _best(logits: np.ndarray, ids: np.ndarray, hidden: np.ndarray) -> float:
@@ -83,6 +92,22 @@ _HIDDEN = Exercise(
             lambda logits, ids, hidden: float(np.exp(hidden_loss(logits, ids, hidden))),
             "this is the perplexity",
             "Leave out the exponential at the end.",
+        ),
+        Mistake(
+            "softmax first",
+            _softmax_first,
+            "the softmax comes first and its logarithm after, and probabilities become 0 on the way",
+            "A score 1,000 below the highest has a probability near exp(−1,000), and a float cannot hold that. "
+            "ln p needs no p: take the logarithm of the fraction by hand.",
+        ),
+        *(
+            Mistake(
+                f"least probability, way {way}",
+                lambda logits, ids, hidden, least=least: _softmax_first(logits, ids, hidden, least),
+                "probabilities are kept from 0 by a small number, and so no loss can be large",
+                "A score 1,000 below the highest has a loss of 1,000. Compute ln p without p, and nothing is lifted.",
+            )
+            for way, least in enumerate(_LEAST, start=1)
         ),
         Mistake(
             "probabilities averaged",

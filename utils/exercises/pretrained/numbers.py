@@ -26,8 +26,8 @@ NUMBERS = Prediction(
     title="numbers of a pre-trained model, before it is opened",
     reference=model_numbers,
     note="most of a small model is its table of words",
-    hint="Five numbers, each to within 3 %, in the order of the question.",
-    rtol=0.03,
+    hint="Five numbers in the order of the question: (b) to within 0.1 %, the others to within 1 %.",
+    rtol=0.01,
     parts=(
         Part(
             "(a) the share of the numbers that are word vectors",
@@ -35,6 +35,8 @@ NUMBERS = Prediction(
             slips=(
                 (_WIDTH / _PIECES, "this is the width by the number of pieces"),
                 (1 - 0.6718, "this is the share of all the rest"),
+                (14_514 * _WIDTH / 2_667_648, "this takes the vectors of positions and of sentence kinds in"),
+                (67.18, "this is in percent, and a share is at most 1"),
             ),
         ),
         Part(
@@ -44,7 +46,12 @@ NUMBERS = Prediction(
                 (131_072, "this is the feed-forward network's two matrices alone"),
                 (66_048, "this is the attention alone"),
                 (4 * 198_272, "this is all four layers"),
+                (196_608, "these are the matrices alone, without biases and normalisations"),
+                (197_760, "the normalisations are left out"),
+                (197_120, "the biases are left out"),
+                (198_016, "one normalisation is left out: a layer has two, each with a scale and a shift"),
             ),
+            rtol=0.001,
         ),
         Part(
             "(c) the tokens that become [MASK]",
@@ -69,6 +76,9 @@ NUMBERS = Prediction(
             slips=(
                 (14_000, "this is the perplexity"),
                 (np.log2(14_000), "this is in bits"),
+                (np.log10(14_000), "this is the logarithm to base 10"),
+                (-np.log(14_000), "the sign is wrong"),
+                (1 / 14_000, "this is the probability of each piece, not its loss"),
             ),
         ),
     ),

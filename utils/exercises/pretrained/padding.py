@@ -10,34 +10,36 @@ import numpy as np
 
 from utils.exercises.engine.exercise import Mistake
 from utils.exercises.engine.forms import Case, WriteATest
+from utils.exercises.engine.witnesses import ChangedAlone
 
 Encode = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _WIDTH, _VOCABULARY = 4, 50
+_ROOM = 48  # places that a row may have
+_LONG = 30  # from this place on, some of the broken ones are broken
 _TABLE = np.random.default_rng(6).normal(size=(_VOCABULARY, _WIDTH))
 _PLACES = np.random.default_rng(7).normal(size=(64, _WIDTH))
 
 
 def padding_is_hidden(encode: Encode) -> bool:
-    """Whether vectors of tokens depend neither on what stands at padded places, nor on how many there are."""
+    """Whether vectors of tokens depend neither on padding nor on other texts, and each token moves each of its text."""
     return _holds(encode)
 
 
 def _holds(
     encode: Encode,
-    lengths: tuple[int, ...] = (1, 3, 7, 12),
+    lengths: tuple[int, ...] = (1, 3, 7, 12, 47),
     fillers: tuple[int, ...] = (0, 9, 31),
-    tails: tuple[int, ...] = (1, 2, 9, 30),
+    widths: tuple[int, ...] = (13, 21, _ROOM),
     together: bool = True,
-    reads: bool = True,
+    read: Callable[[Encode], bool] | None = None,
 ) -> bool:
-    """Compare each text alone with the same text padded, alone and in one batch."""
+    """Compare each text alone with the same text padded, alone and in one batch; then ask `read` (all are read)."""
     rng = np.random.default_rng(11)
-    texts = [rng.integers(5, _VOCABULARY, length) for length in lengths]
-    alone = [encode(text[None], np.ones((1, len(text)), bool))[0] for text in texts]
-    for tail in tails:
+    for width in widths:
+        texts = [rng.integers(5, _VOCABULARY, length) for length in lengths if length < width]
+        alone = [encode(text[None], np.ones((1, len(text)), bool))[0] for text in texts]
         for filler in fillers:
-            length = max(map(len, texts)) + tail
-            ids, mask = np.full((len(texts), length), filler), np.zeros((len(texts), length), bool)
+            ids, mask = np.full((len(texts), width), filler), np.zeros((len(texts), width), bool)
             for row, text in enumerate(texts):
                 ids[row, : len(text)], mask[row, : len(text)] = text, True
             if together:
@@ -47,19 +49,28 @@ def _holds(
             for row, (text, vectors) in enumerate(zip(texts, alone, strict=True)):
                 if not np.allclose(padded[row, : len(text)], vectors, atol=1e-6):
                     return False
-    return not reads or _reads(encode, texts[-1])
+    return (read or _reads)(encode)
 
 
-def _reads(encode: Encode, text: np.ndarray) -> bool:
-    """Whether every token reaches every vector: an encoder that mixes nothing hides everything."""
-    mask = np.ones((1, len(text)), bool)
-    before = encode(text[None], mask)[0]
-    for place in range(len(text)):
-        changed = text.copy()
-        changed[place] = 5 + (changed[place] + 7) % (_VOCABULARY - 5)
-        if (np.abs(encode(changed[None], mask)[0] - before).max(axis=-1) < 1e-9).any():
+def _reads(
+    encode: Encode,
+    lengths: tuple[int, ...] = (3, 12, _ROOM),
+    changed: Callable[[int], list[int]] = lambda length: [*range(length)],
+    looked_at: Callable[[int, int], list[int]] = lambda place, length: [*range(length)],
+) -> bool:
+    """Whether the vectors looked at move with each token that is changed: whoever mixes nothing hides everything."""
+    for length in lengths:
+        text, places = np.random.default_rng(12).integers(5, _VOCABULARY - 1, length), changed(length)
+        others = text + np.eye(length, dtype=int)[places]  # (len(places), length)
+        vectors = encode(text[None], np.ones((1, length), bool))
+        moved = np.abs(encode(others, np.ones(others.shape, bool)) - vectors).max(axis=-1) > 1e-6
+        if not all(row[looked_at(place, length)].all() for place, row in zip(places, moved, strict=True)):
             return False
     return True
+
+
+def _last(length: int) -> list[int]:
+    return [length - 1]
 
 
 def _attention(
@@ -76,8 +87,10 @@ def _attention(
         parts = np.split(x, heads, axis=-1)
         mixed = []
         for part in parts:
-            scores = part @ part.swapaxes(1, 2) / np.sqrt(part.shape[-1])
-            scores = np.where(hide(mask, ids)[:, None, :], scores, low if np.isinf(low) else scores + low)
+            scores = 0.1 * part @ part.swapaxes(1, 2)  # so small that every token has a share that counts
+            shown = hide(mask, ids)
+            shown = shown[:, None, :] if shown.ndim == 2 else shown  # (B, S) for all queries, or (B, T, S)
+            scores = np.where(shown, scores, low if np.isinf(low) else scores + low)
             scores = scores - np.maximum(scores.max(axis=-1, keepdims=True), -1e9)
             shares = np.exp(scores)
             mixed.append(shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-30) @ part)
@@ -95,11 +108,6 @@ def _pooled(count: Callable[[np.ndarray], np.ndarray], weigh: bool = True) -> En
         return x + total / count(mask)[:, None, None]
 
     return encode
-
-
-def _all_places(mask: np.ndarray) -> np.ndarray:
-    """Count padded places like tokens."""
-    return np.full(len(mask), mask.shape[1])
 
 
 def _centred(vectors: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -123,9 +131,54 @@ def _first_row(mask: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return np.broadcast_to(mask[:1], mask.shape)
 
 
+def _seen(rule: Callable[..., np.ndarray]) -> Encode:
+    """Make an encoder in which a token sees itself, and others by a rule on places q and k and on the length n."""
+
+    def hide(mask: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        places, lengths = np.arange(mask.shape[1]), mask.sum(axis=1)[:, None, None]
+        seen = rule(places[:, None], places[None, :], lengths) | np.eye(len(places), dtype=bool)
+        return seen & mask[:, None, :]
+
+    return _attention(hide)
+
+
+def _drawn(numbers: np.ndarray) -> np.ndarray:
+    """Draw True or False from numbers: always the same from the same number."""
+    return np.mod(43758.5453 * np.sin(12.9898 * numbers), 1) < 0.5
+
+
+def _seen_by_id(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Encode:
+    """Make an encoder in which a token sees itself, and others by a rule on ids q (B, T, 1) and k (B, 1, S)."""
+
+    def hide(mask: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        seen = _drawn(rule(ids[:, :, None], ids[:, None, :])) | np.eye(ids.shape[1], dtype=bool)
+        return seen & mask[:, None, :]
+
+    return _attention(hide)
+
+
+def _one_for_all(place: int) -> Encode:
+    """Make an encoder that adds one token of each text to all of them."""
+
+    def encode(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        x = _TABLE[ids] + _PLACES[: ids.shape[1]]
+        at = np.full(len(ids), place) if place >= 0 else mask.sum(axis=1) + place
+        return x + x[np.arange(len(ids)), at][:, None]
+
+    return encode
+
+
+def _shown_from(start: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Make a rule that hides padding, but not from one place on."""
+    return lambda mask, ids: mask | (np.arange(mask.shape[1]) >= start)
+
+
 _COMPARE = "Encode a text alone, and the same text with padding behind it. Compare the vectors of its tokens."
 _FILLER = "Does it hide what the mask says, or what has the id 0? Put another id at padded places."
 _MIXES = "Change one token. Do the vectors of the others move?"
+_EACH = "Change each token of a long text, one after another. Each of them must move all vectors of its text."
+_EVERY = "Change one token after another, and look at every vector of its text, not at one or two."
+_ROWS = f"Padding can fill a row of {_ROOM} places. Try long rows, with little text and with much."
 
 
 def _zeroed(vectors: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -162,13 +215,59 @@ def _cases() -> tuple[Case, ...]:
             _attention(lambda mask, ids: mask | (np.cumsum(~mask, axis=1) > 8)),
             "How much padding do you try?",
         ),
+        Case("from the 40th place on padding is seen", _attention(_shown_from(39)), _ROWS),
+        Case("the last of 48 places is seen, padded or not", _attention(_shown_from(_ROOM - 1)), _ROWS),
+        Case(
+            "the 40th padded place is seen, and those behind it",
+            _attention(lambda mask, ids: mask | (np.cumsum(~mask, axis=1) >= 40)),
+            _ROWS,
+        ),
+        Case("a padded 0 is seen", _attention(lambda mask, ids: mask | (ids == 0)), "Put 0 at padded places, too."),
         Case("tokens see only themselves", lambda ids, mask: _TABLE[ids] + _PLACES[: ids.shape[1]], _MIXES),
         Case(
             "the last token is hidden with the padding",
             _attention(lambda mask, ids: mask & (np.cumsum(mask, axis=1) < np.maximum(mask.sum(1, keepdims=True), 2))),
             _MIXES,
         ),
+        Case("the last token alone is added to all", _one_for_all(-1), _EACH),
+        Case("the first token alone is added to all", _one_for_all(0), _EACH),
+        Case("the first token is seen by no other", _seen(lambda q, k, n: k > 0), _EACH),
+        Case("the second token is seen by no other", _seen(lambda q, k, n: k != 1), _EACH),
+        Case("the last token is seen by no other", _seen(lambda q, k, n: k != n - 1), _EACH),
+        Case("the last token but one is seen by no other", _seen(lambda q, k, n: k != n - 2), _EACH),
+        Case("the middle token is seen by no other", _seen(lambda q, k, n: k != n // 2), _EACH),
+        Case("only the first and the last token are seen", _seen(lambda q, k, n: (k == 0) | (k == n - 1)), _EACH),
+        Case("tokens behind the 30th are seen by no other", _seen(lambda q, k, n: k < _LONG), _EACH),
+        Case("tokens see only later ones", _seen(lambda q, k, n: k > q), _EVERY),
+        Case("tokens see only earlier ones", _seen(lambda q, k, n: k < q), _EVERY),
+        Case("tokens see only their neighbours", _seen(lambda q, k, n: abs(q - k) == 1), _EVERY),
+        Case("the first vector alone sees the others", _seen(lambda q, k, n: (q == 0) & (k < n)), _EVERY),
+        Case("the last vector alone sees the others", _seen(lambda q, k, n: (q == n - 1) & (k < n)), _EVERY),
+        Case("the first and the last alone see the others", _seen(lambda q, k, n: (q == 0) | (q == n - 1)), _EVERY),
+        Case("the middle vector sees itself alone", _seen(lambda q, k, n: (q != n // 2) & (k < n)), _EVERY),
+        Case("vectors behind the 30th see themselves alone", _seen(lambda q, k, n: (q < _LONG) & (k < n)), _EVERY),
+        *(
+            Case(f"some ids are seen by no other, way {way}", _seen_by_id(lambda q, k, way=way: k + way / 7), _EACH)
+            for way in range(1, 5)
+        ),
+        *(
+            Case(
+                f"two ids decide whether one sees the other, way {way}",
+                _seen_by_id(lambda q, k, way=way: k + 6.1 * q + way / 7),
+                _EVERY,
+            )
+            for way in range(1, 5)
+        ),
     )
+
+
+class _TokensChanged(ChangedAlone):
+    """Which tokens of a text a test changed alone, padding left out."""
+
+    def look(self, ids: np.ndarray, mask: np.ndarray) -> None:
+        """Take note of the texts of one call: ids (B, T), and the mask of their tokens."""
+        for text, is_token in zip(ids, np.broadcast_to(mask, np.shape(ids)).astype(bool), strict=True):
+            super().look(text[is_token][None, :, None])
 
 
 PADDING = WriteATest(
@@ -176,6 +275,7 @@ PADDING = WriteATest(
     title="a test of padding",
     reference=padding_is_hidden,
     cases=_cases,
+    witness=lambda: _TokensChanged(room=_LONG),
     hint="A text alone and the same text with padding must have the same vectors, at the places of its tokens.",
     mistakes=(
         Mistake("always", lambda encode: True, "accepts whatever it is given", "Encode a text, and look at it."),
@@ -194,15 +294,33 @@ PADDING = WriteATest(
         ),
         Mistake(
             "nothing else",
-            lambda encode: _holds(encode, reads=False),
+            lambda encode: _holds(encode, read=lambda encode: True),
             "never asks whether tokens are read at all",
             "An encoder that hides everything passes, too. Change a token and see who moves.",
         ),
         Mistake(
             "little padding",
-            lambda encode: _holds(encode, lengths=(3, 5, 7), tails=(1, 2)),
+            lambda encode: _holds(encode, lengths=(3, 5, 7), widths=(8, 9)),
             "tries little padding alone",
             "How long can padding be?",
+        ),
+        Mistake(
+            "last token, first vector",
+            lambda encode: _holds(encode, read=lambda encode: _reads(encode, (12,), _last, lambda place, length: [0])),
+            "asks only whether the last token moves the first vector",
+            "Each token must move all vectors of its text. Change them one after another.",
+        ),
+        Mistake(
+            "last token alone",
+            lambda encode: _holds(encode, read=lambda encode: _reads(encode, changed=_last)),
+            "changes the last token of a text and no other",
+            "An encoder may read the last token and no other. Change them one after another.",
+        ),
+        Mistake(
+            "first vector alone",
+            lambda encode: _holds(encode, read=lambda encode: _reads(encode, looked_at=lambda place, length: [0])),
+            "looks at one vector alone when tokens are changed",
+            _EVERY,
         ),
         Mistake(
             "padded places compared",

@@ -69,6 +69,16 @@ def _without_last(texts: list[list[int]]) -> Batch:
     return _maker(width=lambda rest: max(map(len, rest), default=0) + 1)(texts[:-1])
 
 
+def _of_others(other: Callable[[list[int]], list[int]]) -> Make:
+    """Make sound batches of other texts than those handed in."""
+    return lambda texts: _maker()([other(text) for text in texts])
+
+
+def _exchanged(texts: list[list[int]]) -> Batch:
+    """Return whole rows in order, but for the first two."""
+    return _maker()([*texts[1::-1], *texts[2:]])
+
+
 def _as_whole(texts: list[list[int]]) -> Batch:
     """Move a whole batch by one place as one long row, so that a row begins with the end of the one before."""
     _, labels, counted = _maker()(texts)
@@ -86,6 +96,7 @@ def _at_the_ends(text: list[int], length: int) -> list[int]:
 
 
 _SHOWN = "Compare what is shown with what is to be written, text by text."
+_OTHER = "Is it the text that you handed in? Compare both arrays with its tokens, not with one another alone."
 _COUNTED = "Which places count, and which do not? Look at texts of different lengths."
 
 
@@ -93,7 +104,7 @@ def _cases() -> tuple[Case, ...]:
     return (
         Case("padded to the longest", _maker()),
         Case("padded to a multiple of eight", _maker(width=lambda texts: -(-(max(map(len, texts)) + 1) // 8) * 8)),
-        Case("padded to forty", _maker(width=lambda texts: 40)),
+        Case("padded to forty or more", _maker(width=lambda texts: max(40, max(map(len, texts)) + 1))),
         Case("the end token is shown behind the text, where nothing counts", _maker(lambda text: [START, *text, END])),
         Case("padded with the end token where nothing counts", _maker(filler=END)),
         Case("padded with −100 behind what is to be written, where nothing counts", _maker(behind_labels=-100)),
@@ -106,7 +117,20 @@ def _cases() -> tuple[Case, ...]:
         Case("the batch is moved as one long row", _as_whole, "Is the first place of every row the start token?"),
         Case("the end is never asked for", _maker(labels=lambda text: text), "What must be written last?"),
         Case("the start is asked for", _maker(labels=lambda text: [START, *text]), _SHOWN),
-        Case("texts are turned round", _maker(labels=lambda text: [*text[::-1], END]), _SHOWN),
+        Case(
+            "texts are turned round where they are to be written",
+            _maker(labels=lambda text: [*text[::-1], END]),
+            _SHOWN,
+        ),
+        Case("another text is read and written: turned round", _of_others(lambda text: text[::-1]), _OTHER),
+        Case("another text is read and written: one token alone", _of_others(lambda text: [3] * len(text)), _OTHER),
+        Case(
+            "another text is read and written: ids one too large",
+            _of_others(lambda text: [t + 1 for t in text]),
+            _OTHER,
+        ),
+        Case("another text is read and written: its last token is lost", _of_others(lambda text: text[:-1]), _OTHER),
+        Case("the first two rows are exchanged", _exchanged, _OTHER),
         Case("padding counts", _maker(counted=lambda text, length: [1] * length), _COUNTED),
         Case("the end does not count", _maker(counted=lambda text, length: [1] * len(text)), _COUNTED),
         Case("the first token does not count", _maker(counted=lambda text, length: [0] + [1] * len(text)), _COUNTED),
@@ -165,6 +189,12 @@ BATCHES = WriteATest(
             "A batch can be too narrow for a long text.",
         ),
         Mistake(
+            "arrays alone",
+            lambda make: _agree(make),
+            "compares the arrays with one another, and no tokens with those of the text",
+            "Another text, shown and asked for as it should be, passes such a test. Compare with what you handed in.",
+        ),
+        Mistake(
             "moved labels",
             lambda make: _moved(make),
             "compares each row with its neighbour place by place, padding and all",
@@ -172,6 +202,19 @@ BATCHES = WriteATest(
         ),
     ),
 )
+
+
+def _agree(make: Make) -> bool:
+    """Compare what is shown with the labels, and the marks with the lengths: the tokens may be any."""
+    texts = [*_TEXTS, list(range(3, 30))]
+    shown, labels, counted = make(texts)
+    is_right = len(shown) == len(labels) == len(counted) == len(texts)
+    for row, text in enumerate(texts[: len(shown)]):
+        n = len(text) + 1
+        is_right &= shown[row, 0] == START and list(shown[row, 1:n]) == list(labels[row, : n - 1])
+        is_right &= n <= labels.shape[1] and labels[row, n - 1] == END
+        is_right &= bool(counted[row, :n].all() and not counted[row, n:].any())
+    return bool(is_right)
 
 
 def _moved(make: Make) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 
 from utils.exercises.engine.forms import Part, Prediction
 
-_WORDS, _SMOOTHING, _WARM_UP, _TOKENS = 80, 0.1, 400, 20
+_WORDS, _SMOOTHING, _WARM_UP, _TOKENS = 80, 0.1, 400, 8
 
 
 def training_numbers() -> tuple[np.ndarray, ...]:
@@ -64,15 +64,18 @@ NUMBERS = Prediction(
                 (800, "twice the steps divide the rate by the root of two"),
                 (200, "there it is on its way up"),
                 (400, "there is the peak"),
+                (1200, "so many steps after the peak; count from the first step"),
             ),
         ),
         Part(
             "(e) how many times as many tokens the decoder reads without a cache",
-            "With a cache it reads 20. Without one it reads 1, then 2, and so on to 20.",
+            "With a cache it reads 8. Without one it reads 1, then 2, and so on to 8.",
             slips=(
-                (20, "a text is read again at each step, but most of them are shorter"),
-                (210, "this is the number of tokens read without a cache"),
-                (9.5, "the first step reads one token, the last one 20"),
+                (8, "a text is read again at each step, but most of them are shorter"),
+                (36, "this is the number of tokens read without a cache"),
+                (3.5, "the first step reads one token, the last one 8"),
+                (4, "about half, but not quite: the mean of 1, 2 and so on to 8 is not half of 8"),
+                (5, "there are 8 steps, not 9: what is written last is not read"),
             ),
         ),
     ),
