@@ -107,6 +107,13 @@ def test_nothing_of_a_solution_is_left_and_no_answer_has_an_output(made, name):
     for cell in made["colab"][name].cells:
         if "solution" in tags(cell):
             assert cell.source not in texts
+    folded = "\n".join(cell.source for cell in made["colab"][name].cells)
+    words = re.findall(
+        r"<summary>Solution to exercise [\d.]+: the words</summary>\n\n(.*?)\n\n</details>", folded, re.S
+    )
+    key = "\n".join(cell.source for cell in made["key"][name].cells)
+    assert words
+    assert all(text in key and text not in texts for text in words)
     nbformat.validate(made["student"][name])
 
 
