@@ -4,12 +4,10 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 COLAB = "https://colab.research.google.com/github/{repository}/blob/gh-pages/editions/{edition}/{name}.ipynb"
-FILE = "https://github.com/{repository}/raw/gh-pages/editions/{edition}/{name}.ipynb"
 SOURCE = "https://github.com/{repository}/blob/{branch}/chapters/{name}.ipynb"
 BUTTONS = (  # text, class, address, edition
     ("Open in Colab", "open-in-colab", COLAB, "colab"),
-    ("Student edition in Colab", "open-student-edition", COLAB, "student"),
-    ("Download student edition", "download-student-edition", FILE, "student"),
+    ("Student edition", "open-student-edition", COLAB, "student"),
     ("Source", "chapter-source", SOURCE, ""),
 )
 GITHUB = "https://github.com/"

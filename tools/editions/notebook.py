@@ -107,8 +107,8 @@ class Edition:
 
     def _text(self, cell: NotebookNode) -> list[NotebookNode]:
         source = self._folded(self.converter.blocks(cell.source)) if cell.cell_type == "markdown" else cell.source
-        exercises = [one.body for _, one in walk(cell.source) if one and one.name == "exercise"]
-        self.asked = exercises[-1] if exercises else self.asked
+        if "{exercise}" in cell.source:
+            self.asked = [one.body for _, one in walk(cell.source) if one and one.name == "exercise"][-1]
         if self.edition == "student":
             source = _for_students(source)
         attachments = cell.get("attachments", {})

@@ -13,7 +13,6 @@ UNSET_OWNER = "/OWNER/"
 PUBLISHED = "gh-pages"
 EDITIONS = ("colab", "student", "key")  # for readers, for a class, for who teaches it
 EDITIONS_FOLDER = "editions"
-COLAB_FOLDER = f"{EDITIONS_FOLDER}/colab"
 
 _HOST = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+){2,}")
 _SSH = re.compile(r"(?:ssh://)?git@(?P<host>[A-Za-z0-9.-]+)(?::\d+/|[:/])(?P<path>[^:]+)")
