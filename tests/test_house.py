@@ -34,6 +34,7 @@ ORDER = (
         "weights",
         "checkpoints",
         "finetuning",
+        "clinic",
         "exercises",
     ),
 )
