@@ -7,6 +7,7 @@ came of it. Needs ktrain and PyTorch; takes half a minute, nearly all of it impo
 """
 
 import argparse
+import importlib.metadata
 import inspect
 import sys
 from collections.abc import Callable
@@ -26,7 +27,7 @@ ASKED_OF_KTRAIN = {  # name: the article that asks for it
     "text": 2,
     "get_learner": 2,
 }
-ASKED_OF_ITS_TRANSFORMER = ("get_classifier", "preprocess_train")
+ASKED_OF_ITS_TRANSFORMER = ("get_classifier", "preprocess_train", "preprocess_test")
 WIDTH, TOKENS, BATCH = 16, 7, 5
 
 
@@ -93,7 +94,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.parse_args(arguments)
     rows = ask_ktrain() + ask_torch()
     command = command_line("tools/measure/article_code.py", sys.argv[1:] if arguments is None else arguments)
-    path = write_result("article-code", rows, command, 0, packages=FINE_TUNING_PACKAGES)
+    needs = [need for need in importlib.metadata.requires("ktrain") or () if "extra ==" not in need]
+    about = {"packages": FINE_TUNING_PACKAGES, "ktrain_requires": len(needs)}
+    path = write_result("article-code", rows, command, 0, **about)
     for row in rows:
         print(
             f"article {row['article']}, {row['library']}: {row['asks']}: {row.get('there', row.get('raises', 'runs'))}"
