@@ -37,6 +37,7 @@ HEAD = "| | question | verdict | articles | shown in |"
 _HEADING = re.compile(r"^(?:\((?P<label>[\w-]+)\)=\n)?#{1,3} (?:Q(?P<number>\d+)\. )?(?P<title>.+)$", re.M)
 _LABEL = re.compile(r"^\(([\w-]+)\)=$", re.M)
 _LINK = re.compile(r"\]\(#([\w-]+)\)|\{ref\}`[^`<]*<([\w-]+)>`")
+_CALLED = re.compile(r"\[Q(\d+)\]\(#(question-[\w-]+)\)")
 _VERDICT = re.compile(r"\*\*([A-Z][a-z ]+)")
 _RECORD = re.compile(r'\brecord\("([\w-]+)"\)')
 
@@ -54,6 +55,7 @@ class Question:
         targets: labels of the places in other chapters that its answer leads to, in order.
         results: names of the files of data/results that its answer reads.
         evidence: how many code cells and citations its answer has; 0 for the list, which does not count them.
+        called: number and label of each other question that its answer names; none in the list.
     """
 
     number: int
@@ -64,6 +66,7 @@ class Question:
     targets: tuple[str, ...]
     results: tuple[str, ...]
     evidence: int = 0
+    called: tuple[tuple[int, str], ...] = ()
 
 
 def read_list(path: Path = LIST) -> list[Question]:
@@ -111,6 +114,7 @@ def _answer(heading: re.Match[str], text: str, code: list[str]) -> Question:
         targets=tuple(dict.fromkeys(link for link in links if not link.startswith("question-"))),
         results=tuple(dict.fromkeys(name for source in code for name in _RECORD.findall(source))),
         evidence=len(code) + len(re.findall(r"\{cite:[pt]\}`", text)),
+        called=tuple((int(number), label) for number, label in _CALLED.findall(text)),
     )
 
 
@@ -151,6 +155,11 @@ def problems(listed: Sequence[Question], answers: Sequence[Question], places: Ma
         found.append(f"{label} stands {'on the page' if label in by_label else 'in the list'} alone")
     if len({each.label for each in listed}) < len(listed) or len(by_label) < len(answers):
         found.append("expected each label once; one is there twice")
+    for each in answers:
+        for number, label in each.called:
+            if label not in by_label or by_label[label].number != number:
+                right = f"which is Q{by_label[label].number}" if label in by_label else "which is not there"
+                found.append(f"Q{each.number}: it calls {label} Q{number}, {right}")
     for each in listed:
         if each.label in by_label:
             found += [f"Q{each.number}: {problem}" for problem in _differences(each, by_label[each.label])]
