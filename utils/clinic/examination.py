@@ -35,9 +35,6 @@ KINDS = ("attention", "attention layer", "self-attention")
 _MASK_NAMES = ("attention_mask", "mask", "attn_mask")
 _QKV = ("query", "key", "value")
 _EXACT = ("average of values", "doubled features", "equation")  # not of a layer with kernels of its own
-_OTHER_SICK = {
-    "weights-times-mask": (attentions.weights_times_mask, "the weights are multiplied by the mask after the softmax"),
-}
 
 
 class Line(NamedTuple):
@@ -337,7 +334,7 @@ def _same_as_a_case(caller: _Caller, inputs: Inputs) -> str | None:
         received = [caller.attend(*inputs[:3], mask) for mask in masks]
     except ValueError:
         return None
-    for name, (sick, words) in (known | _OTHER_SICK).items():
+    for name, (sick, words) in known.items():
         expected = [sick(*inputs[:3], mask) for mask in masks]
         sound = [attentions.plain_attention(*inputs[:3], mask) for mask in masks]
         if _apart(received, expected) <= TOLERANCE < _apart(expected, sound):
@@ -404,10 +401,11 @@ def _who_sees_whom(seen: np.ndarray, causal: bool | None) -> tuple[str, Line, st
         pattern, words = "causal", "each row moves with its own token and earlier ones"
     elif (seen == lower.T).all():
         pattern, words = "inverted", "each row moves with its own token and later ones"
-    elif (seen[1:] == np.tri(len(seen), k=-1, dtype=bool)[1:]).all():
-        pattern, words = "strict", "no row but the first moves with its own token"
     elif (seen == np.eye(len(seen), dtype=bool)).all():
         pattern, words = "alone", "each row moves with its own token alone"
+    elif not seen[1, 1] and seen[1, 0] and not (seen & ~lower)[1:].any():
+        # Row 1 has one key left; later rows move with their own token too, through their query.
+        pattern, words = "strict", "row 1 moves with token 0, and not with its own"
     else:
         row, column = np.argwhere(seen & ~lower)[0] if (seen & ~lower).any() else np.argwhere(~seen & lower)[0]
         verb = "moves" if seen[row, column] else "does not move"
