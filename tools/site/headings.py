@@ -1,0 +1,73 @@
+"""Find the headings that a link into the book can lead to, and number them as the site does."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from docutils.nodes import make_id
+
+from tools.notebooks.chapters import ROOT, read_chapter, without_code
+
+_LINE = re.compile(r"^(?:(?P<marks>#{1,4}) +(?P<title>\S.*?)|\((?P<label>[\w-]+)\)=) *$", re.M)
+_CHAPTER = re.compile(r"(\d+)-")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading of a page.
+
+    Attributes:
+        title: as Markdown.
+        number: "3" for a chapter, "3.1.2" for a section of one; empty on pages without numbers.
+    """
+
+    title: str
+    number: str = ""
+
+    def __str__(self) -> str:
+        """The heading as the site shows it, in Markdown."""
+        return f"{self.number} {self.title}".strip()
+
+
+def read_page(page: str, root: Path = ROOT) -> str:
+    """Return the Markdown of a page, of which `page` is the path without suffix, less the code that it shows.
+
+    Raises:
+        LookupError: there is no such page.
+    """
+    notebook, text = root / f"{page}.ipynb", root / f"{page}.md"
+    if notebook.is_file():
+        source = "\n\n".join(source for _, source in read_chapter(notebook).markdown_cells())
+    elif text.is_file():
+        source = text.read_text(encoding="utf-8")
+    else:
+        raise LookupError(f"expected {page}.ipynb or {page}.md; there is neither")
+    return re.sub(r"^(`{3,}|~{3,}).*?^\1 *$", "", without_code(source), flags=re.M | re.S)
+
+
+def headings_of(page: str, root: Path = ROOT) -> dict[str, Heading]:
+    """Return the headings of a page by their anchors: labels, and what Sphinx makes of the title. "" is the page itself.
+
+    Raises:
+        LookupError: there is no such page, or it has no heading.
+    """
+    chapter = _CHAPTER.match(Path(page).name)
+    counts: list[int] = []
+    found: dict[str, Heading] = {}
+    labels: list[str] = []
+    for line in _LINE.finditer(read_page(page, root)):
+        if line["label"]:
+            labels.append(line["label"])
+            continue
+        depth = len(line["marks"])
+        counts = [*counts[:depth], *[0] * (depth - len(counts))]
+        counts[-1] += 1
+        number = ".".join([str(int(chapter[1])), *map(str, counts[1:])]) if chapter else ""
+        heading = Heading(line["title"], number)
+        found.setdefault("", heading)
+        for anchor in (*labels, make_id(line["title"])):
+            found.setdefault(anchor, heading)
+        labels = []
+    if not found:
+        raise LookupError(f"expected a heading in {page}; there is none")
+    return found
