@@ -1,4 +1,4 @@
-"""Write the tables of "From the articles to the book" to pages/generated/articles.md.
+"""Write the lists of "From the articles to the book" to pages/generated/articles.md.
 
 They come from data/articles.json: for each section and each block of code of the articles what it is about, a verdict,
 where in the book it works, and a remark. Titles and numbers of the sections linked to are read from the chapters. The
@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -19,7 +19,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tools.notebooks.chapters import ROOT
-from tools.site.check_page_records import table
 from tools.site.headings import headings_of
 from utils.files import write_whole
 
@@ -27,7 +26,7 @@ DATA = ROOT / "data" / "articles.json"
 PAGE = ROOT / "pages" / "generated" / "articles.md"
 KINDS = ("section", "code")
 VERDICTS = ("works", "corrected", "cannot", "left out")
-SHOWN = {"works": "Works", "corrected": "Corrected", "cannot": "Cannot work", "left out": "Left out"}
+SHOWN = {"works": "Works", "corrected": "Corrected", "cannot": "Cannot work", "left out": "Left out"}  # before a remark
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,8 @@ def _faults(part: Part) -> Iterator[str]:
         yield f"{name}: expected a remark, because the verdict is {part.verdict!r}"
     if not part.targets and part.verdict != "left out":
         yield f"{name}: expected a place in the book, because the verdict is {part.verdict!r}"
-    if "|" in part.about + part.remark or "\n" in part.about + part.remark:
-        yield f"{name}: expected no | and no line break, which would end a cell of the table"
+    if "\n" in part.about + part.remark:
+        yield f"{name}: expected no line break, which would end the entry of the list"
     for target in part.targets:
         try:
             heading(target)
@@ -162,33 +161,43 @@ def link(target: str) -> str:
     return f'<a class="reference internal" href="../{escape(page)}.html{mark}{escape(anchor)}">{heading(target)}</a>'
 
 
-def row(part: Part) -> tuple[str, str]:
-    """Return the two cells of a part: what it is about, and what has become of it."""
+def entry(part: Part) -> str:
+    """Return a part as an entry of a definition list: what it is about, and what has become of it."""
     name = f"**{part.number}**" if part.kind == "section" else f"**Code {part.number}**"
     places = "; ".join(map(link, part.targets))
-    verdict = f"*{SHOWN[part.verdict]}.*"
-    return f"{name} {part.about}", " ".join(filter(None, (verdict, part.remark, places and f"→ {places}")))
+    mark = "*" if part.verdict == "works" else "**"
+    words = (f"{mark}{SHOWN[part.verdict]}.{mark}", part.remark, places and f"→ {places}")
+    return f"{name} {part.about}\n: {' '.join(filter(None, words))}"
 
 
 def article_section(number: int, article: Article) -> str:
-    """Return the table of one article, under its heading."""
-    sections, blocks = _counted(article.sections, "section"), _counted(article.code_blocks, "block")
+    """Return the list of an article's parts, under its heading."""
     title = f"(article-{number})=\n## Article {number}: {article.about}"
-    return f"{title}\n\n{sections}, {blocks} of code.\n\n" + table(["In the article", "In the book"], map(row, article.parts))
+    entries = "\n\n".join(map(entry, article.parts))
+    return f"{title}\n\n{_kinds(article)}\n\n:::{{container}} by-part\n{entries}\n:::"
+
+
+def _kinds(article: Article) -> str:
+    """Return what the article is made of, as a sentence."""
+    words = (_counted(article.sections, "section"), f"{_counted(article.code_blocks, 'block')} of code")
+    return " and ".join(words) + f": {_verdicts(article.parts)}."
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
+def _verdicts(parts: Iterable[Part]) -> str:
+    """Return how many parts have which verdict, in words."""
+    counts = Counter(part.verdict for part in parts)
+    return ", ".join(f"{counts[verdict]} {SHOWN[verdict].lower()}" for verdict in VERDICTS if counts[verdict])
+
+
 def overview(articles: Sequence[Article]) -> str:
-    """Return how many parts of each article have which verdict."""
-    rows = []
-    for number, article in enumerate(articles, start=1):
-        counts = Counter(part.verdict for part in article.parts)
-        rows.append((f"[Article {number}](#article-{number})", *(counts[verdict] for verdict in VERDICTS)))
-    rows.append(("together", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))))
-    return table(["", *VERDICTS], rows)
+    """Return links to the lists of the articles, and how many parts have which verdict in all."""
+    parts = [part for article in articles for part in article.parts]
+    lines = [f"- [Article {number}](#article-{number}), {article.about}" for number, article in enumerate(articles, 1)]
+    return "\n".join(lines) + f"\n\nThese are {len(parts)} parts: {_verdicts(parts)}."
 
 
 def render(source: Source) -> str:
@@ -204,7 +213,7 @@ def render(source: Source) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the tables, or with --check compare them; return 0, or 1 where they are missing or out of date."""
+    """Write the lists, or with --check compare them; return 0, or 1 where they are missing or out of date."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not up to date")
     parser.add_argument("--data", type=Path, default=DATA, help="the file to read (default: %(default)s)")
