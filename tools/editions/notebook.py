@@ -71,7 +71,8 @@ class Edition:
         number, page = chapter_number(self.chapter.path), self.converter.inline.page
         address = self.addresses.page(page)
         place = f" [The same chapter as a page]({address})." if address else ""
-        return f"*Chapter {number} of **{BOOK}**, as a notebook to run and to change.*{place}"
+        kind = "Chapter" if number.isdigit() else "Appendix"
+        return f"*{kind} {number} of **{BOOK}**, as a notebook to run and to change.*{place}"
 
     def _metadata(self) -> dict[str, object]:
         return {
