@@ -9,7 +9,7 @@ from docutils.nodes import make_id
 from tools.notebooks.chapters import ROOT, read_chapter, without_code
 
 _LINE = re.compile(r"^(?:(?P<marks>#{1,4}) +(?P<title>\S.*?)|\((?P<label>[\w-]+)\)=) *$", re.M)
-_CHAPTER = re.compile(r"(\d+)-")
+_CHAPTER = re.compile(r"(?P<chapter>\d+)-|a(?P<appendix>\d+)-")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Heading:
 
     Attributes:
         title: as Markdown.
-        number: "3" for a chapter, "3.1.2" for a section of one; empty on pages without numbers.
+        number: "3" for a chapter, "3.1.2" for a section of one, "B.1" in an appendix; empty on pages without numbers.
     """
 
     title: str
@@ -51,7 +51,7 @@ def headings_of(page: str, root: Path = ROOT) -> dict[str, Heading]:
     Raises:
         LookupError: there is no such page, or it has no heading.
     """
-    chapter = _CHAPTER.match(Path(page).name)
+    first = _number_of(Path(page).name)
     counts: list[int] = []
     found: dict[str, Heading] = {}
     labels: list[str] = []
@@ -62,7 +62,7 @@ def headings_of(page: str, root: Path = ROOT) -> dict[str, Heading]:
         depth = len(line["marks"])
         counts = [*counts[:depth], *[0] * (depth - len(counts))]
         counts[-1] += 1
-        number = ".".join([str(int(chapter[1])), *map(str, counts[1:])]) if chapter else ""
+        number = ".".join([first, *map(str, counts[1:])]) if first else ""
         heading = Heading(line["title"], number)
         found.setdefault("", heading)
         for anchor in (*labels, make_id(line["title"])):
@@ -71,3 +71,11 @@ def headings_of(page: str, root: Path = ROOT) -> dict[str, Heading]:
     if not found:
         raise LookupError(f"expected a heading in {page}; there is none")
     return found
+
+
+def _number_of(name: str) -> str:
+    """Return "3" for 03-positions, "B" for a2-clinic, and nothing for other pages."""
+    match = _CHAPTER.match(name)
+    if match is None:
+        return ""
+    return str(int(match["chapter"])) if match["chapter"] else chr(ord("A") + int(match["appendix"]) - 1)

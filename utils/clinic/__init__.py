@@ -2,5 +2,6 @@
 
 from utils.clinic.cases import CASES, Case, find_case
 from utils.clinic.examination import ReportCard, examine
+from utils.clinic.patients import patients
 
-__all__ = ["CASES", "Case", "ReportCard", "examine", "find_case"]
+__all__ = ["CASES", "Case", "ReportCard", "examine", "find_case", "patients"]

@@ -170,7 +170,7 @@ def _labels_count(loss: Callable[..., Any]) -> float:
 
 
 def _sure_and_right(loss: Callable[..., Any]) -> float:
-    return abs(float(loss(100.0 * np.eye(3)[_LABELS], _LABELS, _WORDS)))
+    return float(loss(100.0 * np.eye(3)[_LABELS], _LABELS, _WORDS))
 
 
 def _source_padding(read: Callable[..., Any]) -> float:
@@ -237,6 +237,13 @@ _LIST = (
         "where(mask, scores, -1e9)",
         "georg-wolflein/good-features#1",
         "awslabs/gluonts#1401",
+    ),
+    _attention(
+        "mask-after",
+        "the weights are multiplied by the mask",
+        attentions.weights_times_mask,
+        "average of values",
+        "mask the scores, or divide each row by its sum again",
     ),
     _attention(
         "mask-inverted",

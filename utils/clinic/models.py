@@ -48,7 +48,7 @@ def last_place(states, mask):
 def label_loss(logits, labels, mask):
     """Return the mean of −ln p(label) over words: logits (B, T, V), labels (B, T) integers, mask (B, T)."""
     chances = np.take_along_axis(row_softmax(logits), labels[..., None], axis=-1)[..., 0]
-    return -np.log(chances)[mask].mean()
+    return np.log(1 / chances)[mask].mean()
 
 
 def loss_of_the_mask(logits, labels, mask):
