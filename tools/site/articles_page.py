@@ -1,15 +1,16 @@
 """Write the lists of "From the articles to the book" to pages/generated/articles.md.
 
 They come from data/articles.json: for each section and each block of code of the articles what it is about, a verdict,
-where in the book it works, and a remark. Titles and numbers of the sections linked to are read from the chapters. The
-result is committed, so that building the site needs no run.
+where in the book it works, and a remark. Titles and numbers of the sections linked to are read from the chapters, and
+versions of libraries from the record of what these said to the articles' calls. The result is committed, so that
+building the site needs no run.
 """
 
 import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -23,7 +24,9 @@ from tools.site.headings import headings_of
 from utils.files import write_whole
 
 DATA = ROOT / "data" / "articles.json"
+RECORD = ROOT / "data" / "results" / "article-code.json"
 PAGE = ROOT / "pages" / "generated" / "articles.md"
+LIBRARIES = ("ktrain", "torch", "transformers")
 KINDS = ("section", "code")
 VERDICTS = ("works", "corrected", "cannot", "left out")
 SHOWN = {"works": "Works", "corrected": "Corrected", "cannot": "Cannot work", "left out": "Left out"}  # before a remark
@@ -60,15 +63,7 @@ class Article:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True)
-class Source:
-    """What the page is made from: the articles, and the versions of the packages that remarks speak of."""
-
-    versions: dict[str, str]
-    articles: tuple[Article, ...]
-
-
-def read_source(path: Path = DATA) -> Source:
+def read_articles(path: Path = DATA) -> tuple[Article, ...]:
     """Read the articles.
 
     Raises:
@@ -80,21 +75,26 @@ def read_source(path: Path = DATA) -> Source:
             Article(**{**article, "parts": tuple(_part(part) for part in article["parts"])})
             for article in data["articles"]
         )
-        source = Source(dict(data["versions"]), articles)
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected the fields of Article and Part in {path.name}; {error}") from error
-    if found := list(problems(source)):
+    if found := list(problems(articles)):
         raise ValueError(f"{path.name} has {len(found)} faults:\n  " + "\n  ".join(found))
-    return source
+    return articles
+
+
+def read_versions(path: Path = RECORD) -> dict[str, str]:
+    """Return the versions of the libraries that were asked."""
+    recorded = json.loads(path.read_text(encoding="utf-8"))["versions"]
+    return {name: recorded[name] for name in LIBRARIES}
 
 
 def _part(fields: dict[str, Any]) -> Part:
     return Part(**{**fields, "targets": tuple(fields["targets"])})
 
 
-def problems(source: Source) -> Iterator[str]:
-    """Yield what is wrong: parts that are missing or out of order, verdicts without a remark, links that lead nowhere."""
-    for number, article in enumerate(source.articles, start=1):
+def problems(articles: Sequence[Article]) -> Iterator[str]:
+    """Yield what is wrong: parts missing or out of order, verdicts without a remark, links that lead nowhere."""
+    for number, article in enumerate(articles, start=1):
         for problem in (*_gaps(article), *(p for part in article.parts for p in _faults(part))):
             yield f"article {number}, {problem}"
 
@@ -174,40 +174,38 @@ def article_section(number: int, article: Article) -> str:
     """Return the list of an article's parts, under its heading."""
     title = f"(article-{number})=\n## Article {number}: {article.about}"
     entries = "\n\n".join(map(entry, article.parts))
-    return f"{title}\n\n{_kinds(article)}\n\n:::{{container}} by-part\n{entries}\n:::"
+    return f"{title}\n\n{_counts(article)}\n\n:::{{container}} by-part\n{entries}\n:::"
 
 
-def _kinds(article: Article) -> str:
-    """Return what the article is made of, as a sentence."""
-    words = (_counted(article.sections, "section"), f"{_counted(article.code_blocks, 'block')} of code")
-    return " and ".join(words) + f": {_verdicts(article.parts)}."
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+def _counts(article: Article) -> str:
+    """Return what the article is made of, and what has become of it, as a sentence."""
+    sections, blocks = (
+        f"{n} {noun}{'s' * (n != 1)}" for n, noun in ((article.sections, "section"), (article.code_blocks, "block"))
+    )
+    return f"{sections} and {blocks} of code; {_verdicts(article.parts)}."
 
 
 def _verdicts(parts: Iterable[Part]) -> str:
     """Return how many parts have which verdict, in words."""
     counts = Counter(part.verdict for part in parts)
-    return ", ".join(f"{counts[verdict]} {SHOWN[verdict].lower()}" for verdict in VERDICTS if counts[verdict])
+    return ", ".join(f"{SHOWN[verdict].lower()}: {counts[verdict]}" for verdict in VERDICTS if counts[verdict])
 
 
 def overview(articles: Sequence[Article]) -> str:
     """Return links to the lists of the articles, and how many parts have which verdict in all."""
     parts = [part for article in articles for part in article.parts]
     lines = [f"- [Article {number}](#article-{number}), {article.about}" for number, article in enumerate(articles, 1)]
-    return "\n".join(lines) + f"\n\nThese are {len(parts)} parts: {_verdicts(parts)}."
+    return "\n".join(lines) + f"\n\nThese are {len(parts)} parts; {_verdicts(parts)}."
 
 
-def render(source: Source) -> str:
+def render(articles: Sequence[Article], versions: Mapping[str, str]) -> str:
     """Return the generated part of the page: MyST text that ends in a newline."""
-    versions = ", ".join(f"{name} {version}" for name, version in source.versions.items())
+    asked = ", ".join(f"{name} {version}" for name, version in versions.items())
     parts = [
         "% Written by tools/site/articles_page.py from data/articles.json; do not edit.",
-        overview(source.articles),
-        f"What is said of other libraries was read or run in {versions}.",
-        *(article_section(number, article) for number, article in enumerate(source.articles, start=1)),
+        overview(articles),
+        f"What is said of other libraries was read or run in {asked}.",
+        *(article_section(number, article) for number, article in enumerate(articles, start=1)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -220,7 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=PAGE, help="the file to write (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        text = render(read_source(options.data))
+        text = render(read_articles(options.data), read_versions())
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

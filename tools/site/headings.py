@@ -6,9 +6,11 @@ from pathlib import Path
 
 from docutils.nodes import make_id
 
-from tools.notebooks.chapters import ROOT, read_chapter, without_code
+from tools.notebooks.chapters import ROOT, read_chapter
 
 _LINE = re.compile(r"^(?:(?P<marks>#{1,4}) +(?P<title>\S.*?)|\((?P<label>[\w-]+)\)=) *$", re.M)
+_QUESTION = re.compile(r"(Q\d+)\. ")
+_BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?^[ \t]*\1[ \t]*$", re.M | re.S)
 _CHAPTER = re.compile(r"(?P<chapter>\d+)-|a(?P<appendix>\d+)-")
 
 
@@ -25,12 +27,13 @@ class Heading:
     number: str = ""
 
     def __str__(self) -> str:
-        """The heading as the site shows it, in Markdown."""
-        return f"{self.number} {self.title}".strip()
+        """The heading as the site shows it, in Markdown; of a question, "Q3. …", its number alone."""
+        question = _QUESTION.match(self.title)
+        return question[1] if question else f"{self.number} {self.title}".strip()
 
 
 def read_page(page: str, root: Path = ROOT) -> str:
-    """Return the Markdown of a page, of which `page` is the path without suffix, less the code that it shows.
+    """Return the Markdown of a page, of which `page` is the path without suffix, less its fenced blocks.
 
     Raises:
         LookupError: there is no such page.
@@ -42,11 +45,11 @@ def read_page(page: str, root: Path = ROOT) -> str:
         source = text.read_text(encoding="utf-8")
     else:
         raise LookupError(f"expected {page}.ipynb or {page}.md; there is neither")
-    return re.sub(r"^(`{3,}|~{3,}).*?^\1 *$", "", without_code(source), flags=re.M | re.S)
+    return _BLOCK.sub("", source)
 
 
 def headings_of(page: str, root: Path = ROOT) -> dict[str, Heading]:
-    """Return the headings of a page by their anchors: labels, and what Sphinx makes of the title. "" is the page itself.
+    """Return the headings of a page by their anchors: labels, and what Sphinx makes of titles; "" is the page itself.
 
     Raises:
         LookupError: there is no such page, or it has no heading.
