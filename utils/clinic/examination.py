@@ -234,7 +234,7 @@ def _number(value: float) -> str:
     """Return a number as a report shows it: coarse, so that backends agree."""
     if not np.isfinite(value):
         return "NaN or ∞"
-    return f"{value:.2g}" if value >= LEAST else "less than 0.0001"
+    return f"{value:.2g}" if value >= LEAST else "< 0.0001"
 
 
 def _examine_attention(caller: _Caller, width: int) -> ReportCard:
@@ -300,7 +300,7 @@ def _property_line(one: Property, caller: _Caller, inputs: Inputs, size: float, 
         number = one.measure(attend, inputs)
     except ValueError as error:
         return Line(one.name, False, f"could not be measured: {str(error.__cause__ or error)[:60]}")
-    should = "should be at least 0.0001" if one.moves else "should be 0"
+    should = "should not be 0" if one.moves else "should be 0"
     holds = one.holds(number, size)
     return Line(one.name, holds, f"{one.says}: {_number(number)}" + ("" if holds else f", {should}"))
 
