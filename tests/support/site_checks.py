@@ -1,7 +1,7 @@
 """What is wrong with a built page: each check takes a page and returns sentences, none where all is well."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -279,3 +279,36 @@ PAGE_CHECKS = (
     room_for_images,
     unresolved_references,
 )
+
+
+def links_that_say_another_heading(page: Page, links: Iterable[Tag]) -> list[str]:
+    """A link made by a program says the heading that it leads to, or of a question its number alone."""
+    problems = []
+    for link in links:
+        parts = urlsplit(link["href"])
+        target = (page.path.parent / unquote(parts.path)).resolve()
+        found = _headings_of(target).get(parts.fragment)
+        said = " ".join(link.get_text().split())
+        if found is None:
+            problems.append(f"{link['href']} leads to no heading")
+        elif said != found and not re.match(rf"(\S+ )?{re.escape(said)}\. ", found):
+            problems.append(f"{link['href']} is called {said!r} and leads to {found!r}: write the page again")
+    return problems
+
+
+@cache
+def _headings_of(path: Path) -> dict[str, str]:
+    """Return the headings of an HTML file by the anchors of their sections and their own; "" is the first."""
+    found: dict[str, str] = {}
+    for tag in BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("h1, h2, h3, h4"):
+        number = tag.select_one(".section-number")
+        first = number.extract().get_text().strip().rstrip(".") if number else ""
+        for headerlink in tag.select(".headerlink"):
+            headerlink.decompose()
+        text = " ".join(f"{first} {tag.get_text()}".split())
+        section = tag.find_parent("section")
+        spans = section.find_all("span", id=True, recursive=False) if section else []
+        for anchor in ("", tag.get("id"), section and section.get("id"), *(span["id"] for span in spans)):
+            if anchor is not None:
+                found.setdefault(anchor, text)
+    return found
