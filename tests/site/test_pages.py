@@ -46,10 +46,10 @@ def test_every_check_is_folded_under_its_line(path):
 
 
 def test_links_of_the_articles_page_say_the_heading_that_they_lead_to():
-    articles = site_checks.Page(SITE / "pages" / "articles.html", SITE)
+    (articles,) = (page for page in PAGES if page.path == SITE / "pages" / "articles.html")
     links = articles.article.select(".by-part dd a")
     assert len(links) > 200
-    report(site_checks.links_that_say_another_heading(articles, links))
+    report(site_checks.links_that_say_another_heading(articles, links, PAGES))
 
 
 @pytest.mark.parametrize("sheet", STYLES, ids=lambda sheet: sheet.name)
@@ -204,7 +204,8 @@ def test_a_check_that_is_not_folded_under_its_line_is_reported(faulty, body, mes
 )
 def test_a_link_that_says_another_heading_is_reported(faulty, target, text, said):
     page = faulty(body=f'<a class="t" href="{target}">{text}</a><a class="t" href="other.html#there">Other</a>')
-    problems = site_checks.links_that_say_another_heading(page, page.article.select(".t"))
+    pages = [page, site_checks.Page(page.site / "other.html", page.site)]
+    problems = site_checks.links_that_say_another_heading(page, page.article.select(".t"), pages)
     assert len(problems) == 1
     assert said in problems[0]
 
