@@ -401,10 +401,11 @@ def _who_sees_whom(seen: np.ndarray, causal: bool | None) -> tuple[str, Line, st
         pattern, words = "causal", "each row moves with its own token and earlier ones"
     elif (seen == lower.T).all():
         pattern, words = "inverted", "each row moves with its own token and later ones"
-    elif (seen[1:] == np.tri(len(seen), k=-1, dtype=bool)[1:]).all():
-        pattern, words = "strict", "no row but the first moves with its own token"
     elif (seen == np.eye(len(seen), dtype=bool)).all():
         pattern, words = "alone", "each row moves with its own token alone"
+    elif not seen[1, 1] and seen[1, 0] and not (seen & ~lower)[1:].any():
+        # Row 1 has one key left; later rows move with their own token too, through their query.
+        pattern, words = "strict", "row 1 moves with token 0, and not with its own"
     else:
         row, column = np.argwhere(seen & ~lower)[0] if (seen & ~lower).any() else np.argwhere(~seen & lower)[0]
         verb = "moves" if seen[row, column] else "does not move"

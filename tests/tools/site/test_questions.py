@@ -36,7 +36,7 @@ LAST = """(question-sound)=
 (all-questions)=
 ## All
 
-| | question | verdict | articles | shown in |
+| | question | verdict | articles | in chapter |
 |---|---|---|---|---|
 | 1 | old | old | 1 | |
 

@@ -42,7 +42,7 @@ def test_a_sick_function_differs_from_the_sound_one_and_is_short_enough_to_be_re
 
 @EACH
 def test_the_chapter_shows_the_code_and_cites_each_report_of_a_case_with_its_address(case):
-    name = getattr(case.sick, "__name__", type(case.sick).__name__)
+    name = case.sick.__name__ if inspect.isfunction(case.sick) else f"{type(case.sick).__name__}.__call__"
     assert f":pyobject: {name}\n" in TEXT
     for report in case.reports:
         repository, number = report.split("#")
