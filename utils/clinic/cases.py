@@ -442,7 +442,7 @@ _LIST = (
         lambda inputs_of: inputs_of(_LABELS).shape,
         _own_answer,
         "start mark first, last word left out",
-        ("datawhalechina/happy-llm#109", "datawhalechina/happy-llm#134"),
+        ("datawhalechina/happy-llm#109", "datawhalechina/happy-llm#134", "datawhalechina/tiny-universe#30"),
     ),
 )
 CASES: dict[str, Case] = {case.id: case for case in _LIST}

@@ -217,7 +217,7 @@ ATTENTION = (
     ),
     Property(
         "seen counts",
-        "each value that a query may see moves its row",
+        "each value that may be seen moves the row",
         seen_count,
         "the mask is turned round, or hides too much",
         moves=True,
@@ -232,7 +232,7 @@ ATTENTION = (
     ),
     Property(
         "doubled features",
-        "features given twice, divided by the fourth root of 2, change nothing",
+        "each feature twice, over the fourth root of 2, changes nothing",
         doubled_features,
         "the scores are not divided by the root of the width of a key",
     ),

@@ -162,6 +162,36 @@ def test_positions_are_allowed_where_the_reader_says_so():
     assert not examine(placed, positions=True).failed
 
 
+@pytest.mark.parametrize(
+    "expand", [lambda mask: mask[:, None, :], lambda mask: mask[:, 0]], ids=["(B, T)", "(B, 1, T, T)"]
+)
+def test_a_mask_is_passed_in_the_shape_that_the_layer_takes(expand):
+    def layer(x, mask=None):
+        return masked_layer(x, None if mask is None else expand(mask))
+
+    card = examine(layer)
+    assert not card.failed
+    assert [line.holds for line in card.lines if "hidden" in line.name] == [True, True]
+
+
+def test_with_places_known_a_causal_layer_is_not_asked_for_a_token_taken_away():
+    def placed(x, mask=None):
+        return causal_layer(x + np.sin(np.arange(x.shape[1]))[:, None], mask)
+
+    card = examine(placed, positions=True)
+    assert not card.failed
+    assert [line.name for line in card.lines if line.holds is None] == ["order", "hidden is removed", "scale, values"]
+    assert examine(placed).failed == ("hidden is removed",)
+
+
+def test_the_mask_of_a_model_that_keras_made_of_layers_is_left_alone():
+    inputs = keras.Input((None, 12))
+    model = keras.Model(inputs, EncoderLayer(num_heads=3, intermediate_dim=7)(inputs))
+    card = examine(model)
+    assert not card.failed
+    assert any("no argument called mask" in line.text for line in card.lines)
+
+
 def test_dropout_ends_the_examination():
     rng = np.random.default_rng(0)
     card = examine(lambda x: masked_layer(x) * (rng.random(x.shape) < 0.9))

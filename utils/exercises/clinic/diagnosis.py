@@ -8,7 +8,7 @@ _HINTS = (
     "Give each feature of queries and keys twice, divided by the fourth root of 2.",
     "Change a value, and look at the rows.",
     "Change one query, and look at the rows of the others; then try three queries and five keys.",
-    "Have you tried all properties? One patient may well be sound.",
+    "Which properties have you tried on it? Try all of them.",
     "Make all values one row. Where is the output, and do the rows notice other queries?",
     "Call it twice.",
     "Change what is hidden, and what is seen.",
