@@ -109,12 +109,13 @@ def _gaps(article: Article) -> Iterator[str]:
             yield f"{name}: expected {expected}, as recorded; there are {len(found)}"
     if blocks != [str(number) for number in range(1, len(blocks) + 1)]:
         yield f"code blocks: expected 1, 2, 3 and so on in this order; found {', '.join(blocks)}"
-    last: tuple[int, ...] = (0,)
+    last: tuple[int, ...] = ()
     for text in sections:
         number = tuple(map(int, text.split(".")))
         allowed = [(*last, 1), *((*last[:depth], last[depth] + 1) for depth in range(len(last)))]
         if number not in allowed:
-            yield f"section {text}: expected it not to follow section {'.'.join(map(str, last))}"
+            names = " or ".join(".".join(map(str, one)) for one in allowed)
+            yield f"section {text}: expected {names} in its place"
         last = number
 
 

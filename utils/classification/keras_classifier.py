@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -96,8 +95,3 @@ def padded(rows: Sequence[Sequence[int]], config: TransformerConfig) -> np.ndarr
     for place, row in enumerate(rows):
         ids[place, : len(row)] = row
     return ids
-
-
-def compiled_for_this_backend() -> bool:
-    """Return the `jit_compile` that suits texts of many lengths: JAX needs it; XLA would compile each length anew."""
-    return keras.backend.backend() == "jax"

@@ -16,9 +16,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from utils import runtime
 from utils.checks import positive_integer, positive_number
 from utils.classification.evaluation import Evaluation
-from utils.classification.keras_classifier import KerasClassifier, compiled_for_this_backend, padded
+from utils.classification.keras_classifier import KerasClassifier, padded
 from utils.classification.labels import check_pairs, number_classes
 from utils.classification.progress import (
     SECONDS_BETWEEN_STATES,
@@ -91,8 +92,7 @@ class KerasFineTuning:
     def fresh_optimizer(self) -> None:
         """Compile the model anew, as is needed when other weights are to be trained than before."""
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        compiled = compiled_for_this_backend()
-        self.model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"], jit_compile=compiled)
+        self.model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"], jit_compile=runtime.jit_compile())
         self.model.optimizer.build(self.model.trainable_variables)
 
     def fit(
