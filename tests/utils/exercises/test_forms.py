@@ -133,6 +133,14 @@ def test_cases_are_the_same_whenever_they_are_made_whatever_was_done_to_them(exe
 
 
 @pytest.mark.parametrize("exercise_id", TESTS)
+def test_no_case_is_handed_out_twice_however_often_a_trial_is_drawn(exercise_id):
+    """Some remember their calls: one with dropout, one with a store."""
+    cases = [EXERCISES[exercise_id].draw(trial)[0]._case for trial in (0, 1, 0, 0, 1, 0, 1, 1, 0)]
+    assert len({id(case) for case in cases}) == len(cases)
+    assert len({case.name for case in cases}) == 2
+
+
+@pytest.mark.parametrize("exercise_id", TESTS)
 @pytest.mark.parametrize("stub", [lambda it: None, lambda it: ...], ids=["None", "..."])
 def test_a_stub_of_a_test_is_said_not_to_be_written_yet(exercise_id, stub):
     assert "not written yet" in message(exercise_id, stub)
@@ -505,6 +513,13 @@ SLACK = {
             "the middle of a text counts more",
         )
         for first, second in ((0, 1), (-2, -1), (0, -1))
+    },
+    **{
+        f"tokens {first} and {second} exchanged, third of a text": (
+            in_one_order(exchanged(first, second)),
+            "third of a text counts more",
+        )
+        for first, second in ((0, 10), (3, 12), (5, 6), (9, 19))
     },
     **{
         f"row {row} alone": (

@@ -89,6 +89,28 @@ def check(exercise_id: str, answer: Any) -> Verdict:
     return Verdict(True, f"{exercise.id}: {exercise.praise}")
 
 
+def check_answer(exercise_id: str, answer: Callable[[], Any]) -> Verdict:
+    """Check an answer that may not be there yet, for cells that stand below an empty one: it never ends in an error.
+
+    Args:
+        exercise_id: as for `check`.
+        answer: function that returns what `check` asks for, `lambda: shapes`.
+
+    Returns:
+        What `check` says; where a name is not there yet, that the cell above has to be run.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    _find(exercise_id)
+    try:
+        handed_in = answer()
+    except NameError as error:
+        message = f"{exercise_id}: not answered yet: there is no `{error.name}`"
+        return Verdict(False, message, "Write your answer in the cell above, and run that cell first.")
+    return check(exercise_id, handed_in)
+
+
 def _find(exercise_id: str) -> Exercise:
     """Look an exercise up, or raise ValueError with the names near the one given."""
     if exercise_id in EXERCISES:
