@@ -38,6 +38,7 @@ ORDER = (
         "hub",
         "tuning",
         "finetuning",
+        "clinic",
         "exercises",
     ),
 )

@@ -91,7 +91,8 @@ class Edition:
         number, page = chapter_number(self.chapter.path), self.converter.inline.page
         address = self.addresses.page(page)
         place = f" [The same chapter as a page]({address})." if address else ""
-        return f"*Chapter {number} of **{BOOK}**, {_ABOUT[self.edition]}.*{place}"
+        kind = "Chapter" if number.isdigit() else "Appendix"
+        return f"*{kind} {number} of **{BOOK}**, {_ABOUT[self.edition]}.*{place}"
 
     def _metadata(self) -> dict[str, object]:
         return {

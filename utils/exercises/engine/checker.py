@@ -13,13 +13,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from utils.exercises import architecture, attention, custom, multi_head, positions, pretrained, project, training
+from utils.exercises import (
+    architecture,
+    attention,
+    clinic,
+    custom,
+    multi_head,
+    positions,
+    pretrained,
+    project,
+    training,
+)
 from utils.exercises.engine.borrowed import books_functions
 from utils.exercises.engine.comparison import difference, same
 from utils.exercises.engine.exercise import Exercise, Finding
 from utils.exercises.engine.trials import Outcome, reference_result, returned_input, run
 
-_CHAPTERS = (attention, multi_head, positions, architecture, training, pretrained, custom, project)
+_CHAPTERS = (attention, multi_head, positions, architecture, training, pretrained, custom, project, clinic)
 EXERCISES: dict[str, Exercise] = {one.id: one for chapter in _CHAPTERS for one in chapter.EXERCISES}
 _WIDTH = 100  # characters; a notebook does not wrap its outputs
 
