@@ -211,6 +211,7 @@ _LIST = (
         "softmax along the last axis, that of the keys",
         "labmlai/annotated_deep_learning_paper_implementations#146",
         "nerminnuraydogan/vision-transformer#1",
+        "facebookresearch/detr#247",
     ),
     _attention(
         "no-scale",
@@ -244,6 +245,7 @@ _LIST = (
         attentions.weights_times_mask,
         "average of values",
         "mask the scores, or divide each row by its sum again",
+        "huggingface/pytorch-image-models#2236",
     ),
     _attention(
         "mask-inverted",

@@ -84,6 +84,20 @@ def test_a_nan_in_one_entry_fails_every_property_that_compares():
         assert not one.holds(one.measure(spotted, draw_inputs())), one.name
 
 
+def test_what_holds_for_square_inputs_alone_fails_the_sizes():
+    for name in ("keys-as-values", "mirrored", "point-wise"):
+        assert "sizes" in examine(OF_ATTENTION[name].sick).failed
+
+    def square(query, key, value, mask=None):
+        if key.shape != query.shape:
+            raise IndexError("5 keys")
+        return plain_attention(query, key, value, mask)
+
+    card = examine(square)
+    assert card.failed[:1] == ("sizes",)
+    assert "5 keys" in repr(card)
+
+
 def test_another_scale_fails_the_equation_alone_and_says_so():
     card = examine(lambda query, key, value, mask=None: plain_attention(query / 2, key, value, mask))
     assert card.failed == ("equation",)
