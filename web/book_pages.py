@@ -112,11 +112,7 @@ def restore_repository(app: Sphinx, config: Config) -> None:
 
 
 def number_by_file(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:
-<<<<<<< HEAD
     """Number the headings as Sphinx does, but a chapter with the number of its file, and appendix a1 with letter A."""
-=======
-    """Number the headings as Sphinx does, but a chapter with the number of its file, an appendix with a letter."""
->>>>>>> clinic
     changed = TocTreeCollector.assign_section_numbers(collector, env)
     for page, numbers in env.toc_secnumbers.items():
         chapter = TITLE_NUMBER.match(page)
