@@ -30,7 +30,8 @@ def looked_up(ids, table):
 
 def multiplied(ids, table):
     """Send each id through a linear layer, as if it were a quantity."""
-    return ids[..., None] * table[:1] + table[1]
+    kernel, bias = table[:1], table[1]
+    return ids[..., None] * kernel + bias
 
 
 def last_word(states, mask):

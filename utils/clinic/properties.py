@@ -238,7 +238,7 @@ ATTENTION = (
     ),
     Property(
         "large scores",
-        "scores of ten thousands give numbers",
+        "entries that are no numbers where scores reach ten thousands",
         large_scores,
         "the largest score of each row is not subtracted before the exponential",
     ),
