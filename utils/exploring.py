@@ -45,9 +45,9 @@ def explorable(drawing: Drawing, name: str, *, question: str, answer: str, **num
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"expected the name of a script in web/explore, as look-up; received {name!r}")
-    for what, text in (("question", question), ("answer", answer)):
+    for what, text in (("a question", question), ("an answer", answer)):
         if not text.strip():
-            raise ValueError(f"expected a {what}, so that a reader knows what to play for; received {text!r}")
+            raise ValueError(f"expected {what}, so that a reader knows what to play for; received {text!r}")
     written = json.dumps(
         _plain({"question": question, "answer": answer, **numbers}), ensure_ascii=False, separators=(",", ":")
     )

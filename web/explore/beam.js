@@ -67,7 +67,7 @@
           else if (alive.has(node) && !over) [kind, words] = ["alive", "followed"];
           else if (!(kept[depth + 1] ?? []).some((next) => next.from === node)) [kind, words] = ["gone", "given up"];
           if (words) parts.push(tag("span", { class: "state" }, words));
-          entries.push(tag("li", { class: kind, style: `padding-left:${depth * 1.1}rem` }, ...parts));
+          entries.push(tag("li", { class: kind, style: `padding-left:${depth * 0.9}rem` }, ...parts));
           grow(node.text, depth + 1);
         }
       };
@@ -93,8 +93,8 @@
     function show() {
       showTree();
       showCandidates();
-      next.disabled = now === steps.length;
-      back.disabled = now === 0;
+      next.setAttribute("aria-disabled", String(now === steps.length)); // disabled, it would lose the focus
+      back.setAttribute("aria-disabled", String(now === 0));
       if (!now) return say(`A beam of ${width}. Take the first step.`);
       const kept = steps[now - 1].filter((candidate) => candidate.kept);
       const names = kept.map((candidate) => `${candidate.text} (${write(chance(candidate))})`).join(", ");

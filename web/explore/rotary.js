@@ -94,7 +94,8 @@
       now.setAttribute("cx", x);
       now.setAttribute("cy", y);
       graph.setAttribute("aria-label", `The score at each distance from −60 to 60, with base ${base}. Distance 0 has ${write(score(t, t), 3)}.`);
-      say(`Query at place ${t}, key at place ${s}: the distance is ${write(distance, 0)}, the score ${write(sum(terms), 3)}.`);
+      const added = terms.map((term, i) => (i ? `${term < 0 ? "−" : "+"} ${write(Math.abs(term))}` : write(term))).join(" ");
+      say(`Query at place ${t}, key at place ${s}, distance ${write(distance, 0)}. The pairs add ${added}: the score is ${write(sum(terms), 3)}.`);
     }
 
     const change = (set) => (value) => {
