@@ -100,10 +100,11 @@ def heard(element):
     return element.get_by_role("status").inner_text().replace("\u00a0", " ")
 
 
-def test_three_chapters_have_one_each():
+def test_four_chapters_have_one_each():
     chapters = {name: chapter[:2] for name, (chapter, _) in DRAWINGS.items()}
     assert chapters == {
         "look-up": "01",
+        "mask": "02",
         "rotary": "03",
         "beam": "05",
     }
@@ -234,6 +235,63 @@ def test_a_finger_turns_the_hand_of_the_clock(page):
     box = clock.bounding_box()
     page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
     assert page.get_by_role("slider", name="hour asked").get_attribute("aria-valuetext") == "6:00"
+
+
+# ---- Chapter 2
+
+
+def arrived(mask, layers):
+    """What of each token arrives after several layers of attention with equal scores."""
+    counts = np.sum(mask, axis=1, keepdims=True)
+    return np.linalg.matrix_power(np.divide(mask, counts, out=np.zeros(np.shape(mask)), where=counts > 0), layers)
+
+
+def test_shares_are_those_of_numpy_and_of_the_notebook(page):
+    given = NUMBERS["mask"]
+    random, cases = np.random.default_rng(3), [(given["masks"]["window"], given["layers"])]
+    for _ in range(40):
+        size = random.integers(1, 9)
+        mask = random.random((size, size)) < random.random()  # some rows allow nothing
+        cases.append((mask.astype(int).tolist(), int(random.integers(1, 7))))
+    found = run(page, "arrived", *cases)
+    for case, shares in zip(cases, found, strict=True):
+        assert np.allclose(shares, arrived(*case), rtol=0, atol=1e-5)
+    assert np.allclose(found[0][-1], given["shares"], rtol=0, atol=1e-5)
+
+
+def test_the_answer_about_the_gap_is_found_with_the_arrow_keys(page):
+    element = page.locator("explore-mask")
+    assert heard(element) == "After 2 layers, query 6 knows tokens 2, 3, 4, 5 and 6. No row has more than 3 keys."
+    element.get_by_role("button", name="query 6, key 6").focus()
+    assert element.locator('button[tabindex="0"]').count() == 1
+    for key in ("ArrowLeft", "ArrowLeft", "Space", "ArrowDown", "ArrowLeft", "ArrowLeft", "Space"):
+        page.keyboard.press(key)
+    focused = "document.activeElement.getAttribute('aria-label')"
+    assert page.evaluate(focused) == "query 6, key 2"
+    assert heard(element).endswith(
+        "query 6 knows tokens 0, 1, 2, 3, 4, 5 and 6. No row has more than 3 keys. That is a solution."
+    )
+    shown = element.locator("table").nth(1).locator("tr").last.locator("td").all_inner_texts()
+    mask = np.array(NUMBERS["mask"]["masks"]["window"])
+    mask[6, [2, 4]] = 1, 0
+    assert shown == [f"{share:.2f}" for share in arrived(mask, 2)[6]]
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert heard(element).endswith("Looking ahead: query 4.")
+
+
+def test_a_mouse_draws_on_the_mask(page):
+    element = page.locator("explore-mask")
+    for key in (0, 3):
+        element.get_by_role("button", name=f"query 6, key {key}").hover()
+        page.mouse.down() if key == 0 else page.mouse.up()
+    row = element.locator("table").first.locator("tr").last.locator("td")
+    assert row.all_inner_texts()[0] == "1"
+    assert row.all_inner_texts()[3] == "1"
 
 
 # ---- Chapter 3

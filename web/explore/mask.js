@@ -110,7 +110,7 @@
       take(names[0]);
     });
     const choices = names.slice(1).map((name) => button(name, () => take(name)));
-    const hint = "Rows are queries, columns are keys. Click or draw; with the keyboard, arrow keys and space. All scores are equal.";
+    const hint = "Rows are queries, columns are keys. Click a cell, or draw with the mouse; with the keyboard, use the arrow keys and space. All scores are equal.";
     show();
     return [tag("p", { class: "legend" }, hint), depth.root, tag("div", { class: "beside" }, painted, reached), told, tag("div", { class: "hands" }, again, ...choices)];
   });
