@@ -19,7 +19,9 @@ DIGITS = 6  # after the point; what is shown has three at most
 _NAME = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
-def explorable(drawing: Drawing, name: str, *, question: str, answer: str, **numbers: Any) -> Drawing:
+def explorable(
+    drawing: Drawing, name: str, *, question: str, answer: str, keep: bool = False, **numbers: Any
+) -> Drawing:
     """Give a drawing the numbers with which a page of the site lets it move.
 
     Args:
@@ -27,6 +29,8 @@ def explorable(drawing: Drawing, name: str, *, question: str, answer: str, **num
         name: of the script in `web/explore` that makes it move, lower-case words with hyphens between them.
         question: what a reader finds out by playing.
         answer: folded below the question.
+        keep: whether the drawing stays in sight above what moves, because the text beside it speaks of it. Else what
+            moves must begin with all that the drawing shows.
         numbers: what the script needs: numbers, texts, arrays, lists and dicts of these. Numbers are rounded to six
             digits after the point, so that outputs are the same on every machine: compute them in float64.
 
@@ -49,7 +53,9 @@ def explorable(drawing: Drawing, name: str, *, question: str, answer: str, **num
         if not text.strip():
             raise ValueError(f"expected {what}, so that a reader knows what to play for; received {text!r}")
     written = json.dumps(
-        _plain({"question": question, "answer": answer, **numbers}), ensure_ascii=False, separators=(",", ":")
+        _plain({"question": question, "answer": answer, "keep": keep, **numbers}),
+        ensure_ascii=False,
+        separators=(",", ":"),
     )
     attributes = f'data-explore="{name}" data-numbers="{html.escape(written)}"'
     return replace(drawing, svg=drawing.svg.replace("<svg ", f"<svg {attributes} ", 1))

@@ -30,6 +30,7 @@ def test_numbers_arrive_rounded_and_texts_as_they_are():
     }
     _, found = carried(**numbers)
     assert found == TEXTS | {
+        "keep": False,
         "array": [[0.333333, -2], [0, 0]],
         "whole": [0, 1, 2],
         "nested": {"": [["a", 0.1, True, True]]},

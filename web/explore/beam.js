@@ -45,7 +45,7 @@
     const list = tag("ol", { class: "tree", "aria-label": "What was kept so far" });
     const rows = tag("tbody");
     const caption = tag("caption");
-    const headings = ["continued by", "probability of the text", ""].map((text) => tag("th", { scope: "col" }, text));
+    const headings = ["continued by", "probability of the text", "kept?"].map((text) => tag("th", { scope: "col" }, text));
     const table = tag("table", { class: "candidates" }, caption, tag("thead", {}, tag("tr", {}, ...headings)), rows);
 
     const chance = (candidate) => Math.exp(candidate.total);
@@ -72,7 +72,7 @@
         }
       };
       grow("", 0);
-      list.replaceChildren(tag("li", {}, "[start]", tag("span", { class: "p" }, "1.00")), ...entries);
+      list.replaceChildren(tag("li", {}, tag("span", {}, "[start]"), tag("span", { class: "p" }, "1.00")), ...entries);
     }
 
     function showCandidates() {
@@ -106,17 +106,19 @@
       show();
     };
     const search = (wide) => {
+      const over = now === steps.length; // then the new search is shown to its end, too
       width = wide;
       steps = beamSearch(continuations, width, penalty, end, longest);
-      now = Math.min(now, steps.length);
+      now = over ? steps.length : Math.min(now, steps.length);
       show();
     };
     const back = button("← Back", () => go(now - 1));
     const next = button("Next step →", () => go(now + 1));
-    const again = button("Start again", () => {
-      now = 0;
+    const again = button("From the start", () => {
+      now = -1;
       wide.set(numbers.width);
       search(numbers.width);
+      go(0);
     });
     const wide = slider("width of the beam", { low: 1, high: widest, at: width, read: String }, search);
     search(width);

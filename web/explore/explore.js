@@ -83,11 +83,12 @@ const explore = (() => {
     for (const still of document.querySelectorAll(`svg[data-explore="${name}"]`)) {
       const numbers = JSON.parse(still.dataset.numbers);
       const title = still.querySelector("title").textContent;
-      const element = tag(`explore-${name}`, { class: "explorer", role: "group", "aria-label": `${title}, to play with` });
+      const element = tag(`explore-${name}`, { class: numbers.keep ? "explorer kept-still" : "explorer", role: "group", "aria-label": `${title}, to play with` });
       element.append(...build(numbers, element), puzzle(numbers));
       still.replaceWith(element);
       still.classList.add("still");
-      element.append(still);
+      if (numbers.keep) element.prepend(still);
+      else element.append(still);
     }
   }
 

@@ -76,7 +76,6 @@
       places.forEach((query) =>
         places.forEach((key) => {
           const [cell, share] = [paints[query][key], found[query][key]];
-          cell.textContent = mask[query][key] ? "1" : "0";
           cell.setAttribute("aria-pressed", String(Boolean(mask[query][key])));
           cell.classList.toggle("ahead", key > query && Boolean(mask[query][key]));
           shares[query][key].textContent = share ? write(share) : "";

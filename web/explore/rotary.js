@@ -36,28 +36,28 @@
     const length = (vector, i) => Math.hypot(vector[2 * i], vector[2 * i + 1]);
     const vectors = [query, numbers.key];
     const longest = Math.max(...vectors.flatMap((vector) => frequencies(pairs, 1).map((_, i) => length(vector, i))));
-    const clocks = picture(110 * pairs, 150, "Four pairs of features, each a clock with the arrows of query and key.");
+    const clocks = tag("div", { class: "clocks" });
     const arrows = frequencies(pairs, 1).map((_, i) => {
-      const x = 55 + 110 * i;
-      clocks.append(shape("circle", { cx: x, cy: 55, r: 48, class: "thin" }));
-      const made = [COLOURS[0], COLOURS[1]].map((colour) => {
-        const arrow = shape("path", { class: "arrow", stroke: colour, fill: colour });
-        return clocks.appendChild(arrow);
-      });
-      const texts = [123, 142].map((y) => clocks.appendChild(shape("text", { x, y })));
-      return { x, made, texts };
+      const clock = picture(110, 150, `Pair ${i + 1}: the arrows of query and key on a clock.`);
+      clock.append(shape("circle", { cx: 55, cy: 55, r: 48, class: "thin" }));
+      const drawn = [COLOURS[0], COLOURS[1]].map((colour) =>
+        clock.appendChild(shape("path", { class: "arrow", stroke: colour, fill: colour })),
+      );
+      const texts = [123, 142].map((y) => clock.appendChild(shape("text", { x: 55, y })));
+      clocks.append(clock);
+      return { drawn, texts };
     });
-    const pointer = (x, right, up) => {
+    const pointer = (right, up) => {
       const size = (46 / longest) * Math.hypot(right, up);
       const angle = Math.atan2(up, right);
-      const end = (radius, turn) => `${(x + radius * Math.cos(angle + turn)).toFixed(1)} ${(55 - radius * Math.sin(angle + turn)).toFixed(1)}`;
+      const end = (radius, turn) => `${(55 + radius * Math.cos(angle + turn)).toFixed(1)} ${(55 - radius * Math.sin(angle + turn)).toFixed(1)}`;
       const side = Math.atan2(4, size - 8);
       const back = Math.hypot(4, size - 8);
-      return `M${x} 55L${end(size, 0)}M${end(size, 0)}L${end(back, side)}L${end(back, -side)}Z`;
+      return `M55 55L${end(size, 0)}M${end(size, 0)}L${end(back, side)}L${end(back, -side)}Z`;
     };
 
     // The score at every distance.
-    const graph = picture(440, 190, "", { class: "day" });
+    const graph = picture(440, 190, "", { class: "day wide" });
     const most = Math.max(...vectors.map((other) => sum(frequencies(pairs, 1).map((_, i) => length(query, i) * length(other, i)))));
     const at = (away, value) => [40 + ((away + FARTHEST) / (2 * FARTHEST)) * 390, 85 - (value / most) * 78];
     const [, middle] = at(0, 0);
@@ -79,9 +79,9 @@
       const [turned, met] = [rotate(query, t, base), rotate(key, s, base)];
       const terms = rotaryTerms(query, key, t, s, base);
       const speeds = frequencies(pairs, base);
-      arrows.forEach(({ x, made, texts }, i) => {
-        made[0].setAttribute("d", pointer(x, turned[2 * i], turned[2 * i + 1]));
-        made[1].setAttribute("d", pointer(x, met[2 * i], met[2 * i + 1]));
+      arrows.forEach(({ drawn, texts }, i) => {
+        drawn[0].setAttribute("d", pointer(turned[2 * i], turned[2 * i + 1]));
+        drawn[1].setAttribute("d", pointer(met[2 * i], met[2 * i + 1]));
         texts[0].textContent = `${speeds[i] < 0.001 ? speeds[i].toPrecision(1) : Number(speeds[i].toFixed(3))} rad/token`;
         texts[1].textContent = `adds ${write(terms[i])}`;
       });
