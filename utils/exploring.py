@@ -52,11 +52,8 @@ def explorable(
     for what, text in (("a question", question), ("an answer", answer)):
         if not text.strip():
             raise ValueError(f"expected {what}, so that a reader knows what to play for; received {text!r}")
-    written = json.dumps(
-        _plain({"question": question, "answer": answer, "keep": keep, **numbers}),
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    given = {"question": question, "answer": answer, **({"keep": True} if keep else {}), **numbers}
+    written = json.dumps(_plain(given), ensure_ascii=False, separators=(",", ":"))
     attributes = f'data-explore="{name}" data-numbers="{html.escape(written)}"'
     return replace(drawing, svg=drawing.svg.replace("<svg ", f"<svg {attributes} ", 1))
 

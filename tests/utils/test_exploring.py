@@ -30,12 +30,12 @@ def test_numbers_arrive_rounded_and_texts_as_they_are():
     }
     _, found = carried(**numbers)
     assert found == TEXTS | {
-        "keep": False,
         "array": [[0.333333, -2], [0, 0]],
         "whole": [0, 1, 2],
         "nested": {"": [["a", 0.1, True, True]]},
     }
     assert "-0" not in json.dumps(found["array"][1])
+    assert carried(keep=True)[1] == TEXTS | {"keep": True}
 
 
 def test_the_drawing_is_the_same():
