@@ -533,7 +533,7 @@ def test_axe_has_no_objection(opened, width, scheme):
         pytest.skip(f"npm could not fetch axe: {error.stderr.strip()[-200:]}")
     page = opened(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.locator("details").evaluate_all("(all) => all.forEach((fold) => (fold.open = true))")
-    page.locator("explore-beam").get_by_role("button", name="Next step").click()
+    page.locator("explore-beam").get_by_role("button", name="Back").click()
     page.add_script_tag(path=bench_pages.TOOLS / "node_modules/axe-core/axe.min.js")
     violations = page.evaluate("async () => (await axe.run()).violations")
     assert [f"{each['id']}: {node['target'][0]}" for each in violations for node in each["nodes"]] == []

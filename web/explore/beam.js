@@ -115,10 +115,9 @@
     const back = button("← Back", () => go(now - 1));
     const next = button("Next step →", () => go(now + 1));
     const again = button("From the start", () => {
-      now = -1;
+      now = 0;
       wide.set(numbers.width);
       search(numbers.width);
-      go(0);
     });
     const wide = slider("width of the beam", { low: 1, high: widest, at: width, read: String }, search);
     search(width);
