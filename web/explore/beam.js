@@ -67,12 +67,12 @@
           else if (alive.has(node) && !over) [kind, words] = ["alive", "followed"];
           else if (!(kept[depth + 1] ?? []).some((next) => next.from === node)) [kind, words] = ["gone", "given up"];
           if (words) parts.push(tag("span", { class: "state" }, words));
-          entries.push(tag("li", { class: kind, style: `padding-left:${depth * 0.9}rem` }, ...parts));
+          entries.push(tag("li", { class: kind, style: `--depth:${depth}` }, ...parts));
           grow(node.text, depth + 1);
         }
       };
       grow("", 0);
-      list.replaceChildren(tag("li", {}, tag("span", {}, "[start]"), tag("span", { class: "p" }, "1.00")), ...entries);
+      list.replaceChildren(tag("li", { style: "--depth:0" }, tag("span", {}, "[start]"), tag("span", { class: "p" }, "1.00")), ...entries);
     }
 
     function showCandidates() {

@@ -59,9 +59,9 @@
     // The score at every distance.
     const graph = picture(440, 190, "", { class: "day wide" });
     const most = Math.max(...vectors.map((other) => sum(frequencies(pairs, 1).map((_, i) => length(query, i) * length(other, i)))));
-    const at = (away, value) => [40 + ((away + FARTHEST) / (2 * FARTHEST)) * 390, 85 - (value / most) * 78];
+    const at = (away, value) => [40 + ((away + FARTHEST) / (2 * FARTHEST)) * 380, 85 - (value / most) * 78];
     const [, middle] = at(0, 0);
-    graph.append(shape("path", { d: `M40 5V163H430M40 ${middle}H430`, class: "thin" }));
+    graph.append(shape("path", { d: `M40 5V163H420M40 ${middle}H420`, class: "thin" }));
     for (const away of [-60, -40, -20, 0, 20, 40, 60]) {
       graph.append(shape("text", { x: at(away, 0)[0], y: 181 }, write(away, 0)));
     }
@@ -90,11 +90,11 @@
       curve.setAttribute("d", line(dots));
       points.setAttribute("d", dots.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join(""));
       const [x, y] = at(distance, sum(terms));
-      level.setAttribute("d", `M40 ${y.toFixed(1)}H430`);
+      level.setAttribute("d", `M40 ${y.toFixed(1)}H420`);
       now.setAttribute("cx", x);
       now.setAttribute("cy", y);
       graph.setAttribute("aria-label", `The score at each distance from −60 to 60, with base ${base}. Distance 0 has ${write(score(t, t), 3)}.`);
-      const added = terms.map((term, i) => (i ? `${term < 0 ? "−" : "+"} ${write(Math.abs(term))}` : write(term))).join(" ");
+      const added = terms.map((term, i) => (i ? `${term < 0 ? "−" : "+"}\u00a0${write(Math.abs(term))}` : write(term))).join(" ");
       say(`Query at place ${t}, key at place ${s}, distance ${write(distance, 0)}. The pairs add ${added}: the score is ${write(sum(terms), 3)}.`);
     }
 
@@ -120,7 +120,7 @@
       ),
     ];
     follow(graph, (x) => {
-      distance = Math.max(-FARTHEST, Math.min(FARTHEST, Math.round(((x - 40) / 390) * 2 * FARTHEST) - FARTHEST));
+      distance = Math.max(-FARTHEST, Math.min(FARTHEST, Math.round(((x - 40) / 380) * 2 * FARTHEST) - FARTHEST));
       dials[1].set(distance);
       show();
     });
