@@ -82,7 +82,7 @@ results: .venv/all.stamp ## Measure what the chapters show from data/results
 		$(PY) tools/measure/levers.py --only '8 epochs' '8 epochs, random weights' && $(PY) tools/measure/rates.py && \
 		$(PY) tools/measure/answers.py && $(PY) tools/measure/own_text.py
 
-editions: .venv/book.stamp ## Write the Colab edition of each chapter to _build/editions/colab
+editions: .venv/book.stamp ## Write each chapter for Colab, for students and as a key, to _build/editions
 	@$(PY) tools/editions/write.py
 
 repository: .venv/book.stamp ## Set the repository's address everywhere (URL=https://github.com/OWNER/NAME)

@@ -56,3 +56,50 @@ def remove_state(folder: Path, record: str, progress: str = "") -> None:
         remove = shutil.rmtree if (folder / name).is_dir() else os.remove
         remove(folder / name)
     folder.rmdir()
+
+
+# How files begin that are often taken for safetensors.
+_BEGINNINGS = {
+    b"\x80\x02": "a pickle, which can run code when it is opened",
+    b"\x80\x03": "a pickle, which can run code when it is opened",
+    b"\x80\x04": "a pickle, which can run code when it is opened",
+    b"\x80\x05": "a pickle, which can run code when it is opened",
+    b"PK\x03\x04": "a zip archive, as torch.save and Keras write, which can run code when it is opened",
+    b"\x89HDF\r\n": "an HDF5 file, as Keras writes",
+    b"\x93NUMPY": "an array of NumPy",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file that it points to",
+    b"<!DOCTYPE": "a page of a website",
+    b"<html": "a page of a website",
+}
+
+
+def foreign_weights(content: bytes) -> str:
+    r"""Return what a file of weights is instead of safetensors, in words; "" where it begins as safetensors does.
+
+    Args:
+        content: the file, or its first 64 bytes at least.
+
+    Example:
+        >>> import pickle
+        >>> foreign_weights(pickle.dumps({"kernel": [1.0, 2.0]}))
+        'a pickle, which can run code when it is opened'
+        >>> foreign_weights(b'\x02\0\0\0\0\0\0\0{}')
+        ''
+    """
+    for beginning, kind in _BEGINNINGS.items():
+        # The first two bytes of a header's length can look like a pickle; the brace behind the length cannot.
+        if content.startswith(beginning) and content[8:9] != b"{":
+            return kind
+    return (
+        "" if content[8:9] == b"{" else "something else: safetensors begins with the length of its header and a brace"
+    )
+
+
+def safetensors_fault(source: bytes | Path, error: Exception) -> str:
+    """Return why a file is no safetensors, and what to do, from its content or its path and the library's error."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            source = file.read(64)
+    if kind := foreign_weights(source):
+        return f"it is {kind}. Save the model anew with safe_serialization=True, or fetch its model.safetensors."
+    return f"{error}. It was cut short or changed: fetch it again, or save the model anew."

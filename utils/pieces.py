@@ -100,9 +100,10 @@ def learn_merges(counts: Mapping[str, int], num_merges: int) -> list[Merge]:
         pairs = count_pairs(words, counts)
         if not pairs:
             break
-        pair = min(pairs, key=lambda one: (-pairs[one], one))
+        pair = min(pairs, key=lambda one: (-pairs[one], one))  # most frequent; of equals, first in the alphabet
         words = {word: join_pair(pieces, pair) for word, pieces in words.items()}
-        steps.append(Merge(pair, pair[0] + pair[1].removeprefix(CONTINUATION), pairs[pair], words))
+        piece = pair[0] + pair[1].removeprefix(CONTINUATION)
+        steps.append(Merge(pair, piece, pairs[pair], words))
     return steps
 
 

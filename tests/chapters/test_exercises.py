@@ -9,6 +9,8 @@ from tests.support.architecture_slips import SLIPS as ARCHITECTURE_SLIPS
 from tests.support.architecture_solutions import BY_ID as ARCHITECTURE
 from tests.support.attention_slips import SLIPS as ATTENTION_SLIPS
 from tests.support.attention_solutions import BY_ID as ATTENTION
+from tests.support.custom_slips import SLIPS as CUSTOM_SLIPS
+from tests.support.custom_solutions import BY_ID as CUSTOM
 from tests.support.exercise_draws import drawn
 from tests.support.exercise_toys import Hidden
 from tests.support.form_solutions import MENDED_LINES, PREDICTIONS, TESTS, mended
@@ -28,13 +30,13 @@ from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 
 # Functions; what else is asked for has tests of its own, tests/utils/exercises/test_forms.py.
-SOLUTIONS = ATTENTION | MULTI_HEAD | POSITIONS | ARCHITECTURE | TRAINING | PRETRAINED | PROJECT
+SOLUTIONS = ATTENTION | MULTI_HEAD | POSITIONS | ARCHITECTURE | TRAINING | PRETRAINED | CUSTOM | PROJECT
 IDS = tuple(SOLUTIONS)
 BUGS = {one: (max(lines), mended(EXERCISES[one])) for one, lines in MENDED_LINES.items()}
 FORMS = TESTS | BUGS | PREDICTIONS
 # Exercise, name of the mistake, and an answer that makes it in other words than the checker's own.
 SLIPS = [*ATTENTION_SLIPS, *MULTI_HEAD_SLIPS, *COUNT_SLIPS, *POSITIONS_SLIPS, *ARCHITECTURE_SLIPS]
-SLIPS += [*TRAINING_SLIPS, *PRETRAINED_SLIPS, *PROJECT_SLIPS]
+SLIPS += [*TRAINING_SLIPS, *PRETRAINED_SLIPS, *CUSTOM_SLIPS, *PROJECT_SLIPS]
 MISTAKES = [(one, mistake) for one in IDS for mistake in EXERCISES[one].mistakes]
 CONSTANTS = (0, 0.5, 1.0, True, "", "text", (), [], np.zeros(3), np.zeros((3, 3)), ((2, 3), (2, 3)), (np.ones(2),) * 2)
 

@@ -1,4 +1,4 @@
-"""The Colab editions beside the built pages: the same numbers, citations and source; and a button between them."""
+"""The Colab editions beside the built pages: the same numbers, citations and source; and buttons between them."""
 
 import functools
 import re
@@ -13,9 +13,9 @@ from tests.tools.site.test_build import small_book  # noqa: F401 (a fixture)
 from tools.editions import write as editions
 from tools.editions.labels import book_labels
 from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
-from tools.site.addresses import COLAB_FOLDER, PUBLISHED, Addresses, read_addresses
+from tools.site.addresses import EDITIONS, EDITIONS_FOLDER, PUBLISHED, Addresses, read_addresses
 from tools.site.repository import with_address
-from web import colab_button
+from web import chapter_buttons
 
 REPOSITORY = "https://github.com/ada/transformer"
 HTML = ROOT / "_build" / "html"
@@ -61,11 +61,11 @@ def test_numbers_are_those_of_the_site(texts, name):
     equations = [tag.get_text().strip("()#") for tag in article.select(".eqno")]
     assert re.findall(r"\\tag\{([^}]+)\}", text) == equations
     captions = [tag.get_text().strip() for tag in article.select("figcaption .caption-number")]
-    assert re.findall(r"^\*\*(Figure [\d.]+)\.\*\*", text, re.M) == captions
+    assert re.findall(r"^\*\*(Figure [\dA-C.]+)\.\*\*", text, re.M) == captions
     sections = [tag.get_text().strip() for tag in article.select(":is(h1, h2, h3) .section-number")]
-    assert re.findall(r"^#{1,3} ([\d.]+\.) ", text, re.M) == sections
+    assert re.findall(r"^#{1,3} ([\dA-C.]+\.) ", text, re.M) == sections
     exercises = [tag.get_text().strip() for tag in article.select(".exercise .caption-number")]
-    assert re.findall(r"^### (Exercise [\d.]+)", text, re.M) == exercises
+    assert re.findall(r"^### (Exercise [\dA-C.]+)", text, re.M) == exercises
 
 
 @each_chapter
@@ -113,16 +113,21 @@ def test_terms_lead_to_places_that_the_built_glossary_has():
 
 
 @each_chapter
-def test_page_has_a_colab_button_if_an_address_is_set(name):
-    buttons = [link["href"] for link in page(name).select("a.open-in-colab")]
-    address = read_addresses().repository
-    assert buttons == list(filter(None, [colab_button.colab_address(address, f"chapters/{name}")]))
+def test_page_has_its_buttons_if_an_address_is_set(name):
+    found = {style: page(name).select(f"a.{style}") for _, style, *_ in chapter_buttons.BUTTONS}
+    shown = {style: links[0]["href"] for style, links in found.items() if links}
+    assert shown == chapter_buttons.chapter_addresses(read_addresses().repository, f"chapters/{name}")
 
 
-def test_colab_opens_what_is_published():
-    address = colab_button.colab_address(REPOSITORY, "chapters/01-attention")
-    path = f"ada/transformer/blob/{PUBLISHED}/{COLAB_FOLDER}/01-attention.ipynb"
-    assert address == f"https://colab.research.google.com/github/{path}"
+def test_buttons_lead_to_what_is_published_and_to_the_source():
+    addresses = chapter_buttons.chapter_addresses(REPOSITORY, "chapters/01-attention", "trunk")
+    published = f"https://colab.research.google.com/github/ada/transformer/blob/{PUBLISHED}/{EDITIONS_FOLDER}"
+    assert addresses == {
+        "open-in-colab": f"{published}/colab/01-attention.ipynb",
+        "open-student-edition": f"{published}/student/01-attention.ipynb",
+        "chapter-source": f"{REPOSITORY}/blob/trunk/chapters/01-attention.ipynb",
+    }
+    assert {edition for *_, edition in chapter_buttons.BUTTONS} - {""} < set(EDITIONS)
 
 
 @pytest.mark.parametrize(
@@ -135,12 +140,12 @@ def test_colab_opens_what_is_published():
         (REPOSITORY, "intro"),
     ],
 )
-def test_no_button_where_colab_has_nothing_to_open(repository, page_name):
-    assert colab_button.colab_address(repository, page_name) == ""
+def test_no_button_where_there_is_nothing_to_open(repository, page_name):
+    assert chapter_buttons.chapter_addresses(repository, page_name) == {}
 
 
 class FakeApp:
-    """What `add_colab_button` asks of Sphinx."""
+    """What `add_chapter_buttons` asks of Sphinx."""
 
     class config:
         html_theme_options = {"repository_url": REPOSITORY}  # noqa: RUF012
@@ -152,23 +157,25 @@ def section(*children):
     return tree
 
 
-def test_the_button_is_an_ordinary_link_first_in_the_row_of_the_card():
+def test_the_buttons_are_ordinary_links_first_in_the_row_of_the_card():
     row = nodes.paragraph("", "", nodes.reference("", "Notation", refuri="x"), classes=["buttons"])
     tree = section(nodes.admonition("", nodes.paragraph("", "You need"), row))
-    colab_button.add_colab_button(FakeApp, tree, "chapters/01-attention")
-    first = row[0]
-    assert first.astext() == "Open in Colab"
-    assert first["refuri"] == colab_button.colab_address(REPOSITORY, "chapters/01-attention")
+    chapter_buttons.add_chapter_buttons(FakeApp, tree, "chapters/01-attention")
+    links = list(row.findall(nodes.reference))
+    assert [link.astext() for link in links] == ["Open in Colab", "Student edition", "Source", "Notation"]
+    addresses = chapter_buttons.chapter_addresses(REPOSITORY, "chapters/01-attention")
+    assert [link["refuri"] for link in links] == [*addresses.values(), "x"]
     assert not list(tree.findall(nodes.image))
 
 
-def test_a_page_without_a_card_has_the_button_below_its_title():
+def test_a_page_without_a_card_has_the_buttons_below_its_title():
     tree = section(nodes.paragraph("", "Text"))
-    colab_button.add_colab_button(FakeApp, tree, "chapters/01-attention")
+    chapter_buttons.add_chapter_buttons(FakeApp, tree, "chapters/01-attention")
     kinds = [type(node).__name__ for node in tree[0]]
     assert kinds == ["title", "paragraph", "paragraph"]
     assert tree[0][1]["classes"] == ["buttons"]
-    colab_button.add_colab_button(FakeApp, other := section(), "pages/notation")
+    assert len(list(tree[0][1].findall(nodes.reference))) == len(chapter_buttons.BUTTONS)
+    chapter_buttons.add_chapter_buttons(FakeApp, other := section(), "pages/notation")
     assert len(other[0]) == 1
 
 
@@ -184,6 +191,6 @@ def test_a_site_with_an_address_links_to_colab_and_to_the_repository(small_book)
     assert (result := build()).returncode == 0, result.stderr
     built = BeautifulSoup((folder / "_build/html/chapters/01-one.html").read_text(encoding="utf-8"), "html.parser")
     [button] = built.select("main article a.open-in-colab")
-    assert button["href"] == colab_button.colab_address(REPOSITORY, "chapters/01-one")
+    assert button["href"] == chapter_buttons.chapter_addresses(REPOSITORY, "chapters/01-one")["open-in-colab"]
     assert built.select(f'a[href="{REPOSITORY}"]')
     assert "Open in Colab" not in (folder / "_build/html/index.html").read_text(encoding="utf-8")

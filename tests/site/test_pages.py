@@ -45,6 +45,13 @@ def test_every_check_is_folded_under_its_line(path):
     report(site_checks.folded_checks(page, lines))
 
 
+def test_links_of_the_articles_page_say_the_heading_that_they_lead_to():
+    (articles,) = (page for page in PAGES if page.path == SITE / "pages" / "articles.html")
+    links = articles.article.select(".by-part dd a")
+    assert len(links) > 200
+    report(site_checks.links_that_say_another_heading(articles, links, PAGES))
+
+
 @pytest.mark.parametrize("sheet", STYLES, ids=lambda sheet: sheet.name)
 def test_style_sheet_loads_only_files_of_the_site(sheet):
     report(site_checks.foreign_styles(sheet))
@@ -185,6 +192,22 @@ def test_a_check_that_is_not_folded_under_its_line_is_reported(faulty, body, mes
     assert len(problems) == 1
     assert message in problems[0]
     assert site_checks.folded_checks(faulty(body=FOLD.format("", CHECKED, CHECKED, "")), [CHECKED]) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "said"),
+    [
+        ("other.html#there", "1.2 Elsewhere", "'Other'"),
+        ("other.html", "Elsewhere", "'Other'"),
+        ("other.html#gone", "Other", "no heading"),
+    ],
+)
+def test_a_link_that_says_another_heading_is_reported(faulty, target, text, said):
+    page = faulty(body=f'<a class="t" href="{target}">{text}</a><a class="t" href="other.html#there">Other</a>')
+    pages = [page, site_checks.Page(page.site / "other.html", page.site)]
+    problems = site_checks.links_that_say_another_heading(page, page.article.select(".t"), pages)
+    assert len(problems) == 1
+    assert said in problems[0]
 
 
 @pytest.mark.parametrize(

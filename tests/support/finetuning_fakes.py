@@ -6,9 +6,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from utils.checkpoints import save_checkpoint
+from utils.classification.evaluation import Evaluation
+from utils.classification.progress import PROGRESS
 from utils.finetuning.command import main
-from utils.finetuning.evaluation import Evaluation
-from utils.finetuning.progress import PROGRESS
 
 ROWS = [f"a {'good' if at % 3 else 'bad'} film number {at},{'good' if at % 3 else 'bad'}" for at in range(60)]
 GOOD = "\n".join(["text,label", *ROWS, ""])

@@ -85,6 +85,20 @@ def batch_is_sound(make):
     return True
 
 
+# custom-test-convert
+def conversion_is_sound(convert):
+    rng = np.random.default_rng(0)
+    for outputs, inputs in ((5, 5), (3, 8), (8, 3)):
+        weight, bias = rng.normal(size=(outputs, inputs)), rng.normal(size=outputs)
+        x = rng.normal(size=(9, inputs))
+        kernel, shift = convert(weight.copy(), bias.copy())
+        if kernel.shape != (inputs, outputs):
+            return False
+        if not np.allclose(x @ kernel + shift, x @ weight.T + bias, atol=1e-5):
+            return False
+    return True
+
+
 TESTS = {
     "attention-test-causal": hides_the_future,
     "heads-test": layer_is_sound,
@@ -92,6 +106,7 @@ TESTS = {
     "architecture-test-cache": cache_is_sound,
     "training-test-batch": batch_is_sound,
     "pretrained-test-padding": padding_is_hidden,
+    "custom-test-convert": conversion_is_sound,
 }
 
 # The line that is wrong, and what may stand there: with nothing else changed the listing is mended.
@@ -109,6 +124,7 @@ MENDED_LINES = {
     },
     "training-bug-beam": {8: "    parent = order // tokens"},
     "pretrained-bug-hiding": {7: "    counts = chosen", 9: "    labels[chosen] = ids[chosen]"},
+    "custom-bug-extend": {9: "        longer[rows + new] = total / len(ids)"},
 }
 
 # Computed with a pencil.
@@ -119,6 +135,11 @@ PREDICTIONS = {
     "architecture-predict-depth": (5, 1 / 25, 24**-0.5, 2**0.5, 7),
     "training-predict": (4.382, 0.757, 4, 1600, 4.5),
     "pretrained-predict": (0.672, 198_272, 240, 30, 9.547),
+    "custom-predict": (0.05, 1024, 440, 12_288, 12),
+    "clinic-diagnosis": (
+        *("zero-scores", "no-scale", "keys-as-values", "mirrored", "sound", "softmax-axis"),
+        *("dropout-on", "mask-inverted", "scale-after", "point-wise", "mask-after"),
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """What is wrong with a built page: each check takes a page and returns sentences, none where all is well."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -57,6 +57,20 @@ class Page:
     @property
     def article(self) -> Tag:
         return self.soup.select_one("main article") or self.soup.body or self.soup
+
+    @cached_property
+    def headings(self) -> dict[str, str]:
+        """Headings as read, "1.3 The equation", by the anchors of their sections and their own; "" is the first."""
+        found: dict[str, str] = {}
+        for tag in self.article.select("h1, h2, h3, h4"):
+            text = re.sub(r"^([\w.]+)\. ", r"\1 ", " ".join(tag.get_text().split()).removesuffix("#"))
+            section = tag.find_parent("section")
+            spans = section.find_all("span", id=True, recursive=False) if section else []
+            anchors = ("", tag.get("id"), section and section.get("id"), *(span["id"] for span in spans))
+            for anchor in anchors:
+                if anchor is not None:
+                    found.setdefault(anchor, text)
+        return found
 
 
 def pages_of(site: Path) -> list[Page]:
@@ -279,3 +293,18 @@ PAGE_CHECKS = (
     room_for_images,
     unresolved_references,
 )
+
+
+def links_that_say_another_heading(page: Page, links: Iterable[Tag], pages: Iterable[Page]) -> list[str]:
+    """A link made by a program says the heading that it leads to, on one of these pages, or a question's number."""
+    headings, problems = {other.path: other.headings for other in pages}, []
+    for link in links:
+        parts = urlsplit(link["href"])
+        target = (page.path.parent / unquote(parts.path)).resolve()
+        found = headings.get(target, {}).get(parts.fragment)
+        said = " ".join(link.get_text().split())
+        if found is None:
+            problems.append(f"{link['href']} leads to no heading")
+        elif said != found and not re.match(rf"(\S+ )?{re.escape(said)}\. ", found):
+            problems.append(f"{link['href']} is called {said!r} and leads to {found!r}: write the page again")
+    return problems

@@ -111,6 +111,26 @@ def test_device_names_the_backend_and_where_tensors_land():
     assert found.kind in ("cpu", "gpu")
 
 
+class Counting(keras.layers.Dense):
+    """A layer that counts how often Python runs it."""
+
+    runs = 0
+
+    def call(self, inputs, training=None):
+        self.runs += 1
+        return super().call(inputs)
+
+
+def test_training_steps_are_compiled_where_keras_can():
+    layer = Counting(1)
+    model = keras.Sequential([layer])
+    model.compile("sgd", "mse", jit_compile=runtime.jit_compile())
+    x = np.ones((40, 3), "float32")
+    model.fit(x, x[:, :1], batch_size=2, verbose=0)
+    traced = layer.runs < 10  # of 20 steps
+    assert traced == (keras.backend.backend() != "torch")
+
+
 def test_gradients_by_hand():
     x, y = np.array([1.5, -2.0], "float32"), np.array([[3.0, 5.0]], "float32")
     of_x, of_y = runtime.gradients(lambda x, y: ops.sum(x * x * y), x, y)

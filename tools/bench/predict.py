@@ -50,7 +50,7 @@ def padded_to_longest(classifier: Any, texts: Sequence[str]) -> np.ndarray:
     """Return the probabilities (N, C), every batch padded to the longest of all texts."""
     import tensorflow as tf
 
-    from utils.finetuning.classifier import PREDICTION_BATCH
+    from utils.classification.base import PREDICTION_BATCH
     from utils.finetuning.networks import encode
 
     encoded = encode(classifier.tokenizer, texts, classifier.max_length, classifier.inputs)

@@ -176,10 +176,13 @@ def ours() -> Callable[[np.ndarray, np.ndarray], float]:
     """Return a training step of our model, which takes source and labels and returns the loss."""
     import keras
 
+    from utils import runtime
     from utils.training import smoothed_loss
 
     model = make_model()
-    model.compile(keras.optimizers.Adam(1e-4, beta_2=0.98, epsilon=1e-9), loss=smoothed_loss, jit_compile=False)
+    model.compile(
+        keras.optimizers.Adam(1e-4, beta_2=0.98, epsilon=1e-9), loss=smoothed_loss, jit_compile=runtime.jit_compile()
+    )
 
     def step(source: np.ndarray, labels: np.ndarray) -> float:
         shifted = np.concatenate([np.full_like(labels[:, :1], 1), labels[:, :-1]], axis=1)

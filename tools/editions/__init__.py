@@ -1,1 +1,1 @@
-"""Turn a chapter into a notebook that Colab, JupyterLab and VS Code show as the page does."""
+"""Turn a chapter into notebooks that Colab, JupyterLab and VS Code show as the page does: for readers and classes."""

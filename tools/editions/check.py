@@ -1,5 +1,6 @@
 """See that a text holds nothing that plain Markdown would show raw, and no link that leads nowhere."""
 
+import functools
 import html
 import re
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ _RAW = re.compile(
 _RAW_LINE = re.compile(r"^(?:\+\+\+|\([\w-]+\)=|:[\w-]+:[ \t].*|: .*|%.*)$", re.M)
 
 
+@functools.cache
 def reader() -> MarkdownIt:
     """Return a parser of what all viewers of notebooks understand: CommonMark, tables, formulas between dollars."""
     return MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, allow_space=True, double_inline=True)

@@ -11,6 +11,7 @@ from tools.notebooks.chapters import ROOT, Chapter, find_chapters, read_chapter
 
 KIND_OF_DIRECTIVE = {"exercise": "Exercise", "figure": "Figure", "table": "Table", "list-table": "Table"}
 LISTINGS = ("literalinclude", "code-block", "code")
+_FILE_NUMBER = re.compile(r"(?:(?P<chapter>\d+)|a(?P<appendix>[1-9]))(?=-|$)")
 _TERM = re.compile(r"^(?P<term>\S.*)\n[ \t]+\S", re.M)
 
 
@@ -32,9 +33,9 @@ class Target:
 
 @dataclass
 class Counts:
-    """Running numbers of one page; chapters number their parts "1.1", other pages number nothing."""
+    """Running numbers of one page; chapters number their parts "1.1" or "A.1", other pages number nothing."""
 
-    chapter: int | None
+    chapter: str
     counts: Counter = field(default_factory=Counter)
 
     def next(self, kind: str) -> str:
@@ -70,16 +71,18 @@ class Labels:
         return target
 
 
-def chapter_number(path: Path) -> int:
-    """Return the number that the site gives a chapter: that of its file.
+def chapter_number(path: Path) -> str:
+    """Return what the site calls a chapter: "1" for 01-attention, "A" for a1-..., the first appendix.
 
     Raises:
         EditionError: the file's name begins with no number, by which chapters are counted.
     """
-    number = path.stem.partition("-")[0]
-    if not number.isdigit():
-        raise EditionError(f"{path.name} has no number; name it like 01-attention.ipynb")
-    return int(number)
+    number = _FILE_NUMBER.match(path.stem)
+    if number is None:
+        raise EditionError(
+            f"{path.name} has no number; name it like 01-attention.ipynb, an appendix like a1-more.ipynb"
+        )
+    return str(int(number["chapter"])) if number["chapter"] else chr(ord("A") + int(number["appendix"]) - 1)
 
 
 def read_labels(chapters: Iterable[Chapter], root: Path = ROOT) -> Labels:
@@ -96,7 +99,7 @@ def read_labels(chapters: Iterable[Chapter], root: Path = ROOT) -> Labels:
                 _add(labels, figure.get("name", ""), Target("Figure", number, figure["caption"], page, ""))
     for page in [root / "intro.md", *sorted((root / "pages").glob("*.md"))]:
         if page.is_file():
-            _read_markdown(labels, page.relative_to(root).as_posix(), page.read_text(encoding="utf-8"), Counts(None))
+            _read_markdown(labels, page.relative_to(root).as_posix(), page.read_text(encoding="utf-8"), Counts(""))
     return labels
 
 

@@ -1,18 +1,22 @@
-"""Make the Colab edition of one chapter: plain Markdown, stamped set-up cell, outputs as they are."""
+"""Make an edition of one chapter: plain Markdown, stamped set-up cell, outputs as they are.
+
+The edition for Colab folds solutions, the student's has cells for answers in their place, the key shows them.
+"""
 
 import re
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tools.editions.answers import answer_cells
 from tools.editions.check import attached, problems
 from tools.editions.citations import Citations
 from tools.editions.convert import Converter
 from tools.editions.directives import DIRECTIVES, SOLUTION_END, SOLUTION_START, fold
 from tools.editions.labels import Counts, Labels, chapter_number
 from tools.editions.spans import Inline
-from tools.editions.syntax import EditionError
+from tools.editions.syntax import EditionError, walk
 from tools.notebooks.chapters import Chapter, tags
 from tools.notebooks.drawings import has_svg, read_drawing
 from tools.notebooks.folds import IMPORTS_TAG, PROOF_TAG, is_proof, line_of
@@ -20,25 +24,41 @@ from tools.notebooks.set_up_cell import TAG, stamp
 from tools.site.addresses import Addresses
 
 BOOK = "The Executable Transformer"
-FOLDED_TAGS = frozenset({TAG, "solution", "hide-input", "hide-cell"})
+SOLUTION_TAG = "solution"
+FOLDED_TAGS = frozenset({TAG, SOLUTION_TAG, "hide-input", "hide-cell"})
 TITLED_TAGS = frozenset({PROOF_TAG, IMPORTS_TAG})
+_ABOUT = {
+    "colab": "as a notebook to run and to change",
+    "student": "as a notebook for students: a cell for each answer, and one that checks it",
+    "key": "the key for who teaches it: the notebook for students with the solutions in place",
+}
+_OF_STUDENTS = {  # what chapters say of exercises, as it is in their edition
+    "in a new cell of the notebook": "in the cell below the exercise",
+    ", and hand it to `check`": ", and run the cell under it",
+    " The solutions fold out; try first.": "",
+}
 _GATE = re.compile(f"^({re.escape(SOLUTION_START)}.*|{re.escape(SOLUTION_END)})$", re.M)
 
 
 @dataclass
 class Edition:
-    """One chapter on its way to become a notebook for Colab, JupyterLab and VS Code."""
+    """One chapter on its way to become a notebook for Colab, JupyterLab and VS Code.
+
+    Attributes:
+        edition: one of EDITIONS.
+    """
 
     chapter: Chapter
     labels: Labels
     addresses: Addresses
+    edition: str = "colab"
 
     def __post_init__(self):
         page = f"chapters/{self.chapter.path.name}"
         self.citations = Citations()
         inline = Inline(page, self.labels, self.addresses, self.citations)
         self.converter = Converter(inline, Counts(chapter_number(self.chapter.path)), DIRECTIVES)
-        self.solution = ""
+        self.solution, self.asked = "", ""
 
     def notebook(self) -> NotebookNode:
         """Return the edition.
@@ -71,17 +91,27 @@ class Edition:
         number, page = chapter_number(self.chapter.path), self.converter.inline.page
         address = self.addresses.page(page)
         place = f" [The same chapter as a page]({address})." if address else ""
-        return f"*Chapter {number} of **{BOOK}**, as a notebook to run and to change.*{place}"
+        kind = "Chapter" if number.isdigit() else "Appendix"
+        return f"*{kind} {number} of **{BOOK}**, {_ABOUT[self.edition]}.*{place}"
 
     def _metadata(self) -> dict[str, object]:
         return {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
-            "colab": {"name": self.chapter.path.name, "provenance": [], "toc_visible": True},
+            "colab": {"name": self._name(), "provenance": [], "toc_visible": True},
         }
+
+    def _name(self) -> str:
+        """Return what Colab calls a copy of this edition."""
+        path = self.chapter.path
+        return path.name if self.edition == "colab" else f"{path.stem}-{self.edition}{path.suffix}"
 
     def _text(self, cell: NotebookNode) -> list[NotebookNode]:
         source = self._folded(self.converter.blocks(cell.source)) if cell.cell_type == "markdown" else cell.source
+        if "{exercise}" in cell.source:
+            self.asked = [one.body for _, one in walk(cell.source) if one and one.name == "exercise"][-1]
+        if self.edition == "student":
+            source = _for_students(source)
         attachments = cell.get("attachments", {})
         for problem in problems(source, attachments):
             raise EditionError(problem)
@@ -96,19 +126,35 @@ class Edition:
         for part in _GATE.split(text):
             if part.startswith(SOLUTION_START):
                 self.solution = part.removeprefix("\x02").strip()
-                parts.append(f"**{self.solution.capitalize()}**: unfold the cell below.")
+                parts.append(self._announced())
             elif part == SOLUTION_END:
                 self.solution = ""
             elif self.solution and part.strip():
-                parts.append(fold(f"{self.solution.capitalize()}: the words", part.strip()))
+                parts.append(self._words(part.strip()))
             else:
                 parts.append(part.strip("\n"))
         return "\n\n".join(filter(None, parts))
 
+    def _announced(self) -> str:
+        """Return the line before a solution, or before the cell for an answer."""
+        if self.edition == "student":
+            return f"**Your answer{self.solution.removeprefix('solution')}**: write it below, and run both cells."
+        return f"**{self.solution.capitalize()}**" + (": unfold the cell below." if self.edition == "colab" else ":")
+
+    def _words(self, text: str) -> str:
+        """Return the words of a solution: folded, not there at all, or in place."""
+        if self.edition == "colab":
+            return fold(f"{self.solution.capitalize()}: the words", text)
+        return text if self.edition == "key" else ""
+
     def _code(self, cell: NotebookNode) -> list[NotebookNode]:
+        if SOLUTION_TAG in tags(cell) and self.edition == "student":
+            sources = zip(("answer", "check-answer"), answer_cells(cell.source, self.asked), strict=True)
+            return [new_code_cell(text, id=f"{cell.id}-{tag}", metadata={"tags": [tag]}) for tag, text in sources]
+        folded = FOLDED_TAGS - ({SOLUTION_TAG} if self.edition == "key" else set())
         edited = NotebookNode(cell)
         edited.metadata = NotebookNode({"tags": tags(cell)} if tags(cell) else {})
-        if FOLDED_TAGS.intersection(tags(cell)):
+        if folded.intersection(tags(cell)):
             edited.metadata.update(cellView="form", jupyter={"source_hidden": True})
         if TITLED_TAGS.intersection(tags(cell)):
             edited.source = titled(cell)
@@ -131,6 +177,16 @@ class Edition:
         if is_proof(cell):
             text = fold(f"Figure {number} is folded in the cell above", text)
         return [new_markdown_cell(text, id=f"{cell.id}-caption")]
+
+
+def _for_students(text: str) -> str:
+    """Return what a chapter says of its exercises as it is where each has a cell for its answer."""
+    for said, is_so in _OF_STUDENTS.items():
+        text = text.replace(said, is_so)
+    if "olutions fold out" in text:
+        said = ", ".join(map(repr, _OF_STUDENTS))
+        raise EditionError(f"students would be told of solutions that fold out; say it in these words: {said}")
+    return text
 
 
 def titled(cell: NotebookNode) -> str:

@@ -127,7 +127,7 @@ def n_gram_losses(learnt: np.ndarray, held_out: np.ndarray, vocabulary_size: int
 def train_writer(learnt: np.ndarray, held_out: np.ndarray, vocabulary_size: int) -> tuple[CausalLanguageModel, list]:
     """Train the writer; return it with its loss on held-out rows after each epoch."""
     model, losses = untrained_writer(vocabulary_size), []
-    model.compile(keras.optimizers.Adam(RATE), training.masked_loss, jit_compile=False)
+    model.compile(keras.optimizers.Adam(RATE), training.masked_loss, jit_compile=runtime.jit_compile())
     for _ in range(EPOCHS):
         model.fit(learnt[:, :-1], learnt[:, 1:], batch_size=BATCH, epochs=1, verbose=0)
         losses.append(round(held_out_loss(model, held_out), 4))

@@ -154,7 +154,7 @@ def train(setting: str, seed: int, steps: int = STEPS) -> tuple[dict[str, Any], 
     if recipe["mistake"] == "causal mask":
         forget_causal_mask(model)
     adam = keras.optimizers.Adam(RatesByStep(rates(recipe["rate"], steps)), beta_2=recipe["beta_2"], epsilon=1e-9)
-    model.compile(adam, loss_of(recipe["smoothing"], recipe["mistake"]), jit_compile=False)
+    model.compile(adam, loss_of(recipe["smoothing"], recipe["mistake"]), jit_compile=runtime.jit_compile())
     row = {"setting": setting, "seed": seed, "steps": steps, "loss": [], "held-out loss": [], "held-out exact": []}
     checkpoints, kept = [], {}
     for step in range(RECORD, steps + 1, RECORD):

@@ -7,6 +7,7 @@ kernel, just before the cell tagged `checks:eq-...`, and expects that cell to ra
 from dataclasses import dataclass
 
 from tools.mutants.architecture import ARCHITECTURE_MUTANTS
+from tools.mutants.custom import CUSTOM_MUTANTS
 from tools.mutants.positions import POSITION_MUTANTS
 from tools.mutants.pretrained import PRETRAINED_MUTANTS
 from tools.mutants.project import PROJECT_MUTANTS
@@ -158,6 +159,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *(Mutant(*fields) for fields in TRAINING_MUTANTS),
     # Chapter 6
     *(Mutant(*fields) for fields in PRETRAINED_MUTANTS),
+    # Chapter 7
+    *(Mutant(*fields) for fields in CUSTOM_MUTANTS),
     # Chapter 8
     *(Mutant(*fields) for fields in PROJECT_MUTANTS),
 )

@@ -1,9 +1,9 @@
 """The mutants of the project chapter: what its checks of figures and schedules must catch."""
 
 _COMPARISON = "utils.comparison"
-_LOSSES = "utils.finetuning.evaluation.Evaluation.losses"
-_OCCLUSION = "utils.finetuning.evaluation.occlusion"
-_TEMPERATURE = "utils.finetuning.calibration.at_temperature"
+_LOSSES = "utils.classification.evaluation.Evaluation.losses"
+_OCCLUSION = "utils.classification.evaluation.occlusion"
+_TEMPERATURE = "utils.classification.calibration.at_temperature"
 
 # One tuple a mutant, in the order of the fields of `tools.mutants.mutants.Mutant`.
 PROJECT_MUTANTS: tuple[tuple[str, ...], ...] = (

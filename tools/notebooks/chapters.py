@@ -106,10 +106,10 @@ def labelled_equations(chapter: Chapter) -> list[tuple[str, str]]:
 
 
 def find_chapters(wanted: str = "", folder: Path = CHAPTERS) -> list[Path]:
-    """Return the chapters in reading order, or the one that is meant.
+    """Return the chapters in reading order, the appendices after the others, or the one that is meant.
 
     Args:
-        wanted: a name ("01-attention"), its number ("01", "1") or a file name; empty for all.
+        wanted: a name ("01-attention"), its number ("01", "1", an appendix's "a2") or a file name; empty for all.
         folder: where the notebooks are.
 
     Raises:
@@ -126,7 +126,9 @@ def find_chapters(wanted: str = "", folder: Path = CHAPTERS) -> list[Path]:
 
 def _is_called(stem: str, wanted: str) -> bool:
     number = stem.partition("-")[0]
-    return stem == wanted or (wanted.isdigit() and number.isdigit() and int(number) == int(wanted))
+    if wanted.isdigit() and number.isdigit():
+        return int(number) == int(wanted)
+    return wanted in (stem, number)
 
 
 def read_chapter(path: Path) -> Chapter:

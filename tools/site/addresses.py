@@ -11,7 +11,8 @@ from tools.notebooks.chapters import ROOT
 CONFIG = ROOT / "_config.yml"
 UNSET_OWNER = "/OWNER/"
 PUBLISHED = "gh-pages"
-COLAB_FOLDER = "editions/colab"
+EDITIONS = ("colab", "student", "key")  # for readers, for a class, for who teaches it
+EDITIONS_FOLDER = "editions"
 
 _HOST = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+){2,}")
 _SSH = re.compile(r"(?:ssh://)?git@(?P<host>[A-Za-z0-9.-]+)(?::\d+/|[:/])(?P<path>[^:]+)")

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import yaml
 
 from tools.notebooks.chapters import ROOT
-from tools.site.addresses import COLAB_FOLDER, PUBLISHED
+from tools.site.addresses import EDITIONS, EDITIONS_FOLDER, PUBLISHED
 
 WRITTEN = ".published"  # lists what was published, so that the next time nothing else is deleted
 SUBJECT = "Publish the site and the editions of"
@@ -111,16 +111,16 @@ def _differs_by_address(repository: Repository, name: str) -> bool:
 @contextlib.contextmanager
 def gathered(root: Path) -> Iterator[Path]:
     """Yield a folder that holds what is to be published; PublishError if it was not all built."""
-    site, editions = root / "_build" / "html", root / "_build" / COLAB_FOLDER
+    site, editions = root / "_build" / "html", root / "_build" / EDITIONS_FOLDER
     expected = [site / "index.html"]
     for chapter in sorted((root / "chapters").glob("[!.]*.ipynb")):
-        expected += [site / "chapters" / f"{chapter.stem}.html", editions / chapter.name]
+        expected += [site / "chapters" / f"{chapter.stem}.html", *(editions / one / chapter.name for one in EDITIONS)]
     if absent := [path.relative_to(root).as_posix() for path in expected if not path.is_file()]:
         raise PublishError(f"not built: {', '.join(absent)}; run `make book editions`")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "site")
         shutil.copytree(site, folder)
-        shutil.copytree(editions, folder / COLAB_FOLDER)
+        shutil.copytree(editions, folder / EDITIONS_FOLDER)
         (folder / ".nojekyll").touch()  # GitHub would drop folders that begin with an underscore
         names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         (folder / WRITTEN).write_text("".join(f"{name}\n" for name in [*names, WRITTEN]), encoding="utf-8")

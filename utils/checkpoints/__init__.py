@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from utils.checkpoints.manifest import CheckpointError, digest_of_manifest, read_verified, write_manifest
 from utils.checkpoints.places import new_draft, put_in_place, read_settled, remove, settled
+from utils.files import safetensors_fault
 
 __all__ = ["Checkpoint", "CheckpointError", "fingerprint", "load_checkpoint", "save_checkpoint", "verify_checkpoint"]
 DETAILS = "classifier.json"
@@ -28,6 +30,8 @@ LAYERS = ("num_hidden_layers", "n_layers")  # as many weights at least
 # Parts of the names of such counts in all families (num_labels, n_embd, encoder_layers): none may be larger either.
 OF_COUNTS = ("size", "dim", "embd", "head", "inner", "position", "d_model", "d_ff", "labels", "lang")
 OF_LAYERS = ("layer", "group")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+_HEAD = re.compile(r"(?:^|[/.])(?:classifier|classifier[/.]out_proj|head)[/.]bias(?::0)?$")
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,7 @@ def load_checkpoint(folder: str | Path, expected_fingerprint: str | None = None)
     objects = {name: _read_object(content, folder / name) for name, content in files.items() if name.endswith(".json")}
     _check_sizes(objects[SIZES], weights, folder / SIZES)
     _check_details(objects[DETAILS], objects[SIZES], folder / DETAILS)
+    _check_head(objects[DETAILS]["classes"], weights, folder)
     return Checkpoint(weights, objects[DETAILS], files)
 
 
@@ -170,8 +175,14 @@ def _read_weights(content: bytes, path: Path) -> dict[str, np.ndarray]:
     try:
         weights = load(content)
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"expected weights in safetensors format in {path}: {error}") from error
+        told = safetensors_fault(content, error)
+        raise CheckpointError(f"expected weights in safetensors format in {path}: {told}") from error
     for name, array in weights.items():
+        if array.dtype.name not in FLOATS and "position_ids" not in name:
+            raise CheckpointError(
+                f"expected floats in {path}; {name} holds {array.dtype.name}. Quantised weights mean nothing without "
+                "their scales: save the model as it was before"
+            )
         if not np.isfinite(array).all():
             raise CheckpointError(f"expected finite numbers in {path}; {name} holds NaN or infinity")
     return weights
@@ -227,6 +238,16 @@ def _check_details(details: dict[str, Any], sizes: dict[str, Any], path: Path) -
     if not _is_count(max_length, positions):
         bound = "" if positions is None else f", and at most {positions}, the positions of the network,"
         raise CheckpointError(f"expected max_length of at least 1{bound} in {path}; received {max_length!r}")
+
+
+def _check_head(classes: list[Any], weights: dict[str, np.ndarray], folder: Path) -> None:
+    """Raise CheckpointError where the last layer, under the names that the libraries give it, has other classes."""
+    for name, array in weights.items():
+        if _HEAD.search(name) and array.shape != (len(classes),):
+            raise CheckpointError(
+                f"expected a head of {len(classes)} classes in {folder / WEIGHTS}, as many as {DETAILS} names; {name} "
+                f"has shape {array.shape}. Use the {DETAILS} that was saved with it, or train a new head."
+            )
 
 
 def __getattr__(name: str) -> Any:

@@ -17,26 +17,26 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 # What this package hands on, each imported when it is asked for: the command line answers --help without any of it.
 _MODULE_OF = {
-    "Classifier": "classifier",
-    "Evaluation": "evaluation",
-    "FineTuning": "tuning",
-    "LearningRates": "tuning",
-    "at_temperature": "calibration",
-    "choose_max_length": "tokens",
-    "count_truncated": "tokens",
-    "cross_fitted": "calibration",
-    "export_onnx": "onnx_export",
-    "fine_tune": "tuning",
-    "fit_temperature": "calibration",
-    "load_ktrain": "ktrain_mends",
-    "load_encoder_tokenizer": "encoders",
-    "load_transformers": "ktrain_mends",
-    "occlusion": "evaluation",
-    "reliability": "calibration",
-    "rescaled": "calibration",
-    "run_onnx": "onnx_export",
-    "tensorflow_folder": "encoders",
-    "token_counts": "tokens",
+    "Classifier": "utils.finetuning.classifier",
+    "Evaluation": "utils.classification.evaluation",
+    "FineTuning": "utils.finetuning.tuning",
+    "LearningRates": "utils.finetuning.tuning",
+    "at_temperature": "utils.classification.calibration",
+    "choose_max_length": "utils.classification.tokens",
+    "count_truncated": "utils.classification.tokens",
+    "cross_fitted": "utils.classification.calibration",
+    "export_onnx": "utils.finetuning.onnx_export",
+    "fine_tune": "utils.finetuning.tuning",
+    "fit_temperature": "utils.classification.calibration",
+    "load_ktrain": "utils.finetuning.ktrain_mends",
+    "load_encoder_tokenizer": "utils.finetuning.encoders",
+    "load_transformers": "utils.finetuning.ktrain_mends",
+    "occlusion": "utils.classification.evaluation",
+    "reliability": "utils.classification.calibration",
+    "rescaled": "utils.classification.calibration",
+    "run_onnx": "utils.finetuning.onnx_export",
+    "tensorflow_folder": "utils.finetuning.encoders",
+    "token_counts": "utils.classification.tokens",
 }
 __all__ = list(_MODULE_OF)
 
@@ -44,4 +44,4 @@ __all__ = list(_MODULE_OF)
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from utils.finetuning.ktrain_mends import load_transformers
+from utils.hub import default_cache
 
 WEIGHTS = "model.safetensors"
 DEFAULT_POSITIONS = 512  # where config.json does not say
@@ -46,13 +47,6 @@ def _writing(folder: Path, variable: str) -> Iterator[None]:
             f"expected to be able to write in {folder}, where encoders are kept: {error.strerror}. "
             f"Set {variable} to a folder on a disk with room that you may write"
         ) from error
-
-
-def default_cache() -> Path:
-    """Return the folder that keeps converted encoders: BOOK_CACHE_DIR, or one in the user's cache."""
-    if folder := os.environ.get("BOOK_CACHE_DIR"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "executable-transformer"
 
 
 def find_encoder(name: str | Path) -> Path:

@@ -1,30 +1,18 @@
 """How far a training is: the bar, the state on disk from which it goes on, and its schedule taken up in the middle."""
 
-import json
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from utils.files import write_whole
+from utils.classification.progress import SECONDS_BETWEEN_STATES, read_state, write_progress
 from utils.finetuning.networks import assign_weights, weight_name
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # a notebook without ipywidgets gets a bar of text, and a warning that it does
-    from tqdm.auto import tqdm
-
-PROGRESS = "progress.json"
-SECONDS_BETWEEN_STATES = 120.0
 _OPTIMIZER = "optimizer/"
-
-
-def progress_bar(wanted: bool, **options: Any) -> tqdm:
-    """Return a progress bar of tqdm, hidden if it is not wanted; TQDM_DISABLE=1 in the environment hides all."""
-    return tqdm(**options) if wanted else tqdm(**options, disable=True)
 
 
 def save_progress(
@@ -48,47 +36,10 @@ def save_progress(
         batches: how many batches of the next epoch are done.
         partial: its figures so far, means over those batches and their seconds.
     """
-    from safetensors.numpy import save
-
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     arrays = {weight_name(variable): variable.numpy() for variable in model.weights}
     for place, array in enumerate(model.optimizer.get_weights()):
         arrays[f"{_OPTIMIZER}{place:04d}"] = np.array(array)
-    name = f"epoch-{finished:03d}{f'-batch-{batches:06d}' if batches else ''}.safetensors"
-    write_whole(folder / name, save(arrays))
-    record = {"finished": finished, "batches": batches, "partial": dict(partial or {}), "weights": name}
-    record |= {"settings": dict(settings), "history": dict(history)}
-    write_whole(folder / PROGRESS, json.dumps(record, indent=1).encode())
-    for earlier in folder.glob("epoch-*.safetensors"):
-        if earlier.name != name:
-            earlier.unlink()
-
-
-def read_progress(folder: str | Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what `save_progress` kept, or None if nothing has been kept there.
-
-    Raises:
-        ValueError: the fine-tuning in the folder had other settings, or its record is broken.
-    """
-    path = Path(folder) / PROGRESS
-    if not path.is_file():
-        return None
-    try:
-        record = {"batches": 0, "partial": {}, **json.loads(path.read_text(encoding="utf-8"))}
-        before = record["settings"]
-        if not all(type(record[name]) is int and record[name] >= 0 for name in ("finished", "batches")):
-            raise ValueError("the numbers of epochs and batches are not whole numbers")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"expected the record of a fine-tuning in {path}: {error}; remove the folder") from error
-    now = json.loads(json.dumps(dict(settings)))
-    if before != now:
-        differ = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        changes = "; ".join(f"{name} was {before.get(name)!r}, now {now.get(name)!r}" for name in differ)
-        raise ValueError(
-            f"expected the settings of the fine-tuning in {folder}: {changes}. Use them, or another folder"
-        )
-    return record
+    write_progress(folder, arrays, finished, history, settings, batches=batches, partial=partial)
 
 
 def restore_progress(folder: str | Path, model: Any, record: Mapping[str, Any]) -> None:
@@ -102,13 +53,7 @@ def restore_progress(folder: str | Path, model: Any, record: Mapping[str, Any]) 
     Raises:
         ValueError: the file is gone or does not fit the network.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        arrays = load_file(Path(folder) / record["weights"])
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"expected the weights of the last epoch in {folder}: {error}; remove the folder") from error
+    arrays = read_state(folder, record)
     state = [arrays.pop(name) for name in sorted(arrays) if name.startswith(_OPTIMIZER)]
     assign_weights(model, arrays)
     model.optimizer._create_all_weights(model.trainable_variables)

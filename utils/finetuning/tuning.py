@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from utils.classification.labels import check_pairs, number_classes
+from utils.classification.progress import SECONDS_BETWEEN_STATES, progress_bar, read_progress
 from utils.finetuning.classifier import Classifier
 from utils.finetuning.encoders import (
     folder_digest,
@@ -21,15 +23,11 @@ from utils.finetuning.encoders import (
     usable_positions,
 )
 from utils.finetuning.ktrain_mends import load_ktrain
-from utils.finetuning.labels import check_pairs, number_classes
 from utils.finetuning.networks import check_classifies
 from utils.finetuning.progress import (
-    SECONDS_BETWEEN_STATES,
     Recorder,
     bar_callback,
     continue_onecycle,
-    progress_bar,
-    read_progress,
     restore_progress,
     save_progress,
     steps_of_epoch,

@@ -327,7 +327,7 @@ class TextClassifier(ConfiguredModel):
         else:
             mask = token_mask(attention_mask, token_ids)
         hidden = self.encoder(token_ids, attention_mask=mask, training=training)  # (B, T, d_model)
-        pooled = hidden[:, 0] if self.pooling == "first" else _mean_of_tokens(hidden, mask)
+        pooled = hidden[:, 0] if self.pooling == "first" else mean_of_tokens(hidden, mask)
         return self.head(self.dropout_layer(self.pooler(pooled), training=training))
 
     def compute_output_spec(self, *inputs: Any, **options: Any) -> Any:
@@ -363,7 +363,7 @@ def _build_output_layer(config: TransformerConfig, dtype: Any) -> keras.layers.D
     return dense
 
 
-def _mean_of_tokens(hidden: Any, mask: Any) -> Any:
+def mean_of_tokens(hidden: Any, mask: Any) -> Any:
     """Return the mean (B, d_model) of vectors (B, T, d_model) over tokens; zeros for a row of nothing but padding."""
     if mask is None:
         return ops.mean(hidden, axis=1)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from utils import runtime
 from utils.checks import positive_integer
 from utils.transformer.config import TransformerConfig
 from utils.transformer.models import Encoder
@@ -62,7 +63,7 @@ def recall_model(kind: str) -> keras.Model:
     hidden = _last_vector_of_encoder(token_ids) if kind == "Transformer" else _last_vector_of_lstm(token_ids)
     model = keras.Model(token_ids, keras.layers.Dense(LETTERS)(hidden))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.003), loss, metrics=["accuracy"], jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.003), loss, metrics=["accuracy"], jit_compile=runtime.jit_compile())
     return model
 
 

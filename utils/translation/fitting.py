@@ -21,6 +21,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from utils import runtime
 from utils.files import write_whole
 from utils.schedules import InverseSquareRoot
 from utils.training import masked_accuracy, masked_loss, mean_weights, smoothed_loss
@@ -116,7 +117,7 @@ class Fitting:
         self.model = settings.model(self.vocabulary)
         rate = InverseSquareRoot(settings.d_model, settings.warmup_steps, settings.peak)
         adam = keras.optimizers.Adam(rate, beta_2=settings.beta_2, epsilon=1e-9, global_clipnorm=settings.clip)
-        self.model.compile(adam, loss=self._loss, jit_compile=False)
+        self.model.compile(adam, loss=self._loss, jit_compile=runtime.jit_compile())
         adam.build(self.model.trainable_variables)
         self.epoch, self.batch, self.seconds = 0, 0, 0.0  # finished epochs, finished batches of this one, of training
         self.curve: list[dict[str, Any]] = []

@@ -16,6 +16,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from utils import wordpiece
+from utils.files import safetensors_fault
 from utils.layers.blocks import EncoderLayer
 from utils.reference import arrays_under
 from utils.transformer import Encoder
@@ -81,6 +82,7 @@ FAMILIES = {
     ),
 }
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
 def load_bert(folder: str | Path, **kwargs: Any) -> tuple[Encoder, Tokenizer]:
@@ -166,14 +168,18 @@ class BertArrays:
         from safetensors.numpy import load_file
 
         if not path.is_file():
+            pickles = sorted(file.name for file in path.parent.glob("*") if file.suffix in PICKLES)
+            found = f"only {pickles[0]}, which can run code when it is opened" if pickles else "none"
             raise FileNotFoundError(
-                f"expected weights in {path.name} in {path.parent}; found none. Load the model with its library and "
+                f"expected weights in {path.name} in {path.parent}; found {found}. Load the model with its library and "
                 "save it with save_pretrained(folder, safe_serialization=True)."
             )
         try:
             pairs = [pytorch_name(*item) for item in load_file(path).items()]
         except (SafetensorError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"expected weights in safetensors format in {path}: {error}") from error
+            raise ValueError(
+                f"expected weights in safetensors format in {path}: {safetensors_fault(path, error)}"
+            ) from error
         arrays = dict(pairs)
         if len(arrays) < len(pairs):
             twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
@@ -188,6 +194,10 @@ class BertArrays:
         full = f"{self._prefix}{name}"
         if full not in self._arrays:
             raise ValueError(f"expected an array named {full!r} in {self.path.name}; found none")
+        return self._checked(full)
+
+    def _checked(self, full: str) -> np.ndarray:
+        """Return an array as float32, refusing what is no float or not finite."""
         array = self._arrays[full]
         if array.dtype.name not in FLOATS:
             raise ValueError(
@@ -203,6 +213,11 @@ class BertArrays:
                 "infinite in float32. Fetch the file again, or train anew."
             )
         return array
+
+    def head(self, name: str) -> np.ndarray | None:
+        """Return an array that stands beside the encoder, such as "classifier.weight", or None where there is none."""
+        full = next((found for found in (name, f"{self._prefix}{name}") if found in self._arrays), None)
+        return None if full is None else self._checked(full)
 
     def layers(self, prefix: str) -> set[int]:
         """Return the numbers of the layers whose names begin with prefix."""

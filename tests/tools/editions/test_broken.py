@@ -1,6 +1,7 @@
 """What each construct of MyST becomes in an edition, and what a chapter that cannot be shown is told."""
 
 import base64
+from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
@@ -11,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from tests.support.broken import LINE, imports, proof
 from tools.editions import write as editions
 from tools.editions.check import problems
-from tools.editions.labels import read_labels
+from tools.editions.labels import chapter_number, read_labels
 from tools.editions.notebook import Edition
 from tools.editions.syntax import EditionError
 from tools.notebooks.chapters import read_chapter
@@ -287,6 +288,11 @@ def test_chapter_without_number_is_refused(tmp_path, capsys):
     nbformat.write(new_notebook(cells=[new_markdown_cell("# One")]), tmp_path / "one.ipynb")
     assert editions.main(["--chapters", str(tmp_path), "--output", str(tmp_path / "colab")]) == 1
     assert "one.ipynb has no number; name it like 01-attention.ipynb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("file", "number"), [("01-one", "1"), ("12-one", "12"), ("a1-one", "A"), ("a3-one", "C")])
+def test_a_chapter_has_the_number_of_its_file_and_an_appendix_a_letter(file, number):
+    assert chapter_number(Path(f"{file}.ipynb")) == number
 
 
 def test_folder_without_chapters_is_refused(tmp_path, capsys):

@@ -136,6 +136,16 @@ def test_a_chapter_is_found_by_number_name_or_file(tmp_path, name):
     assert [path.stem for path in find_chapters(name, folder)] == ["02-beta"]
 
 
+@pytest.mark.parametrize("name", ["a2", "a2-more"])
+def test_an_appendix_is_found_by_its_number_and_comes_after_the_chapters(tmp_path, name):
+    folder = write_book(tmp_path, alpha=notebook(), beta=notebook())
+    (folder / "02-beta.ipynb").rename(folder / "a2-more.ipynb")
+    assert [path.stem for path in find_chapters(name, folder)] == ["a2-more"]
+    assert [path.stem for path in find_chapters("", folder)] == ["01-alpha", "a2-more"]
+    with pytest.raises(LookupError, match="called '2'"):
+        find_chapters("2", folder)
+
+
 def test_unknown_chapter_lists_those_there_are(tmp_path, capsys):
     folder = write_book(tmp_path, alpha=notebook(), beta=notebook())
     assert execute.main(["--folder", str(folder), "07"]) == 2

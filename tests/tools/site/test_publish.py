@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.book_copies import WHO, git
 from tools.site import publish
-from tools.site.addresses import COLAB_FOLDER
+from tools.site.addresses import EDITIONS, EDITIONS_FOLDER
 from tools.site.repository import with_address
 
 CONFIG = "repository:\n  url: https://github.com/OWNER/book\n"
@@ -25,7 +25,7 @@ def book(tmp_path, monkeypatch):
         "_build/html/index.html": "front",
         "_build/html/chapters/01-one.html": "one",
         "_build/html/_static/logo.png": "picture",
-        f"_build/{COLAB_FOLDER}/01-one.ipynb": "edition",
+        **{f"_build/{EDITIONS_FOLDER}/{one}/01-one.ipynb": f"edition: {one}" for one in EDITIONS},
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -52,15 +52,16 @@ def test_site_and_editions_are_pushed_and_the_working_tree_is_left_alone(book, c
         ".published",
         "_static/logo.png",
         "chapters/01-one.html",
-        f"{COLAB_FOLDER}/01-one.ipynb",
+        *(f"{EDITIONS_FOLDER}/{one}/01-one.ipynb" for one in sorted(EDITIONS)),
         "index.html",
     ]
-    assert git(origin, "show", f"gh-pages:{COLAB_FOLDER}/01-one.ipynb") == "edition"
+    for one in EDITIONS:
+        assert git(origin, "show", f"gh-pages:{EDITIONS_FOLDER}/{one}/01-one.ipynb") == f"edition: {one}"
     source = git(root, "rev-parse", "--short", "HEAD")
     assert git(origin, "log", "-1", "--format=%s", "gh-pages") == f"Publish the site and the editions of {source}"
     assert git(root, "status", "--porcelain") == ""
     assert git(root, "branch", "--show-current") == "main"
-    assert f"Pushed 6 files of {source} to gh-pages at origin." in capsys.readouterr().out
+    assert f"Pushed 8 files of {source} to gh-pages at origin." in capsys.readouterr().out
 
 
 def test_publishing_again_without_a_change_says_so_and_commits_nothing(book, capsys):
@@ -165,7 +166,7 @@ def test_a_list_that_names_what_is_not_there_or_lies_outside_does_no_harm(book, 
 def test_dry_run_pushes_nothing(book, capsys):
     root, origin = book
     assert publish.main(["--root", str(root), "--dry-run"]) == 0
-    assert "Would push 6 files" in capsys.readouterr().out
+    assert "Would push 8 files" in capsys.readouterr().out
     assert git(origin, "branch", "--list", "gh-pages") == ""
 
 
@@ -197,7 +198,12 @@ def test_an_address_that_was_just_stamped_need_not_be_committed(book, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["_build/html/index.html", "_build/html/chapters/01-one.html", f"_build/{COLAB_FOLDER}/01-one.ipynb"]
+    "name",
+    [
+        "_build/html/index.html",
+        "_build/html/chapters/01-one.html",
+        *(f"_build/{EDITIONS_FOLDER}/{one}/01-one.ipynb" for one in EDITIONS),
+    ],
 )
 def test_what_is_not_built_is_named(book, capsys, name):
     root, _ = book

@@ -305,10 +305,32 @@ def weights_with(value):
     return save({"kernel": np.array([[1.0, value]], "float32"), "bias": np.zeros(2, "float32")})
 
 
+def weights_named(name, array):
+    return save({name: array})
+
+
 HUGE = '{"num_hidden_layers": 1000000000}'
 FORGED = {
     "NaN among the weights": ("model.safetensors", weights_with(np.nan), "finite numbers in .*; kernel holds NaN"),
     "infinity among the weights": ("model.safetensors", weights_with(np.inf), "finite numbers in .*; kernel holds NaN"),
+    "eight bits without their scales": (
+        *("model.safetensors", weights_named("kernel", np.ones((3, 2), "int8"))),
+        "expected floats in .*; kernel holds int8. Quantised weights mean nothing without their scales",
+    ),
+    "truth values for weights": (
+        *("model.safetensors", weights_named("kernel", np.ones((3, 2), bool))),
+        "expected floats in .*; kernel holds bool",
+    ),
+    **{
+        f"a head of another size, {name}": (
+            *("model.safetensors", weights_named(name, np.zeros(3, "float32"))),
+            f"a head of 2 classes in .*, as many as classifier.json names; {name} has shape .3,..* train a new head",
+        )
+        for name in ("classifier/bias:0", "bert.classifier.bias", "classifier/out_proj/bias:0", "head/bias")
+    },
+    "a file cut short": ("model.safetensors", weights_with(1.0)[:-3], "safetensors format in .*cut short or changed"),
+    "an HDF5 file": ("model.safetensors", b"\x89HDF\r\n\x1a\n" + bytes(99), "it is an HDF5 file"),
+    "a pickle": ("model.safetensors", pickle.dumps([1.0] * 40), "it is a pickle, .* safe_serialization=True"),
     "a header beyond the file": ("model.safetensors", b"\xff" * 7 + b"\x7f{}", "weights in safetensors format"),
     "no header": ("model.safetensors", b"", "weights in safetensors format"),
     "sizes that are no object": ("config.json", b"[1]", "a JSON object in .*; received list"),

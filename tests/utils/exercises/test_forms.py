@@ -34,8 +34,8 @@ def answered(exercise_id, answer):
     return (min(MENDED_LINES[exercise_id]), answer) if exercise_id in MENDED_LINES else answer
 
 
-def test_every_chapter_of_the_first_six_has_each_form_once():
-    for prefix in ("attention", "heads", "positions", "architecture", "training", "pretrained"):
+def test_every_chapter_of_the_first_seven_has_each_form_once():
+    for prefix in ("attention", "heads", "positions", "architecture", "training", "pretrained", "custom"):
         forms = [type(one) for one in EXERCISES.values() if one.id.startswith(prefix)]
         assert [forms.count(form) for form in (WriteATest, FindTheBug, Prediction)] == [1, 1, 1]
 
@@ -113,6 +113,7 @@ def test_shapes_and_finite_numbers_tell_no_broken_case_but_one(exercise_id):
         "heads-test": (np.random.default_rng(0).normal(size=(3, 7, 12)),),
         "positions-test": (np.random.default_rng(0).normal(size=(7, 4)), np.arange(7)),
         "architecture-test-cache": (np.random.default_rng(0).normal(size=(7, 4)), None),
+        "custom-test-convert": (np.random.default_rng(0).normal(size=(7, 7)), np.arange(7.0)),
     }[exercise_id]
     others = []
     for case in EXERCISES[exercise_id].cases():
@@ -129,6 +130,14 @@ def test_shapes_and_finite_numbers_tell_no_broken_case_but_one(exercise_id):
 @pytest.mark.parametrize("exercise_id", TESTS)
 def test_cases_are_the_same_whenever_they_are_made_whatever_was_done_to_them(exercise_id):
     assert repr(check(exercise_id, TESTS[exercise_id])) == repr(check(exercise_id, TESTS[exercise_id]))
+
+
+@pytest.mark.parametrize("exercise_id", TESTS)
+def test_no_case_is_handed_out_twice_however_often_a_trial_is_drawn(exercise_id):
+    """Some remember their calls: one with dropout, one with a store."""
+    cases = [EXERCISES[exercise_id].draw(trial)[0]._case for trial in (0, 1, 0, 0, 1, 0, 1, 1, 0)]
+    assert len({id(case) for case in cases}) == len(cases)
+    assert len({case.name for case in cases}) == 2
 
 
 @pytest.mark.parametrize("exercise_id", TESTS)
@@ -358,6 +367,18 @@ def by_filler(encode):
     return True
 
 
+def by_columns(convert):
+    """One input at a time: its row of the kernel must be its column of the weight."""
+    rng = np.random.default_rng(9)
+    for shape in ((4, 4), (2, 7), (7, 2)):
+        weight, bias = rng.normal(size=shape), rng.normal(size=shape[0])
+        kernel, shift = convert(weight, bias)
+        np.testing.assert_allclose(shift, bias, atol=1e-6)
+        for place in range(shape[1]):
+            np.testing.assert_allclose(kernel[place], weight[:, place], atol=1e-6)
+    return True
+
+
 def by_words(seed=0, gap=1e-6, lengths=(2, 17, 48), width=48, pads=50, low=0, places=range(48), rows=slice(None)):
     """Make a test of encoders that puts other words in: which tokens are changed and which vectors looked at varies."""
 
@@ -401,6 +422,7 @@ OTHER_SOUND_TESTS = {
         by_texts([*range(3, 99)], [9, 8]),
     ],
     "pretrained-test-padding": [by_filler],
+    "custom-test-convert": [by_columns],
 }
 
 
@@ -491,6 +513,13 @@ SLACK = {
             "the middle of a text counts more",
         )
         for first, second in ((0, 1), (-2, -1), (0, -1))
+    },
+    **{
+        f"tokens {first} and {second} exchanged, third of a text": (
+            in_one_order(exchanged(first, second)),
+            "third of a text counts more",
+        )
+        for first, second in ((0, 10), (3, 12), (5, 6), (9, 19))
     },
     **{
         f"row {row} alone": (

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.exercise_draws import drawn
 from tests.support.project_solutions import BY_ID
+from utils.classification.evaluation import occlusion
 from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
-from utils.finetuning.evaluation import occlusion
 
 
 def test_exercises_are_checked_without_tensorflow_keras_or_ktrain():

@@ -130,11 +130,12 @@ def test_weights_of_another_network_are_refused(tuned, tmp_path):
 
     folder = tuned[1].save(tmp_path / "kept")
     weights = load_file(folder / "model.safetensors")
-    name = "classifier/bias:0"
+    name, kernel = "classifier/bias:0", "classifier/kernel:0"
     for changed, told in [
-        ({**weights, name: np.zeros(5, "float32")}, r"classifier/bias:0 of shape \(3,\); received \(5,\)"),
+        ({**weights, name: np.zeros(5, "float32")}, r"head of 3 classes .* classifier/bias:0 has shape \(5,\)"),
+        ({**weights, kernel: np.zeros((2, 3), "float32")}, r"kernel:0 of shape \(.*, 3\); received \(2, 3\)"),
         ({key: value for key, value in weights.items() if key != name}, "missing or unknown: .*classifier/bias:0"),
-        (weights, "expected 3 classes, as in config.json; received .'a', 'b'."),
+        (weights, r"head of 2 classes .* as many as classifier.json names; classifier/bias:0 has shape \(3,\)"),
     ]:
         save_file(changed, folder / "model.safetensors")
         if changed is weights:

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from utils.classification.progress import SECONDS_BETWEEN_STATES
 from utils.finetuning import progress
-from utils.finetuning.progress import SECONDS_BETWEEN_STATES, Recorder
+from utils.finetuning.progress import Recorder
 
 BATCH_SECONDS = 2.0
 BATCHES = 300  # an epoch of ten minutes

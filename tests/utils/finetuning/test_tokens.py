@@ -6,13 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.finetuning_toys import write_bert
-from utils.finetuning.tokens import (
+from utils.classification.tokens import (
     batches_by_length,
     choose_max_length,
     count_truncated,
-    pad_each_batch,
     token_counts,
 )
+from utils.finetuning.tokens import pad_each_batch
 
 
 @pytest.fixture(scope="module")

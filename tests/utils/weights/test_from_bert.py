@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 from pathlib import Path
 
@@ -161,6 +162,17 @@ def test_files_that_are_missing_or_broken_are_named(tmp_path):
     write(folder, "bert")
     (folder / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(ValueError, match="expected weights in safetensors format in "):
+        load_bert(folder)
+    for content, kind in ((pickle.dumps([1.0] * 40), "a pickle, which can run code"), (b"PK\x03\x04", "a zip archive")):
+        (folder / "model.safetensors").write_bytes(content)
+        with pytest.raises(ValueError, match=rf"safetensors format in .*: it is {kind}.* safe_serialization"):
+            load_bert(folder)
+    whole = write(folder, "bert") / "model.safetensors"
+    whole.write_bytes(whole.read_bytes()[:-7])
+    with pytest.raises(ValueError, match=r"safetensors format in .* cut short or changed: fetch it again"):
+        load_bert(folder)
+    whole.rename(folder / "pytorch_model.bin")
+    with pytest.raises(FileNotFoundError, match=r"found only pytorch_model.bin, which can run code .*save_pretrained"):
         load_bert(folder)
     with pytest.raises(ValueError, match=r"one array named \[...\]embeddings.word_embeddings.weight .* found 0"):
         load_bert(write(folder, "bert", {"encoder.weight": np.ones(3, "float32")}))

@@ -4,6 +4,7 @@ A layer is a function `read(x, cache)` of new rows x (T, d), d even, and a cache
 returned. It returns the rows (T, d) of these tokens, and the cache for the next call.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -89,9 +90,14 @@ def _turned(x: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def _projected(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    width = x.shape[1]
-    query, key, value = np.random.default_rng(width).normal(size=(3, width, width)) / np.sqrt(width)
+    query, key, value = _kernels(x.shape[1])
     return x @ query, x @ key, x @ value
+
+
+@functools.cache
+def _kernels(width: int) -> np.ndarray:
+    """Query, key and value kernels, (width, width) each."""
+    return np.random.default_rng(width).normal(size=(3, width, width)) / np.sqrt(width)
 
 
 def _attend(query: np.ndarray, key: np.ndarray, value: np.ndarray, allowed: np.ndarray) -> np.ndarray:

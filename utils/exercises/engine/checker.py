@@ -13,13 +13,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from utils.exercises import architecture, attention, multi_head, positions, pretrained, project, training
+from utils.exercises import (
+    architecture,
+    attention,
+    clinic,
+    custom,
+    multi_head,
+    positions,
+    pretrained,
+    project,
+    training,
+)
 from utils.exercises.engine.borrowed import books_functions
 from utils.exercises.engine.comparison import difference, same
 from utils.exercises.engine.exercise import Exercise, Finding
 from utils.exercises.engine.trials import Outcome, reference_result, returned_input, run
 
-_CHAPTERS = (attention, multi_head, positions, architecture, training, pretrained, project)
+_CHAPTERS = (attention, multi_head, positions, architecture, training, pretrained, custom, project, clinic)
 EXERCISES: dict[str, Exercise] = {one.id: one for chapter in _CHAPTERS for one in chapter.EXERCISES}
 _WIDTH = 100  # characters; a notebook does not wrap its outputs
 
@@ -77,6 +87,28 @@ def check(exercise_id: str, answer: Any) -> Verdict:
     if finding is not None:
         return Verdict(False, f"{exercise.id}: {finding.message}", finding.hint)
     return Verdict(True, f"{exercise.id}: {exercise.praise}")
+
+
+def check_answer(exercise_id: str, answer: Callable[[], Any]) -> Verdict:
+    """Check an answer that may not be there yet, for cells that stand below an empty one: it never ends in an error.
+
+    Args:
+        exercise_id: as for `check`.
+        answer: function that returns what `check` asks for, `lambda: shapes`.
+
+    Returns:
+        What `check` says; where a name is not there yet, that the cell above has to be run.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    _find(exercise_id)
+    try:
+        handed_in = answer()
+    except NameError as error:
+        message = f"{exercise_id}: not answered yet: there is no `{error.name}`"
+        return Verdict(False, message, "Write your answer in the cell above, and run that cell first.")
+    return check(exercise_id, handed_in)
 
 
 def _find(exercise_id: str) -> Exercise:

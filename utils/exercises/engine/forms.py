@@ -1,5 +1,6 @@
 """Exercises of other forms than "write a function": write a test, find the bug, predict before you run."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -76,15 +77,23 @@ class WriteATest(Exercise):
     def __post_init__(self) -> None:
         object.__setattr__(self, "trials", len(self.cases()))
 
-    @property
+    @functools.cached_property
     def praise(self) -> str:
         """What a verdict says of a test that passed."""
         sound = sum(case.sound for case in self.cases())
         return f"right, {sound} sound ones pass and {self.trials - sound} broken ones do not"
 
+    @functools.cached_property
+    def _unused(self) -> list[list[Case]]:
+        """For each trial, cases that were made and that nobody has called."""
+        return [[] for _ in range(self.trials)]
+
     def draw(self, trial: int) -> tuple:
-        """Make one of the cases."""
-        return (_Handed(self.cases()[trial], self.witness and self.witness()),)
+        """Hand out one of the cases, which nobody has called before. They are made all at once, one for each trial."""
+        if not self._unused[trial]:
+            for waiting, case in zip(self._unused, self.cases(), strict=True):
+                waiting[:] = [case, *waiting[:3]]
+        return (_Handed(self._unused[trial].pop(), self.witness and self.witness()),)
 
     def call(self, function: Callable[..., Any], inputs: tuple) -> Any:
         """Call the learner's test; an error counts as a refusal where there is something to refuse."""
@@ -156,6 +165,8 @@ class FindTheBug(Exercise):
             message = f"expected a pair (line, {name}), received {type(answer).__name__}"
             return answer, Finding(message, f'Write check("{self.id}", (line, {name})).')
         line, mended = answer
+        if line is None or line is ...:
+            return mended, Finding("no answer yet: which line is it?", self.hint)
         if isinstance(line, bool) or not isinstance(line, int | np.integer):
             message = f"expected the number of a line first, received {type(line).__name__}"
             return mended, Finding(message, "The number stands at the end of each line.")

@@ -3,6 +3,7 @@
 A layer is a function of texts x (B, T, 12) to (B, T, 12): self-attention without a mask and without positions.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -57,6 +58,7 @@ def _reversed(layer: Layer) -> bool:
     return np.allclose(layer(x[::-1]), layer(x)[::-1], atol=1e-6)
 
 
+@functools.cache
 def _kernels(seed: int = 0) -> np.ndarray:
     """Query, key, value and output kernels, (12, 12) each: the heads stand side by side."""
     return np.random.default_rng(seed).normal(size=(4, _WIDTH, _WIDTH)) / np.sqrt(_WIDTH)
@@ -281,6 +283,9 @@ def _cases() -> tuple[Case, ...]:
         Case("positions are added", placed, _SHUFFLE),
         Case("near keys count more, ahead as much as back", _weighted(lambda q, k, n: -0.5 * abs(q - k)), _ORDERS),
         Case("the middle of a text counts more", _weighted(lambda q, k, n: (k >= n // 3) & (k < n - n // 3)), _ORDERS),
+        # Two tokens that are exchanged lie outside one of the three parts, at least.
+        Case("the first third of a text counts more", _weighted(lambda q, k, n: k < n // 3), _ORDERS),
+        Case("the last third of a text counts more", _weighted(lambda q, k, n: k >= n - n // 3), _ORDERS),
         Case("dropout is left on", _with_dropout(), _SHUFFLE),
         Case("the values of heads are mixed across the batch", _layer(value_in=_across), _TEXTS),
         Case("the values of the first text are used for all", _layer(value_in=lambda v: 0 * v + v[:1]), _TEXTS),

@@ -16,11 +16,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
+from utils.finetuning.command.engines import prepare_engine
 from utils.finetuning.command.errors import FAILED, INTERRUPTED, CommandError, Interruptions, explain, say
 from utils.finetuning.command.options import build_parser
-from utils.finetuning.ktrain_mends import MissingPackageError, require_packages
-
-NEEDED = ("numpy", "tqdm", "safetensors", "tensorflow", "tf_keras", "transformers")
+from utils.finetuning.ktrain_mends import MissingPackageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,8 +93,7 @@ def native_log_hidden() -> Iterator[Any]:
 
 def _run(options: argparse.Namespace, interruptions: Interruptions, out: TextIO) -> None:
     """Do what the chosen command does; each is imported only when it is chosen."""
-    more = {"train": ("ktrain", "sklearn"), "evaluate": ("sklearn", "matplotlib")}
-    require_packages(*NEEDED, *more.get(options.command, ()))
+    prepare_engine(options)
     if options.command == "train":
         from utils.finetuning.command.train import train as run
     elif options.command == "evaluate":

@@ -12,15 +12,16 @@ from typing import Any, TextIO
 import numpy as np
 
 from utils import corpora
+from utils.classification.base import BaseClassifier
+from utils.classification.calibration import reliability
+from utils.classification.evaluation import Evaluation, occlusion
 from utils.corpora import Corpus
 from utils.corpora.known import KNOWN
 from utils.files import write_whole
-from utils.finetuning.calibration import reliability
-from utils.finetuning.classifier import Classifier
+from utils.finetuning.command.engines import load_classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
 from utils.finetuning.command.options import file_format
 from utils.finetuning.command.report import counted, figures_of, majority, result_warnings, unknown_warnings
-from utils.finetuning.evaluation import Evaluation, occlusion
 
 WORDS = 3  # that decided, of each error
 LONGEST_TEXT = 200  # characters of an error's text that the report shows
@@ -39,7 +40,7 @@ def evaluate(options: argparse.Namespace, interruptions: Interruptions, out: Tex
     """
     folder = _check_output(options.output)
     with using(f"--model {options.model}"):
-        classifier = Classifier.load(os.path.expanduser(options.model), options.fingerprint)
+        classifier = load_classifier(options.model, options.fingerprint)
     corpus = read_labelled(options, classifier.classes)
     try:
         names = [corpus.classes[label] for label in corpus.labels]
@@ -125,7 +126,7 @@ def table_lines(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _errors(classifier: Classifier, corpus: Corpus, evaluation: Evaluation, count: int) -> list[dict[str, Any]]:
+def _errors(classifier: BaseClassifier, corpus: Corpus, evaluation: Evaluation, count: int) -> list[dict[str, Any]]:
     """Return the errors with the largest losses, each with the words that carried most of the wrong answer."""
     found = []
     for place in evaluation.worst(count):

@@ -5,6 +5,7 @@ import functools
 import math
 from typing import Any
 
+KTRAIN, KERAS = ENGINES = ("ktrain", "keras")
 PROGRAM = "python -m utils.finetuning"
 ABOUT = """Fine-tune a pre-trained Transformer on labelled texts, and use what came of it.
 
@@ -16,6 +17,12 @@ The result for a person, accuracy and recall on the held-out texts and warnings,
 happens on the way; all figures go to standard output as one line of JSON, the last. After each epoch, every two minutes
 and when it is interrupted (Ctrl-C or SIGTERM) the whole state is kept in OUTPUT.unfinished: the same command goes on
 there.
+
+--engine ktrain (the default) is the way of chapter 8: any encoder that transformers knows, its learning-rate finder in
+Python, --export onnx. --engine keras is the way of chapter 7: the book's own network on Keras 3, with TensorFlow, JAX
+or PyTorch (KERAS_BACKEND), for encoders of the kind BERT. Choose it where ktrain, tf-keras or transformers cannot be
+installed. Batches, schedule, loss and head are those of ktrain's recipe; `predict` and `evaluate` find out by
+themselves which of the two has trained a classifier.
 
 example: python -m utils.finetuning train --data mine.csv --model data/checkpoints/mini-bert --output mine
 """
@@ -72,6 +79,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     text = "highest of the cycle (default: %(default)s; small encoders want more, 1e-4 to 5e-4)"
     add("--learning-rate", type=learning_rate, default=5e-5, metavar="RATE", help=text)
     add("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="of random numbers (default: %(default)s)")
+    text = "what trains: ktrain, for every kind of encoder; keras, for a BERT, without ktrain and tf-keras; see above"
+    add("--engine", choices=ENGINES, default=KTRAIN, help=text + " (default: %(default)s)")
     _add_file_options(parser)
     text = "write OUTPUT-onnx as well, a folder that serves with onnxruntime and without this book"
     add("--export", choices=["onnx"], help=text)

@@ -3,7 +3,6 @@
 import argparse
 import codecs
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -12,14 +11,15 @@ from typing import BinaryIO, TextIO
 import numpy as np
 from tqdm import tqdm
 
+from utils.classification.base import BaseClassifier
+from utils.classification.labels import lone_surrogate
 from utils.corpora import CorpusError
 from utils.corpora.recognise import WESTERN_ENCODINGS, is_misread, recognise_format
 from utils.corpora.text import codec_name, encoding_advice, encodings_of_mark, mark_contradicts
-from utils.finetuning.classifier import Classifier
+from utils.finetuning.command.engines import load_classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
 from utils.finetuning.command.options import PROGRAM
 from utils.finetuning.command.report import count_unknown, counted, guesses_warning
-from utils.finetuning.labels import lone_surrogate
 
 CHUNK = 1 << 16  # bytes that are read at once, if so many are there
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # tabs, line ends and their like
@@ -39,9 +39,8 @@ def predict(options: argparse.Namespace, interruptions: Interruptions, out: Text
     if sys.stdin is None:
         raise InputError("standard input is closed; expected one text a line")
     encoding = checked_encoding(options.encoding)
-    folder = os.path.expanduser(options.model)
     with using(f"--model {options.model}"):
-        classifier = Classifier.load(folder, options.fingerprint)
+        classifier = load_classifier(options.model, options.fingerprint)
     interruptions.check()
     if sys.stdin.isatty() and not options.quiet:
         say("type one text a line; Ctrl-D ends")
@@ -164,7 +163,7 @@ def _decode(decoder: codecs.IncrementalDecoder, data: bytes) -> tuple[str, Unico
         return decoder.decode(data[: max(0, error.start - waiting)]), error
 
 
-def _classify(classifier: Classifier, lines: list[str], as_json: bool, out: TextIO) -> None:
+def _classify(classifier: BaseClassifier, lines: list[str], as_json: bool, out: TextIO) -> None:
     """Write a line for each line."""
     probabilities = iter(classifier.predict_probability([line for line in lines if line.strip()]))
     for line in lines:

@@ -14,10 +14,11 @@ import numpy as np
 from tqdm import tqdm
 
 from utils import corpora
+from utils.classification.base import BaseClassifier
 from utils.corpora.files import TEXT_COLUMNS, doubt_about_texts, find_column
 from utils.corpora.tables import Table, read_table
 from utils.files import holds_state, remove_state, write_whole
-from utils.finetuning.classifier import Classifier
+from utils.finetuning.command.engines import load_classifier
 from utils.finetuning.command.errors import InputError, InterruptedCommand, Interruptions, in_options, say, using
 from utils.finetuning.command.report import count_unknown, counted, guesses_warning
 
@@ -42,7 +43,7 @@ def predict_file(options: argparse.Namespace, interruptions: Interruptions, out:
     output = _check_output(options)
     table, column, doubt = _read(options)
     with using(f"--model {options.model}"):
-        classifier = Classifier.load(os.path.expanduser(options.model), options.fingerprint)
+        classifier = load_classifier(options.model, options.fingerprint)
     texts = [text if isinstance(text, str) else "" for text in table.column(column)]
     places = [place for place, text in enumerate(texts) if text.strip()]
     unfinished = output.with_name(f"{output.name}.unfinished")
@@ -65,7 +66,7 @@ def predict_file(options: argparse.Namespace, interruptions: Interruptions, out:
     print(json.dumps({"output": str(output), "texts": len(places), "rows": len(texts)}), file=out, flush=True)
 
 
-def _warn(classifier: Classifier, texts: list[str], rows: int, doubt: str) -> None:
+def _warn(classifier: BaseClassifier, texts: list[str], rows: int, doubt: str) -> None:
     """Say what is doubtful about the answers."""
     if doubt:
         say(f"warning: {doubt}")
@@ -105,7 +106,7 @@ def _read(options: argparse.Namespace) -> tuple[Table, str, str]:
     return table, column, in_options(doubt)
 
 
-def _digest(texts: list[str], classifier: Classifier) -> str:
+def _digest(texts: list[str], classifier: BaseClassifier) -> str:
     """Return a short word for what is classified, and with what."""
     about = [texts, list(classifier.classes), classifier.max_length, classifier.temperature, CHUNK]
     digest = hashlib.sha256(json.dumps(about).encode())
@@ -132,7 +133,7 @@ def _begin(folder: Path, digest: str, restart: bool) -> None:
     write_whole(folder / RECORD, json.dumps({"digest": digest}).encode())
 
 
-def _chunk(classifier: Classifier, texts: list[str], places: list[int], kept: Path) -> list[tuple[Any, float]]:
+def _chunk(classifier: BaseClassifier, texts: list[str], places: list[int], kept: Path) -> list[tuple[Any, float]]:
     """Return the class and its probability for some of the texts, from the file that keeps them."""
     if not kept.exists():
         probability = classifier.predict_probability([texts[place] for place in places])

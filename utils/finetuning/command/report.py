@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from utils.classification.calibration import cross_fitted, reliability
+from utils.classification.evaluation import Evaluation
+from utils.classification.tokens import count_truncated, unknown_shares
 from utils.comparison import paired_difference
 from utils.corpora import Corpus
-from utils.finetuning.calibration import cross_fitted, reliability
-from utils.finetuning.evaluation import Evaluation
-from utils.finetuning.tokens import count_truncated, unknown_shares
 
 MOST_UNKNOWN = 1 / 4  # of the tokens
 MOST_UNKNOWN_OF_ONE = 1 / 2  # of the tokens of one text that is classified

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from utils.classification.progress import PROGRESS
 from utils.corpora.corpus import Corpus
 from utils.files import holds_state, remove_state, write_whole
 from utils.finetuning.command.errors import InputError
 from utils.finetuning.encoders import WEIGHTS
-from utils.finetuning.progress import PROGRESS
 
 RECORD = "command.json"
 

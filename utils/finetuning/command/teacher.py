@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from utils import corpora
+from utils.classification.base import BaseClassifier
+from utils.classification.evaluation import Evaluation
 from utils.corpora import Corpus
 from utils.files import write_whole
-from utils.finetuning.classifier import Classifier
+from utils.finetuning.command.engines import KERAS
 from utils.finetuning.command.errors import CommandError, Interruptions, say, using
 from utils.finetuning.command.state import Unfinished
 from utils.finetuning.encoders import CacheError, tensorflow_folder
-from utils.finetuning.evaluation import Evaluation
 from utils.finetuning.tuning import FineTuning
 
 
@@ -42,16 +43,16 @@ class Teacher:
         self.options, self.max_length, self.state, self.interruptions = options, max_length, state, interruptions
         with using(f"--model {options.model}"):
             try:
-                self.encoder = tensorflow_folder(encoder)
+                self.encoder = encoder if options.engine == KERAS else tensorflow_folder(encoder)
             except CacheError as error:  # nothing that another --model would change
                 raise CommandError(str(error)) from error
         self.begun = False
 
-    def fit(self, training: Corpus, validation: Corpus | None = None) -> Classifier:
+    def fit(self, training: Corpus, validation: Corpus | None = None) -> BaseClassifier:
         """Train, and measure after each epoch if there is something to measure on."""
         options = self.options
         with using(f"--model {options.model}"):
-            tuning = FineTuning(
+            tuning = tuning_class(options.engine)(
                 training.texts,
                 training.labels,
                 self.encoder,
@@ -110,6 +111,15 @@ class Teacher:
         figures: dict[str, Any] = {"folds": folds, "fold_accuracies": accuracies}
         figures |= {"accuracy_mean": float(np.mean(accuracies)), "accuracy_spread": float(np.std(accuracies, ddof=1))}
         return evaluation, figures
+
+
+def tuning_class(engine: str) -> Any:
+    """Return what fine-tunes: ktrain's, or this book's own on Keras 3, which is imported only when it is asked for."""
+    if engine == KERAS:
+        from utils.classification import KerasFineTuning
+
+        return KerasFineTuning
+    return FineTuning
 
 
 def note(options: argparse.Namespace, message: str) -> None:

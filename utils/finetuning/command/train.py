@@ -12,11 +12,15 @@ from typing import Any, TextIO
 from utils import corpora
 from utils.checkpoints import DETAILS, fingerprint
 from utils.checkpoints.places import settled
+from utils.classification.calibration import fit_temperature
+from utils.classification.labels import lone_surrogate
+from utils.classification.tokenizer import PlainTokenizer
+from utils.classification.tokens import choose_max_length, count_truncated
 from utils.corpora import Corpus, CorpusError
 from utils.corpora.known import KNOWN
 from utils.corpora.tables import table_suffix
-from utils.finetuning.calibration import fit_temperature
 from utils.finetuning.classifier import Classifier
+from utils.finetuning.command.engines import KERAS, check_takes_encoder
 from utils.finetuning.command.errors import (
     CommandError,
     InputError,
@@ -48,9 +52,7 @@ from utils.finetuning.encoders import (
     read_config,
     usable_positions,
 )
-from utils.finetuning.labels import lone_surrogate
 from utils.finetuning.onnx_export import check_onnx_place, export_onnx, require_onnx
-from utils.finetuning.tokens import choose_max_length, count_truncated
 
 SHARE = "0.1"  # that is held out, unless --validation or --folds says otherwise
 EXPORT_TEXTS = 200  # on which an export is compared with the classifier
@@ -72,6 +74,7 @@ def train(options: argparse.Namespace, interruptions: Interruptions, out: TextIO
     exported = check_export(options, output)
     training, validation, warnings = read_corpora(options)
     encoder, positions = open_encoder(options.model, options.max_length)
+    check_takes_encoder(options, read_config(encoder))
     parts = (training, validation) if validation else (training,)
     state = _prepare_state(options, output, encoder, parts)
     try:
@@ -122,6 +125,7 @@ def _prepare_state(options: argparse.Namespace, output: Path, encoder: Path, par
     with using(f"--model {options.model}"):
         settings |= {"encoder": digest_encoder(encoder), "data": digest_corpus(*parts)}
     settings |= {"folds": options.folds} if options.folds else {}
+    settings |= {"engine": KERAS} if options.engine == KERAS else {}
     state = Unfinished(output, settings)
     state.prepare(options.restart)
     return state
@@ -129,7 +133,7 @@ def _prepare_state(options: argparse.Namespace, output: Path, encoder: Path, par
 
 def _write_result(options: argparse.Namespace, output: Path, figures: dict[str, Any], out: TextIO) -> None:
     """Write one line of JSON: where the classifier is, what was asked for, what came of it."""
-    asked = {name: getattr(options, name) for name in ("data", "model", *SAME)}
+    asked = {name: getattr(options, name) for name in ("data", "model", "engine", *SAME)}
     result = {"output": str(output), "fingerprint": fingerprint(output), **asked, **figures}
     print(json.dumps(result, allow_nan=False), file=out, flush=True)
 
@@ -280,7 +284,7 @@ def _fit_length(options: argparse.Namespace, encoder: Path, positions: int, text
     The length is the one asked for, or one that holds 99 of 100 texts whole.
     """
     with using(f"--model {options.model}"):
-        tokenizer = load_encoder_tokenizer(encoder)
+        tokenizer = PlainTokenizer(encoder) if options.engine == KERAS else load_encoder_tokenizer(encoder)
         length = options.max_length or min(choose_max_length(tokenizer, texts), positions)
         cut = count_truncated(tokenizer, texts, length)
         warnings = token_warnings(tokenizer, texts, options.model, length, positions)

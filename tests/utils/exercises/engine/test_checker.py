@@ -50,6 +50,29 @@ def test_verdict_reads_the_same_each_time():
     assert repr(check("toy-outer", noisy)) == repr(check("toy-outer", noisy))
 
 
+def test_the_books_own_functions_are_run_once_for_each_trial_however_many_answers_come(monkeypatch):
+    calls = {"reference": 0, "mistake": 0}
+
+    def counted(name, function):
+        def run(left, right):
+            calls[name] += 1
+            return function(left, right)
+
+        return run
+
+    counting = dataclasses.replace(
+        OUTER,
+        reference=counted("reference", outer),
+        mistakes=(dataclasses.replace(OUTER.mistakes[0], answer=counted("mistake", np.add.outer)),),
+    )
+    monkeypatch.setitem(checker.EXERCISES, counting.id, counting)
+    for _ in range(3):
+        assert check("toy-outer", lambda left, right: np.outer(left, right))
+        assert "adds" in message("toy-outer", lambda left, right: left[:, None] + right)
+        assert "expected" in message("toy-outer", lambda left, right: outer(left, right) + 1)
+    assert calls == {"reference": 6, "mistake": 6}
+
+
 def test_unknown_id_is_answered_with_the_ids_near_it():
     with pytest.raises(ValueError, match=r"such as 'toy-outer' \(a table of products\).*received 'toy-outr'"):
         check("toy-outr", outer)

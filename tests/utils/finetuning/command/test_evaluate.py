@@ -26,7 +26,7 @@ def evaluate(tmp_path, monkeypatch, capsys):
             raise CheckpointError("expected a folder that a classifier was saved to")
         return FakeClassifier()
 
-    monkeypatch.setattr(command.Classifier, "load", load)
+    monkeypatch.setattr(command, "load_classifier", load)
 
     def run(*options, data="own.csv", model="mine"):
         status = main(["evaluate", "--model", model, "--data", data, *options])

@@ -45,7 +45,7 @@ def run(monkeypatch, capsys):
         printed = capsys.readouterr()
         return status, printed.out, printed.err
 
-    monkeypatch.setattr(finetuning_command_predict.Classifier, "load", load)
+    monkeypatch.setattr(finetuning_command_predict, "load_classifier", load)
     run_on.loaded = loaded
     return run_on
 
@@ -279,7 +279,7 @@ def test_lines_of_which_most_tokens_are_unknown_are_counted(run):
 )
 def test_a_class_whose_name_holds_tabs_or_line_ends_stays_one_field(run, monkeypatch, name, field):
     monkeypatch.setattr(
-        finetuning_command_predict.Classifier, "load", lambda folder, fingerprint=None: FakeClassifier((name, "good"))
+        finetuning_command_predict, "load_classifier", lambda folder, fingerprint=None: FakeClassifier((name, "good"))
     )
     assert run(b"x\ngood\n")[1] == f"{field}\t0.8750\ngood\t0.7500\n"
     assert json.loads(run(b"x\n", "--json")[1].split("\n")[0])["label"] == name

@@ -45,7 +45,7 @@ def predict(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Counting, "asked", 0)
     monkeypatch.setattr(Counting, "limit", None)
     monkeypatch.setattr(predict_file, "CHUNK", 8)
-    monkeypatch.setattr(predict_file.Classifier, "load", lambda folder, fingerprint=None: Counting())
+    monkeypatch.setattr(predict_file, "load_classifier", lambda folder, fingerprint=None: Counting())
 
     def run(*options, data="own.csv", output="out.csv"):
         status = main(["predict", "--model", "mine", "--data", data, "--output", output, *options])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.finetuning_fakes import FakeTokenizer
+from utils.classification.evaluation import Evaluation
 from utils.corpora import Corpus
 from utils.finetuning.command.report import (
     corpus_warnings,
@@ -13,7 +14,6 @@ from utils.finetuning.command.report import (
     schedule_warnings,
     token_warnings,
 )
-from utils.finetuning.evaluation import Evaluation
 
 
 def corpus(**counts):

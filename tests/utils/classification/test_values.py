@@ -10,8 +10,8 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.finetuning.evaluation import Evaluation, occlusion
-from utils.finetuning.labels import check_pairs, check_texts, number_classes
+from utils.classification.evaluation import Evaluation, occlusion
+from utils.classification.labels import check_pairs, check_texts, number_classes
 
 
 @pytest.mark.parametrize(

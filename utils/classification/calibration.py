@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.finetuning.evaluation import Evaluation
+from utils.classification.evaluation import Evaluation
 
 COLDEST, HOTTEST = 0.05, 20.0  # temperatures that are tried
 

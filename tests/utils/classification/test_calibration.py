@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.finetuning.calibration import (
+from utils.classification.calibration import (
     COLDEST,
     HOTTEST,
     at_temperature,
@@ -12,7 +12,7 @@ from utils.finetuning.calibration import (
     reliability,
     rescaled,
 )
-from utils.finetuning.evaluation import Evaluation
+from utils.classification.evaluation import Evaluation
 
 
 def draw(texts, temperature, classes=3, seed=0):

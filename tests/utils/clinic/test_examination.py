@@ -1,0 +1,252 @@
+"""The examination: what is sound passes, what is sick fails and is named, what cannot be tried is refused."""
+
+import keras
+import numpy as np
+import pytest
+
+from utils.clinic import CASES, examine, patients
+from utils.clinic.attentions import plain_attention, row_softmax
+from utils.clinic.blocks import normalised_with_neighbours
+from utils.clinic.heads import merged_without_transpose, plain_heads
+from utils.clinic.patients import diagnoses
+from utils.clinic.properties import ATTENTION, draw_inputs
+from utils.layers import EncoderLayer, MultiHeadAttention
+
+OF_ATTENTION = {case.id: case for case in CASES.values() if case.sound is plain_attention}
+KERNELS = [*(np.random.default_rng(2).normal(size=(3, 12, 3, 4)) / 3), np.random.default_rng(3).normal(size=(3, 4, 12))]
+
+
+def projected(x):
+    """Return queries, keys and values of three square kernels."""
+    return [x @ kernel for kernel in np.random.default_rng(6).normal(size=(3, 12, 12)) / 4]
+
+
+def causal_layer(x, mask=None, allowed=lambda q, k: k <= q):
+    """Attend under a causal mask, or under another rule on the places of query and key."""
+    places = np.arange(x.shape[1])
+    seen = np.broadcast_to(allowed(places[:, None], places), (len(x), len(places), len(places)))
+    return plain_attention(*projected(x), seen if mask is None else seen & mask)
+
+
+def masked_layer(x, mask=None):
+    """Attend to all tokens that a mask allows."""
+    return plain_attention(*projected(x), mask)
+
+
+# Attention
+
+
+@pytest.mark.parametrize("name", OF_ATTENTION)
+def test_a_sick_attention_fails_and_is_named(name):
+    card = examine(OF_ATTENTION[name].sick)
+    assert card.failed
+    assert not card
+    assert card.advice[0].startswith(f"it returns what case {name} returns")
+
+
+def test_sound_attention_passes_all_properties_with_and_without_a_mask_argument():
+    card = examine(plain_attention)
+    assert card
+    assert len([line for line in card.lines if line.holds]) == len(ATTENTION) + 3
+    without = examine(lambda query, key, value: plain_attention(query, key, value))
+    assert without
+    assert [line.name for line in without.lines if line.holds is None] == [one.name for one in ATTENTION if one.masked]
+
+
+@pytest.mark.parametrize("one", ATTENTION, ids=[one.name for one in ATTENTION])
+def test_each_property_fails_for_something_and_for_nan(one):
+    broken = {
+        "texts apart": lambda q, k, v, m=None: plain_attention(q, k, v, m) + v.mean(),
+        "queries apart": lambda q, k, v, m=None: plain_attention(q, k, v, m) + q.mean(axis=1, keepdims=True)[..., :1],
+        "order of keys": lambda q, k, v, m=None: plain_attention(q, k + np.arange(k.shape[1])[:, None], v, m),
+        "average of values": lambda q, k, v, m=None: 0.9 * plain_attention(q, k, v, m),
+        "values count": lambda q, k, v, m=None: plain_attention(q, k, np.tanh(0 * v), m),
+        "hidden is silent": lambda q, k, v, m=None: plain_attention(q, k, v),
+        "seen counts": lambda q, k, v, m=None: plain_attention(q, k, v, m if m is None else m & (np.arange(5) < 3)),
+        "hidden is removed": OF_ATTENTION["zero-scores"].sick,
+        "doubled features": OF_ATTENTION["no-scale"].sick,
+        "large scores": lambda q, k, v, m=None: np.exp(q @ k.swapaxes(-1, -2)) @ v,
+        "equation": lambda q, k, v, m=None: plain_attention(0.9 * q, k, v, m),
+    }[one.name]
+    inputs = draw_inputs()
+    assert one.holds(one.measure(plain_attention, inputs))
+    assert not one.holds(one.measure(broken, inputs))
+    assert not one.holds(float("nan"))
+
+
+def test_a_nan_in_one_entry_fails_every_property_that_compares():
+    def spotted(query, key, value, mask=None):
+        output = plain_attention(query, key, value, mask).copy()
+        output[-1, -1, -1] = np.nan
+        return output
+
+    for one in ATTENTION:
+        assert not one.holds(one.measure(spotted, draw_inputs())), one.name
+
+
+def test_another_scale_fails_the_equation_alone_and_says_so():
+    card = examine(lambda query, key, value, mask=None: plain_attention(query / 2, key, value, mask))
+    assert card.failed == ("equation",)
+    assert "another scale" in card.advice[0]
+
+
+def test_attention_that_writes_to_its_arguments_is_told_so():
+    def writes(query, key, value, mask=None):
+        query /= np.float32(np.sqrt(key.shape[-1]))
+        return plain_attention(query * np.sqrt(key.shape[-1]), key, value, mask)
+
+    card = examine(writes)
+    assert card.failed == ("inputs kept",)
+    assert "x = x + y" in card.advice[0]
+
+
+def test_no_patient_says_what_it_has_but_the_examination_finds_each():
+    found = []
+    for patient in patients():
+        card = examine(patient)
+        words = card.advice[0] if card.advice else ""
+        found.append(next((name for name in set(diagnoses()) if f"case {name}" in words), "sound" if card else ""))
+        assert not any(name in repr(patient) for name in diagnoses())
+    assert tuple(found) == diagnoses()
+
+
+# Layers
+
+
+def test_a_masked_and_a_causal_layer_pass():
+    assert not examine(masked_layer).failed
+    assert not examine(causal_layer, causal=True).failed
+    assert not examine(lambda x: plain_heads(x, KERNELS)).failed
+
+
+@pytest.mark.parametrize(
+    ("layer", "options", "failed", "advice"),
+    [
+        (masked_layer, {"causal": True}, "who sees whom", "the causal mask is not used"),
+        (causal_layer, {"causal": False}, "who sees whom", "a causal mask is on"),
+        (lambda x: causal_layer(x, allowed=lambda q, k: k >= q), {}, "who sees whom", "turned round"),
+        (lambda x: causal_layer(x, allowed=lambda q, k: k < q), {}, "who sees whom", "hidden-diagonal"),
+        (lambda x: causal_layer(x, allowed=lambda q, k: k <= q + (q == 1)), {}, "who sees whom", "single tokens"),
+        (lambda x: np.tanh(x), {}, "who sees whom", "tokens do not meet"),
+        (lambda x: normalised_with_neighbours(causal_layer(x)), {"causal": True}, "who sees whom", "norm-over-tokens"),
+        (lambda x: merged_without_transpose(x, KERNELS), {}, "order", "no-transpose"),
+        (lambda x: masked_layer(x) - x.mean(axis=0), {}, "texts apart", "the axis of the texts"),
+        (lambda x, mask=None: masked_layer(x), {}, "hidden is silent", "not used"),
+        (lambda x, mask=None: masked_layer(x, None if mask is None else ~mask), {}, "seen counts", "turned round"),
+        (lambda x: x + np.exp(x), {}, "large inputs", "subtract the largest"),
+    ],
+)
+def test_a_broken_layer_fails_where_it_is_broken(layer, options, failed, advice):
+    with np.errstate(all="ignore"):
+        card = examine(layer, **options)
+    assert failed in card.failed
+    assert any(advice in line for line in card.advice)
+
+
+def test_hidden_scores_of_zero_are_seen_in_a_layer():
+    def zeroed(x, mask=None):
+        query, key, value = projected(x)
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(12)
+        return row_softmax(scores if mask is None else scores * mask) @ value
+
+    card = examine(zeroed)
+    assert "hidden is removed" in card.failed
+    assert "zero-scores" in card.advice[0]
+
+
+def test_positions_are_allowed_where_the_reader_says_so():
+    def placed(x):
+        return masked_layer(x + np.sin(np.arange(x.shape[1]))[:, None])
+
+    assert examine(placed).failed == ("order",)
+    assert not examine(placed, positions=True).failed
+
+
+@pytest.mark.parametrize(
+    "expand", [lambda mask: mask[:, None, :], lambda mask: mask[:, 0]], ids=["(B, T)", "(B, 1, T, T)"]
+)
+def test_a_mask_is_passed_in_the_shape_that_the_layer_takes(expand):
+    def layer(x, mask=None):
+        return masked_layer(x, None if mask is None else expand(mask))
+
+    card = examine(layer)
+    assert not card.failed
+    assert [line.holds for line in card.lines if "hidden" in line.name] == [True, True]
+
+
+def test_with_places_known_a_causal_layer_is_not_asked_for_a_token_taken_away():
+    def placed(x, mask=None):
+        return causal_layer(x + np.sin(np.arange(x.shape[1]))[:, None], mask)
+
+    card = examine(placed, positions=True)
+    assert not card.failed
+    assert [line.name for line in card.lines if line.holds is None] == ["order", "hidden is removed", "scale, values"]
+    assert examine(placed).failed == ("hidden is removed",)
+
+
+def test_the_mask_of_a_model_that_keras_made_of_layers_is_left_alone():
+    inputs = keras.Input((None, 12))
+    model = keras.Model(inputs, EncoderLayer(num_heads=3, intermediate_dim=7)(inputs))
+    card = examine(model)
+    assert not card.failed
+    assert any("no argument called mask" in line.text for line in card.lines)
+
+
+def test_dropout_ends_the_examination():
+    rng = np.random.default_rng(0)
+    card = examine(lambda x: masked_layer(x) * (rng.random(x.shape) < 0.9))
+    assert card.failed == ("repeatable",)
+    assert "dropout-on" in card.advice[0]
+
+
+def test_the_moves_of_a_causal_layer_are_a_triangle():
+    moves = examine(causal_layer).moves
+    np.testing.assert_array_equal(moves > 1e-4, np.tri(5, dtype=bool))
+
+
+def test_the_books_own_layers_pass_and_keras_with_an_inverted_mask_does_not():
+    layer = EncoderLayer(num_heads=3, intermediate_dim=7)
+    assert not examine(layer).failed
+    assert not examine(MultiHeadAttention(num_heads=2, key_dim=5)).failed
+    theirs = keras.layers.MultiHeadAttention(num_heads=3, key_dim=4)
+
+    def turned(x, mask=None):
+        return theirs(x, x, attention_mask=None if mask is None else ~mask)
+
+    assert {"hidden is silent", "seen counts"} <= set(examine(turned).failed)
+
+
+# The card, and what is refused
+
+
+def test_a_card_reads_as_a_table_with_its_advice_below():
+    lines = repr(examine(OF_ATTENTION["no-scale"].sick)).splitlines()
+    assert lines[0] == "unscaled_attention, examined as attention: 2 of 14 properties fail"
+    assert lines[1].startswith("  ✓ sizes  ")
+    assert any(line.startswith("  ✗ doubled features  ") and line.endswith("should be 0") for line in lines)
+    assert lines[-1].startswith("  → it returns what case no-scale returns: no division by √d_k; mend: ")
+
+
+@pytest.mark.parametrize(
+    ("layer", "options", "error", "message"),
+    [
+        (3, {}, TypeError, "expected a function or a Keras layer; received int. Pass the layer itself"),
+        (lambda: 1, {}, TypeError, "it takes no arguments. Wrap it"),
+        (lambda a, b: a, {}, TypeError, "it takes a, b. Wrap it"),
+        (lambda x: None, {}, ValueError, "expected <lambda> to return an array of numbers.*it returned NoneType"),
+        (lambda x: x[:, 0], {}, ValueError, r"to return \(B, T, d\) = .* received shape \(2, 12\)"),
+        (lambda x: x @ np.ones((3, 3)), {}, ValueError, r"shapes \(2, 5, 12\); it raised ValueError: .*Pass width="),
+        (lambda q, k, v: v[:, 0], {}, ValueError, r"received shape \(2, 7\)"),
+        (plain_attention, {"kind": "cross"}, ValueError, "'attention', .*received 'cross'"),
+        (plain_heads, {"width": 0}, ValueError, "`width` must be a positive integer; got 0"),
+        (print, {}, TypeError, "expected print to take query, key, value and a mask, or x and a mask"),
+    ],
+)
+def test_what_cannot_be_examined_is_refused_with_what_was_expected_and_the_remedy(layer, options, error, message):
+    with pytest.raises(error, match=message):
+        examine(layer, **options)
+
+
+def test_another_width_is_taken():
+    kernel = np.eye(5)
+    assert examine(lambda x: plain_attention(x @ kernel, x @ kernel, x), width=5)

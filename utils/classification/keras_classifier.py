@@ -1,0 +1,97 @@
+"""A classifier on Keras 3, any backend: the book's own `TextClassifier` in the files of a Hugging Face BERT."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from utils.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from utils.classification.base import BaseClassifier, in_order_of_length
+from utils.classification.tokenizer import PlainTokenizer
+from utils.transformer import TextClassifier, TransformerConfig
+from utils.weights.bert_classifier import load_bert_classifier, write_bert_classifier
+
+ENGINE = "keras"
+MULTIPLE = 8  # lengths are rounded up to a multiple of it: few shapes, so that little is compiled
+
+
+class KerasClassifier(BaseClassifier):
+    """The book's `TextClassifier`, a tokenizer, and the names of its classes. Arguments as for `BaseClassifier`."""
+
+    model: TextClassifier
+    tokenizer: PlainTokenizer
+
+    def batch_logits(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield rows and their logits, each batch padded to its own longest text."""
+        encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
+        for rows in in_order_of_length(encoded):
+            ids = padded([encoded[row] for row in rows], self.model.config)
+            yield rows, ops.convert_to_numpy(self.model(ids, training=False))
+
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Keep the classifier in a folder that holds no code; see `utils.checkpoints.save_checkpoint`."""
+        kept = {**self.details, "engine": ENGINE, "classes": self.classes, "max_length": self.max_length}
+        return save_checkpoint(folder, _Files(self), self.tokenizer, kept, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | Path, fingerprint: str | None = None) -> "KerasClassifier":
+        """Load what `save` wrote, or what `utils.finetuning.Classifier.save` wrote of a BERT, every file checked.
+
+        Raises:
+            CheckpointError: the folder is not what was saved, or not that of a classifier of the BERT family.
+        """
+        checkpoint = load_checkpoint(folder, fingerprint)
+        try:
+            classifier = cls._build(checkpoint)
+            answers = classifier.predict_probability(["a"])
+        except CheckpointError:
+            raise
+        except Exception as error:  # each file is what the manifest says, and together they make no classifier
+            told = f"{type(error).__name__}: {error}"
+            raise CheckpointError(f"expected the files of a classifier in {folder}; they do not fit: {told}") from error
+        if not np.isfinite(answers).all():
+            raise CheckpointError(f"expected a network that answers numbers in {folder}; it answers NaN")
+        return classifier
+
+    @classmethod
+    def _build(cls, checkpoint: Checkpoint) -> "KerasClassifier":
+        """Put a classifier together from files and weights that have been checked one by one."""
+        from safetensors.numpy import save_file
+
+        details = dict(checkpoint.details)
+        classes, max_length = details.pop("classes"), details.pop("max_length")
+        details.pop("engine", None)
+        with tempfile.TemporaryDirectory() as checked:  # the very bytes that were checked, whatever the folder becomes
+            for name, content in checkpoint.files.items():
+                (Path(checked) / name).write_bytes(content)
+            save_file(checkpoint.weights, Path(checked) / "model.safetensors")
+            model, _ = load_bert_classifier(checked, len(classes), fresh_head=False)
+            tokenizer = PlainTokenizer(checked)
+        return cls(model, tokenizer, classes, max_length, details)
+
+
+class _Files:
+    """What `save_checkpoint` asks a network for."""
+
+    def __init__(self, classifier: KerasClassifier) -> None:
+        self.classifier = classifier
+
+    def save_pretrained(self, folder: str | Path, safe_serialization: bool = True) -> None:
+        write_bert_classifier(self.classifier.model, self.classifier.classes, folder)
+
+
+def padded(rows: Sequence[Sequence[int]], config: TransformerConfig) -> np.ndarray:
+    """Return rows of token ids as one int32 array, filled up on the right to a multiple of 8, as far as positions go.
+
+    Example:
+        >>> padded([[2, 7, 3], [2, 3]], TransformerConfig(vocabulary_size=9, pad_id=0)).tolist()
+        [[2, 7, 3, 0, 0, 0, 0, 0], [2, 3, 0, 0, 0, 0, 0, 0]]
+    """
+    longest = max(len(row) for row in rows)
+    length = max(longest, min(-(-longest // MULTIPLE) * MULTIPLE, config.max_length))
+    ids = np.full((len(rows), length), config.pad_id or 0, "int32")
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = row
+    return ids
