@@ -12,7 +12,7 @@ from tools.notebooks.chapters import ROOT
 
 # From the ground up: a package, or a file beside the packages, imports only from those before it.
 ORDER = (
-    *("files", "checks", "masks", "reference", "runtime", "plotting", "drawing", "attention", "positions"),
+    *("files", "checks", "masks", "reference", "runtime", "plotting", "drawing", "exploring", "attention", "positions"),
     *(
         "gradients",
         "schedules",

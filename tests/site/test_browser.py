@@ -7,10 +7,8 @@ import re
 
 import pytest
 
-from tests.conftest import missing_is_failure
 from tests.support import site_checks
 from tools.notebooks.chapters import ROOT, read_chapter
-from tools.site import browser as chromium_finder
 from tools.site.pages import SITE
 
 page_visits = pytest.importorskip(
@@ -22,16 +20,6 @@ NAMES = [
     name for page in site_checks.pages_of(SITE) if (name := page.path.relative_to(SITE).as_posix()) != "index.html"
 ]
 DARKEST, LIGHTEST = 0.05, 0.8  # relative luminance that a dark page stays below, a light one above
-
-
-@pytest.fixture(scope="session")
-def browser(require):
-    sync_api = require("playwright.sync_api")
-    if missing_is_failure("chromium"):
-        chromium_finder.install()
-    path = chromium_finder.find_chromium() or chromium_finder.playwright_browser() or require("chromium")
-    with sync_api.sync_playwright() as playwright, page_visits.chromium(playwright, path) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -10,6 +11,8 @@ from nbformat import NotebookNode
 SVG = "{http://www.w3.org/2000/svg}"
 # As an image a drawing knows nothing of the page: it brings black on white.
 IMAGE_COLOURS = "background:#fff;color:#000;"
+# What a script of the site would read (utils/exploring.py); no script reads an image.
+NUMBERS = re.compile(r' data-(?:explore|numbers)="[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class StoredDrawing:
 
     def as_image(self) -> str:
         """Return an `<img>` of it, for viewers that remove inline SVG from notebooks which they do not trust."""
-        coloured = self.svg.replace('style="', f'style="{IMAGE_COLOURS}', 1)
+        coloured = NUMBERS.sub("", self.svg, count=2).replace('style="', f'style="{IMAGE_COLOURS}', 1)
         data = base64.b64encode(coloured.encode()).decode()
         alt = html.escape(f"{self.title}. {self.description}")
         return f'<img src="data:image/svg+xml;base64,{data}" alt="{alt}" style="max-width:100%">'
