@@ -8,6 +8,7 @@
 - a formula and the punctuation after it stay on one line, and so does a date;
 - a folded cell is read by its line, on screens and by screen readers;
 - included code begins with the signature of what it is part of;
+- a page that has a classifier to try gets its scripts, and the site its weights;
 - every page has a description, keeps room for its pictures, and names for screen readers what the theme does not;
 - what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles.
 """
@@ -33,6 +34,7 @@ from colab_button import UNSET_OWNER, add_colab_button
 from docutils import nodes
 from fold_lines import name_folds
 from included_code import CodeReader
+from live_pages import connect as connect_live_pages
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -321,6 +323,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     for change in (make_formulas_readable, add_colab_button, drop_repeated_ids, bind_punctuation, keep_dates_whole):
         app.connect("doctree-resolved", change)
     app.connect("html-page-context", extend_page_context)
+    connect_live_pages(app)
     app.connect("build-finished", typesetter.close)
     app.connect("build-finished", finish_site, priority=900)  # after the theme has written its styles
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,0 +1,109 @@
+"""Round the weights of the classifier that runs in the page to eight bits, and measure what that changes.
+
+`tools/live/train.py` comes first. Two files are written. data/checkpoints/live.safetensors is all that the book ships
+of this network. data/results/live.json holds its digest and size, and what the network says of reviews, with the
+rounded weights and with those that training left. Each row of a matrix, which makes one output or is one token, becomes
+whole numbers from -127 to 127 times a scale of its own; biases and normalisations stay as they are.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+
+from tools.live.model import WEIGHTS, LiveClassifier, page_weights
+from tools.live.train import CLASSIFIER, SEED
+from tools.measure.answers import logits, written
+from tools.measure.recipe import BATCH, EPOCHS, LEARNING_RATE, digest
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
+from utils import corpora
+
+RESULT = "live"
+COMPARED = 500  # test reviews whose answers are kept digit by digit
+
+
+def round_rows(rows: np.ndarray, steps: int = 127) -> tuple[np.ndarray, np.ndarray]:
+    """Return whole numbers (R, N) of eight bits and scales (R,) whose product is about the rows.
+
+    Example:
+        >>> codes, scales = round_rows(np.array([[1.27, -0.5], [0.0, 0.0]]))
+        >>> codes.tolist(), scales.round(4).tolist()
+        ([[127, -50], [0, 0]], [0.01, 0.0])
+    """
+    scales = np.abs(rows).max(axis=1) / steps
+    codes = np.round(rows / np.where(scales > 0, scales, 1)[:, None])
+    return codes.astype("int8"), scales.astype("float32")
+
+
+def rounded(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays of the file: matrices as codes, with their scales under a name of their own."""
+    arrays = {}
+    for name, array in weights.items():
+        if array.ndim > 1:
+            arrays[name], arrays[f"{name}.scale"] = round_rows(array)
+        else:
+            arrays[name] = array
+    return arrays
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 when both files are written, 2 when the classifier is missing."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--classifier", type=Path, default=CLASSIFIER, help="folder (default: _build/live/classifier)")
+    parser.add_argument("--output", type=Path, default=WEIGHTS, help="default: data/checkpoints/live.safetensors")
+    chosen = parser.parse_args(arguments)
+    from safetensors.numpy import save_file
+
+    try:
+        weights, about = page_weights(chosen.classifier)
+    except (OSError, ValueError) as error:
+        print(f"live: {error}; run tools/live/train.py first", file=sys.stderr)
+        return 2
+    save_file(rounded(weights), chosen.output, metadata=about)
+    test = corpora.load("reviews", "test")
+    models = {"as trained": LiveClassifier(weights, about), "rounded": LiveClassifier.load(chosen.output)}
+    answers = {name: model.predict_probability(test.texts) for name, model in models.items()}
+    first, second = answers.values()
+    shift = np.abs(first - second).max(axis=1)
+    alone = test.columns["support"] == "no"
+    rows = [
+        {
+            "weights": name,
+            "accuracy": round(float((found.argmax(axis=1) == test.labels)[alone].mean()), 4),
+            "logits": " ".join(f"{value:.5f}" for value in logits(found[:COMPARED])),
+        }
+        for name, found in answers.items()
+    ]
+    facts = {
+        "sha256": digest(chosen.output),
+        "bytes": chosen.output.stat().st_size,
+        "training": {"epochs": EPOCHS, "learning_rate": LEARNING_RATE, "batch_size": BATCH},
+        "largest_shift_of_500": round(float(shift[:COMPARED].max()), 5),
+        "largest_shift_of_5000": round(float(shift.max()), 5),
+        "mean_shift_of_5000": round(float(shift.mean()), 6),
+        "classes_changed_of_5000": int((first.argmax(axis=1) != second.argmax(axis=1)).sum()),
+        "gap_to_answers": gap_to_answers(first),
+    }
+    command = command_line("tools/live/write.py", arguments)
+    write_result(RESULT, rows, command, SEED, packages=FINE_TUNING_PACKAGES, **facts)
+    print(*(f"{name}: {value}" for name, value in facts.items()), sep="\n")
+    print(*(f"{row['weights']}: accuracy {row['accuracy']}" for row in rows), sep="\n")
+    return 0
+
+
+def gap_to_answers(found: np.ndarray) -> float:
+    """Return how far the logits of the test are from those that answers.json holds of the same seed, to two digits."""
+    path = ROOT / "data" / "results" / "answers.json"
+    row = next(row for row in json.loads(path.read_text(encoding="utf-8"))["rows"] if row["seed"] == SEED)
+    stored = np.array(row["test_logits"].split(), float)
+    return round(float(np.abs(np.array(written(logits(found)).split(), float) - stored).max()), 2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
