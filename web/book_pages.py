@@ -322,8 +322,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", restore_repository, priority=100)
     for change in (make_formulas_readable, add_colab_button, drop_repeated_ids, bind_punctuation, keep_dates_whole):
         app.connect("doctree-resolved", change)
-    app.connect("html-page-context", extend_page_context)
     connect_live_pages(app)
+    app.connect("html-page-context", extend_page_context)
     app.connect("build-finished", typesetter.close)
     app.connect("build-finished", finish_site, priority=900)  # after the theme has written its styles
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -83,11 +83,14 @@ def names(layers: int) -> dict[str, str]:
 
 def dequantized(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the float32 weights that the arrays of the file stand for."""
-    return {
+    weights = {
         name: array.astype("float32") * arrays[f"{name}.scale"][:, None] if array.dtype == np.int8 else array
         for name, array in arrays.items()
         if not name.endswith(".scale")
     }
+    if "embedding.finer" in weights:  # what is to be added to the rows of some tokens
+        weights["embedding.tokens"][weights.pop("embedding.finer_ids")] += weights.pop("embedding.finer")
+    return weights
 
 
 class LiveClassifier:

@@ -3,7 +3,8 @@
 `tools/live/train.py` comes first. Two files are written. data/checkpoints/live.safetensors is all that the book ships
 of this network. data/results/live.json holds its digest and size, and what the network says of reviews, with the
 rounded weights and with those that training left. Each row of a matrix, which makes one output or is one token, becomes
-whole numbers from -127 to 127 times a scale of its own; biases and normalisations stay as they are.
+whole numbers from -127 to 127 times a scale of its own; biases and normalisations stay as they are. The tokens of the
+reviews, a small part of the table, get a second row of such numbers for what the first leaves over.
 """
 
 import argparse
@@ -16,12 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from tools.live.model import WEIGHTS, LiveClassifier, page_weights
+from tools.live.model import WEIGHTS, LiveClassifier, dequantized, page_weights
 from tools.live.train import CLASSIFIER, SEED
 from tools.measure.answers import logits, written
 from tools.measure.recipe import BATCH, EPOCHS, LEARNING_RATE, digest
 from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
+from utils.files import write_whole
 
 RESULT = "live"
 COMPARED = 500  # test reviews whose answers are kept digit by digit
@@ -40,15 +42,24 @@ def round_rows(rows: np.ndarray, steps: int = 127) -> tuple[np.ndarray, np.ndarr
     return codes.astype("int8"), scales.astype("float32")
 
 
-def rounded(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the arrays of the file: matrices as codes, with their scales under a name of their own."""
+def rounded(weights: dict[str, np.ndarray], finer_ids: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays of the file: matrices as codes, with their scales under a name of their own.
+
+    Args:
+        weights: float32, as `page_weights` returns them.
+        finer_ids: tokens (N,) whose rows are to be closer to what they were.
+    """
     arrays = {}
     for name, array in weights.items():
         if array.ndim > 1:
             arrays[name], arrays[f"{name}.scale"] = round_rows(array)
         else:
             arrays[name] = array
-    return arrays
+    tokens = weights["embedding.tokens"]
+    left_over = (tokens - dequantized(arrays)["embedding.tokens"])[finer_ids]
+    arrays["embedding.finer"], arrays["embedding.finer.scale"] = round_rows(left_over)
+    arrays["embedding.finer_ids"] = finer_ids.astype("int32")
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # as the format lays them out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,16 +69,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--classifier", type=Path, default=CLASSIFIER, help="folder (default: _build/live/classifier)")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="default: data/checkpoints/live.safetensors")
     chosen = parser.parse_args(arguments)
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     try:
         weights, about = page_weights(chosen.classifier)
     except (OSError, ValueError) as error:
         print(f"live: {error}; run tools/live/train.py first", file=sys.stderr)
         return 2
-    save_file(rounded(weights), chosen.output, metadata=about)
+    trained = LiveClassifier(weights, about)
     test = corpora.load("reviews", "test")
-    models = {"as trained": LiveClassifier(weights, about), "rounded": LiveClassifier.load(chosen.output)}
+    encoded = trained.tokenizer.encode_batch([*corpora.load("reviews", "train").texts, *test.texts])
+    finer_ids = np.unique([at for encoding in encoded for at in encoding.ids])
+    write_whole(chosen.output, save(rounded(weights, finer_ids), about))
+    models = {"as trained": trained, "rounded": LiveClassifier.load(chosen.output)}
     answers = {name: model.predict_probability(test.texts) for name, model in models.items()}
     first, second = answers.values()
     shift = np.abs(first - second).max(axis=1)
@@ -83,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = {
         "sha256": digest(chosen.output),
         "bytes": chosen.output.stat().st_size,
+        "finer_tokens": len(finer_ids),
         "training": {"epochs": EPOCHS, "learning_rate": LEARNING_RATE, "batch_size": BATCH},
         "largest_shift_of_500": round(float(shift[:COMPARED].max()), 5),
         "largest_shift_of_5000": round(float(shift.max()), 5),

@@ -63,7 +63,7 @@
       this.classList.add("live");
       this.setAttribute("role", "region");
       this.setAttribute("aria-label", "Try the classifier");
-      this.button = make("button", { type: "button", className: "live-button" }, "Fetch the network, 2.8 MB");
+      this.button = make("button", { type: "button", className: "live-button" }, "Fetch the network, 2.9 MB");
       this.progress = make("progress", { max: 1, value: 0, hidden: true, ariaLabel: "Weights fetched" });
       this.status = make("p", { className: "live-status", role: "status" });
       this.button.addEventListener("click", () => this.fetchWeights());
@@ -111,7 +111,10 @@
         });
         return button;
       });
-      this.meter = make("span", { className: "live-meter", ariaHidden: "true" }, make("span"));
+      this.bar = make("span");
+      this.sides = [0, 1].map(() => make("span"));
+      const meter = make("span", { className: "live-meter" }, this.bar);
+      this.meter = make("p", { className: "live-row", ariaHidden: "true" }, this.sides[0], meter, this.sides[1]);
       this.words = make("ol", { className: "live-words" });
       this.append(
         make("label", { htmlFor: id, className: "live-label" }, "A review"),
@@ -282,7 +285,8 @@
       }
       if (tokens.length >= this.model.max_length + PADDING) told += `; only the first ${this.model.max_length} tokens are read`;
       this.status.textContent = told;
-      this.meter.firstChild.style.width = `${100 * probabilities[1]}%`;
+      this.bar.style.width = `${100 * probabilities[1]}%`;
+      this.sides.forEach((side, at) => (side.textContent = `${this.model.classes[at]} ${probabilities[at].toFixed(2)}`));
       this.query = Math.min(this.query, tokens.length - 1);
       this.words.replaceChildren();
       this.show();

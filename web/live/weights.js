@@ -52,7 +52,7 @@
   }
 
   // Return the model of a safetensors file: "blocks.0.attention.query.kernel" becomes model.blocks[0].attention.query.kernel.
-  // Rows of eight bits are multiplied by their scales; what has one axis was never rounded.
+  // Rows of eight bits are multiplied by their scales; what else has one axis was never rounded.
   live.unpack = (file) => {
     const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
     const length = Number(view.getBigUint64(0, true));
@@ -60,7 +60,7 @@
     const data = (name) => {
       const [start, end] = arrays[name].data_offsets.map((offset) => file.byteOffset + 8 + length + offset);
       const bytes = file.buffer.slice(start, end);
-      return arrays[name].dtype === "I8" ? new Int8Array(bytes) : new Float32Array(bytes);
+      return new { I8: Int8Array, I32: Int32Array, F32: Float32Array }[arrays[name].dtype](bytes);
     };
     const model = { num_heads: Number(about.num_heads), max_length: Number(about.max_length) };
     model.classes = JSON.parse(about.classes);
@@ -73,6 +73,8 @@
       place[last] = dtype === "I8" ? rowsOf(values, shape[1], data(`${name}.scale`)) : values;
       if (last === "gamma") place.epsilon = Number(about.epsilon);
     }
+    const { tokens, finer, finer_ids } = model.embedding; // what is to be added to the rows of some tokens
+    finer_ids.forEach((id, row) => finer[row].forEach((value, i) => (tokens[id][i] += value)));
     return model;
   };
 
