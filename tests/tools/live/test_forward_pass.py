@@ -10,23 +10,23 @@ import pytest
 
 from tests.support.live_node import ROOT, VOCABULARY, in_node
 from tools.live.model import PADDING, WEIGHTS, LiveClassifier
-from tools.live.write import COMPARED, round_rows
+from tools.live.write import round_rows
 from tools.measure.results import RESULTS
 from utils import corpora
 
 sys.path.insert(0, str(ROOT / "web"))
 import live_pages
 
-EVERYDAY = 60  # of the 500 sentences
+SEEN = {"mask": "none"}
+EVERYDAY = 30  # of the 500 sentences; tests/site/test_live.py takes all
 PROBABILITIES = """
-const { texts, padding, scale, cut, mask } = given;
-return texts.map((text) => {
+return given.cases.map(({ texts, padding, scale, cut, mask, attention }) => texts.map((text) => {
   const tokens = [...tokenizer.tokens(text, model.max_length), ...Array(padding ?? 0).fill("[PAD]")];
   const allowed = tokens.map((token) => mask === "none" || (token === "[PAD]") === (mask === "inverted"));
   const found = live.classify(tokenizer.encode(tokens), model, { allowed, scale, cut: new Set(cut) });
-  return given.attention ? [found.probabilities, found.attention.map((l) => l.map((h) => h.map((row) => [...row])))]
-    : Object.values(found.probabilities);
-});
+  const rows = found.attention.map((heads) => heads.map((weights) => weights.map((row) => [...row])));
+  return attention ? [[...found.probabilities], rows] : [...found.probabilities];
+}));
 """
 
 
@@ -44,9 +44,14 @@ def reviews(count):
     return corpora.load("reviews", "test").texts[:count]
 
 
-def compare(count):
-    found = np.array(in_node(PROBABILITIES, texts=reviews(count)))[:, 1]
-    rounded, trained = (recorded(name)[:count] for name in ("rounded", "as trained"))
+def in_page(*cases):
+    """Return what the page finds for the texts of each case, with its switches."""
+    return in_node(PROBABILITIES, cases=cases)
+
+
+def check_probabilities(found):
+    """Fail unless what the page found for the first reviews is what Python recorded."""
+    rounded, trained = (recorded(name)[: len(found)] for name in ("rounded", "as trained"))
     assert np.abs(found - rounded).max() < 1e-4
     assert np.abs(found - trained).max() < 0.02
     assert ((found > 0.5) == (trained > 0.5)).all()
@@ -55,28 +60,22 @@ def compare(count):
 
 
 def test_probabilities_are_pythons_and_near_those_of_unrounded_weights():
-    compare(EVERYDAY)
-
-
-@pytest.mark.slow
-def test_probabilities_of_five_hundred_reviews_are_pythons():
-    compare(COMPARED)
+    check_probabilities(np.array(in_page({"texts": reviews(EVERYDAY)})[0])[:, 1])
 
 
 def test_padding_that_the_mask_hides_changes_nothing():
-    texts = reviews(5)
-    plain, padded = (np.array(in_node(PROBABILITIES, texts=texts, padding=count)) for count in (0, PADDING))
+    texts, padding = reviews(5), {"padding": PADDING}
+    plain, padded, seen = map(np.array, in_page(*({"texts": texts} | more for more in ({}, padding, padding | SEEN))))
     assert np.abs(plain - padded).max() < 1e-6
-    seen = np.array(in_node(PROBABILITIES, texts=texts, padding=PADDING, mask="none"))
     assert np.abs(plain - seen).max() > 1e-3
 
 
 def test_with_the_mask_turned_round_only_the_number_of_tokens_counts():
     texts = ["The room was clean.", "The soup was awful.", "Nobody was rude today.", "The room was very clean."]
-    found = np.array(in_node(PROBABILITIES, texts=texts, padding=PADDING, mask="inverted"))[:, 1]
+    turned = {"texts": texts, "padding": PADDING, "mask": "inverted"}
+    found, plain = (np.array(each)[:, 1] for each in in_page(turned, {"texts": texts}))
     assert np.abs(found[:3] - found[0]).max() < 1e-6
     assert abs(found[3] - found[0]) > 1e-6
-    plain = np.array(in_node(PROBABILITIES, texts=texts))[:, 1]
     assert np.ptp(plain[:3]) > 0.5
 
 
@@ -159,8 +158,8 @@ def test_each_switch_does_what_it_does_in_python(python, switch):
             weights[name][:, head * width : (head + 1) * width] = 0
     model = LiveClassifier(weights, python_about())
     expected = model.probabilities(ids, allowed)
-    found = in_node(PROBABILITIES, **given)
-    probabilities = np.array([[row["0"], row["1"]] for row, _ in found])
+    found = in_page(given)[0]
+    probabilities = np.array([row for row, _ in found])
     assert np.abs(probabilities - expected).max() < 1e-4
     if switch != "trained":
         assert np.abs(probabilities - python.probabilities(ids, stands)).max() > 1e-4, "the switch is to do something"

@@ -45,9 +45,9 @@ def test_these_texts_hold_what_is_hard(tokenizer):
 
 
 def test_a_difference_would_be_seen(tokenizer):
-    texts = texts_to_cut()
+    texts = texts_to_cut()[:300]
     broken = in_node(TOKENS.replace("text,", "text.toLowerCase(),"), texts=texts)
-    assert len(differing(broken, texts, tokenizer)) > 5
+    assert len(differing(broken, texts, tokenizer)) > 2
 
 
 def test_a_long_text_is_cut_where_python_cuts_it():
@@ -58,6 +58,7 @@ def test_a_long_text_is_cut_where_python_cuts_it():
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_every_character_that_there_is_gets_pythons_words(tokenizer):
     points = [point for point in range(0x110000) if point not in characters.SURROGATES]
     texts = [f"x{chr(point)}y" for point in points]
@@ -68,11 +69,13 @@ def test_every_character_that_there_is_gets_pythons_words(tokenizer):
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_the_page_knows_the_librarys_classes_of_characters():
     assert (ROOT / "web" / "live" / "characters.js").read_text(encoding="utf-8") == characters.script()
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_transformers_cuts_these_texts_the_same_way():
     from utils.finetuning import load_transformers
 
