@@ -110,7 +110,7 @@ def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_
     page.keyboard.press("ArrowDown")
     assert page.evaluate("() => element.mask") == "inverted"
     assert page.evaluate("() => element.result.attention.flat(2).every((row) => row[0] === 0)")
-    page.click("text=As trained")
+    page.get_by_role("button", name="As trained").click()
     assert probability(page) == trained
     is_readable(page)
 

@@ -17,7 +17,6 @@ from utils import corpora
 sys.path.insert(0, str(ROOT / "web"))
 import live_pages
 
-SEEN = {"mask": "none"}
 EVERYDAY = 30  # of the 500 sentences; tests/site/test_live.py takes all
 PROBABILITIES = """
 return given.cases.map(({ texts, padding, scale, cut, mask, attention }) => texts.map((text) => {
@@ -59,24 +58,38 @@ def check_probabilities(found):
     assert np.abs(rounded - trained).max() > 1e-4, "the rounded weights are to be others"
 
 
-def test_probabilities_are_pythons_and_near_those_of_unrounded_weights():
-    check_probabilities(np.array(in_page({"texts": reviews(EVERYDAY)})[0])[:, 1])
+# Of equal length in tokens, but for the last.
+SAME_LENGTH = ["The room was clean.", "The soup was awful.", "Nobody was rude today.", "The room was very clean."]
+CASES = {
+    "reviews": {},
+    "padded": {"texts": SAME_LENGTH, "padding": PADDING},
+    "plain": {"texts": SAME_LENGTH},
+    "seen": {"texts": SAME_LENGTH, "padding": PADDING, "mask": "none"},
+    "inverted": {"texts": SAME_LENGTH, "padding": PADDING, "mask": "inverted"},
+}
 
 
-def test_padding_that_the_mask_hides_changes_nothing():
-    texts, padding = reviews(5), {"padding": PADDING}
-    plain, padded, seen = map(np.array, in_page(*({"texts": texts} | more for more in ({}, padding, padding | SEEN))))
-    assert np.abs(plain - padded).max() < 1e-6
-    assert np.abs(plain - seen).max() > 1e-3
+@pytest.fixture(scope="module")
+def positive():
+    """Return the probability of "positive" in each case."""
+    cases = [{"texts": reviews(EVERYDAY)} | case for case in CASES.values()]
+    return {name: np.array(rows)[:, 1] for name, rows in zip(CASES, in_page(*cases), strict=True)}
 
 
-def test_with_the_mask_turned_round_only_the_number_of_tokens_counts():
-    texts = ["The room was clean.", "The soup was awful.", "Nobody was rude today.", "The room was very clean."]
-    turned = {"texts": texts, "padding": PADDING, "mask": "inverted"}
-    found, plain = (np.array(each)[:, 1] for each in in_page(turned, {"texts": texts}))
-    assert np.abs(found[:3] - found[0]).max() < 1e-6
-    assert abs(found[3] - found[0]) > 1e-6
-    assert np.ptp(plain[:3]) > 0.5
+def test_probabilities_are_pythons_and_near_those_of_unrounded_weights(positive):
+    check_probabilities(positive["reviews"])
+
+
+def test_padding_that_the_mask_hides_changes_nothing(positive):
+    assert np.abs(positive["plain"] - positive["padded"]).max() < 1e-6
+    assert np.abs(positive["plain"] - positive["seen"]).max() > 1e-3
+
+
+def test_with_the_mask_turned_round_only_the_number_of_tokens_counts(positive):
+    *same, longer = positive["inverted"]
+    assert np.ptp(same) < 1e-6
+    assert abs(longer - same[0]) > 1e-6
+    assert np.ptp(positive["plain"][:3]) > 0.5
 
 
 def test_the_forward_pass_is_short_enough_to_be_read():
