@@ -100,7 +100,7 @@ def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_
     page.keyboard.press("x")
     assert page.evaluate("() => document.activeElement.ariaLabel") == "layer 2, head 3, cut"
     assert probability(page) != trained
-    assert f"as trained: positive {trained:.3f}" in status(page)
+    assert f"as trained: positive, {trained:.3f}" in status(page)
     page.focus("live-classifier .live-tokens [aria-checked=true]")
     page.keyboard.press("End")
     assert page.inner_text("live-classifier .live-tokens [aria-checked=true] span") == "[PAD]"

@@ -99,10 +99,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "bytes": chosen.output.stat().st_size,
         "finer_tokens": len(finer_ids),
         "training": {"epochs": EPOCHS, "learning_rate": LEARNING_RATE, "batch_size": BATCH},
-        "largest_shift_of_500": round(float(shift[:COMPARED].max()), 5),
-        "largest_shift_of_5000": round(float(shift.max()), 5),
-        "mean_shift_of_5000": round(float(shift.mean()), 6),
-        "classes_changed_of_5000": int((first.argmax(axis=1) != second.argmax(axis=1)).sum()),
+        "reviews": len(test),
+        "largest_shift": round(float(shift.max()), 5),
+        "mean_shift": round(float(shift.mean()), 6),
+        "classes_changed": int((first.argmax(axis=1) != second.argmax(axis=1)).sum()),
+        "largest_shift_of_first_500": round(float(shift[:COMPARED].max()), 5),
         "gap_to_answers": gap_to_answers(first),
     }
     command = command_line("tools/live/write.py", arguments)

@@ -89,7 +89,15 @@
         return;
       }
       const hadFocus = this.contains(document.activeElement) || document.activeElement === document.body;
-      this.button.parentElement.remove();
+      const { bytes, shift, changed, reviews } = live.contents;
+      this.button.parentElement.replaceWith(
+        make(
+          "p",
+          { className: "live-note" },
+          `${(bytes / 1e6).toFixed(1)} MB. Rounding moved the probabilities of ${reviews} test reviews by at most `,
+          `${shift.toFixed(3)}, and changed the answer of ${changed}.`,
+        ),
+      );
       this.build();
       if (hadFocus) this.input.focus({ preventScroll: true });
     }
@@ -281,9 +289,12 @@
       const [said, p] = [this.model.classes[answer], probabilities[answer]];
       let told = `${said}, probability ${p.toFixed(3)}`;
       if (!this.isAsTrained()) {
-        told += ` (as trained: ${this.model.classes[1]} ${this.classify(text, true).probabilities[1].toFixed(3)})`;
+        const trained = this.classify(text, true).probabilities;
+        const before = trained[1] > trained[0] ? 1 : 0;
+        told += ` (as trained: ${this.model.classes[before]}, ${trained[before].toFixed(3)})`;
       }
-      if (tokens.length >= this.model.max_length + PADDING) told += `; only the first ${this.model.max_length} tokens are read`;
+      const most = this.model.max_length;
+      if (this.tokenizer.tokens(text).length > most) told += `; only ${most} tokens are read`;
       this.status.textContent = told;
       this.bar.style.width = `${100 * probabilities[1]}%`;
       this.sides.forEach((side, at) => (side.textContent = `${this.model.classes[at]} ${probabilities[at].toFixed(2)}`));
