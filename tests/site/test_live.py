@@ -4,11 +4,13 @@ Build the pages first (`make book`).
 """
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import missing_is_failure
+from tests.support import site_checks
 from tests.support.live_texts import awkward_texts
 from tests.tools.live.test_forward_pass import check_probabilities, reviews
 from tools.site import browser as chromium_finder
@@ -74,6 +76,15 @@ def types(page, text):
     page.keyboard.type(text)
     tokens = ["[CLS]", *re.findall(r"\w+|\.", text.lower()), "[SEP]", *["[PAD]"] * 4]
     page.wait_for_function("(tokens) => String(element.result.tokens) === tokens", arg=",".join(tokens))
+
+
+def test_only_a_page_that_has_the_element_loads_its_scripts():
+    loading, having = set(), set()
+    for page in site_checks.pages_of(SITE):
+        text = page.path.read_text(encoding="utf-8")
+        loading |= {page.path.name} if "_static/live/" in text else set()
+        having |= {page.path.name} if "<live-classifier>" in text else set()
+    assert loading == having == {Path(PAGE).name}
 
 
 def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_keyboard_alone(opened):

@@ -61,10 +61,10 @@ def page_weights(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     weights = {ours: np.asarray(theirs[name], "float32") for ours, name in names(layers).items()}
     weights["embedding.positions"] = weights["embedding.positions"][: details["max_length"] + PADDING]
     about = {
-        "num_heads": str(config["num_attention_heads"]),
         "epsilon": str(config["layer_norm_eps"]),
-        "max_length": str(details["max_length"]),
+        "num_heads": str(config["num_attention_heads"]),
         "classes": json.dumps(details["classes"]),
+        "max_length": str(details["max_length"]),
     }
     return weights, about
 

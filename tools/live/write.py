@@ -34,7 +34,7 @@ def round_rows(rows: np.ndarray, steps: int = 127) -> tuple[np.ndarray, np.ndarr
 
     Example:
         >>> codes, scales = round_rows(np.array([[1.27, -0.5], [0.0, 0.0]]))
-        >>> codes.tolist(), scales.round(4).tolist()
+        >>> codes.tolist(), [round(float(scale), 4) for scale in scales]
         ([[127, -50], [0, 0]], [0.01, 0.0])
     """
     scales = np.abs(rows).max(axis=1) / steps
@@ -62,6 +62,23 @@ def rounded(weights: dict[str, np.ndarray], finer_ids: np.ndarray) -> dict[str, 
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # as the format lays them out
 
 
+def serialized(arrays: dict[str, np.ndarray], about: dict[str, str]) -> bytes:
+    """Return a file in safetensors format, the same bytes each time: the library puts what is said about it anyhow.
+
+    Example:
+        >>> content = serialized({"bias": np.ones(2, "float32")}, {"b": "1", "a": "2"})
+        >>> content[8:49]
+        b'{"__metadata__":{"b":"1","a":"2"},"bias":'
+    """
+    from safetensors.numpy import save
+
+    content = save(arrays, about)
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length]) | {"__metadata__": about}
+    ordered = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return content[:8] + ordered.ljust(length) + content[8 + length :]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 when both files are written, 2 when the classifier is missing."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -69,8 +86,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--classifier", type=Path, default=CLASSIFIER, help="folder (default: _build/live/classifier)")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="default: data/checkpoints/live.safetensors")
     chosen = parser.parse_args(arguments)
-    from safetensors.numpy import save
-
     try:
         weights, about = page_weights(chosen.classifier)
     except (OSError, ValueError) as error:
@@ -80,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     test = corpora.load("reviews", "test")
     encoded = trained.tokenizer.encode_batch([*corpora.load("reviews", "train").texts, *test.texts])
     finer_ids = np.unique([at for encoding in encoded for at in encoding.ids])
-    write_whole(chosen.output, save(rounded(weights, finer_ids), about))
+    write_whole(chosen.output, serialized(rounded(weights, finer_ids), about))
     models = {"as trained": trained, "rounded": LiveClassifier.load(chosen.output)}
     answers = {name: model.predict_probability(test.texts) for name, model in models.items()}
     first, second = answers.values()

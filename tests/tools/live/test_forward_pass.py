@@ -7,10 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from tests.support.live_node import ROOT, VOCABULARY, in_node
 from tools.live.model import PADDING, WEIGHTS, LiveClassifier
-from tools.live.write import round_rows
+from tools.live.write import round_rows, serialized
 from tools.measure.results import RESULTS
 from utils import corpora
 
@@ -189,3 +190,14 @@ def python_about():
 
     with safe_open(WEIGHTS, "numpy") as file:
         return file.metadata()
+
+
+def test_a_file_that_is_written_again_is_the_same_to_the_byte_and_says_what_it_is():
+    draws = np.random.default_rng(5)
+    arrays = {name: draws.normal(size=(3, 2)).astype("float32") for name in ("second", "first")}
+    about = {"epsilon": "1e-12", "classes": '["böse", "gut"]', "max_length": "32"}
+    content = serialized(arrays, about)
+    assert len({serialized(arrays, dict(about)) for _ in range(9)}) == 1
+    assert all((load(content)[name] == array).all() for name, array in arrays.items())
+    length = int.from_bytes(content[:8], "little")
+    assert json.loads(content[8 : 8 + length])["__metadata__"] == about
