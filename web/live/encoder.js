@@ -1,14 +1,18 @@
-// The forward pass of an encoder such as mini-bert, to be read: the names are those of utils/, shapes as there.
-// T tokens, H heads, d_model = H · D. A matrix is a list of rows, each a Float32Array; a kernel has a row for each output.
-// Source: Devlin et al. (2019), arXiv:1810.04805; the parts are those of Vaswani et al. (2017), arXiv:1706.03762.
+// The forward pass of an encoder such as mini-bert, to be read; the names are those of utils/.
+// T tokens, H heads, d_model = H · D. A matrix is a list of rows, each a Float32Array; a kernel
+// has a row for each output. Source: Devlin et al. (2019), arXiv:1810.04805; the parts are those
+// of Vaswani et al. (2017), arXiv:1706.03762.
 (function (live) {
   "use strict";
 
-  // ── Each token for itself ────────────────────────────────────────────────────────────────────────────────────────
+  // —— Each token for itself
 
-  // Return a vector of each token (T, d_model): that of its piece, of its place and of segment 0, summed, normalised.
+  // Return a vector of each token (T, d_model): that of its piece, of its place and of segment 0,
+  // summed and normalised.
   function tokenEmbedding(tokenIds, { tokens, positions, types, norm }) {
-    const x = tokenIds.map((id, place) => tokens[id].map((value, i) => value + positions[place][i] + types[0][i]));
+    const x = tokenIds.map((id, place) =>
+      tokens[id].map((value, i) => value + positions[place][i] + types[0][i]),
+    );
     return layerNorm(x, norm);
   }
 
@@ -33,9 +37,10 @@
     return dense(wide, output);
   }
 
-  // ── Tokens among each other ──────────────────────────────────────────────────────────────────────────────────────
+  // —— Tokens among each other
 
-  // Return exp(score) of each score over the sum of all; where nothing is allowed, all scores are -Infinity, zeros.
+  // Return exp(score) of each score over the sum of all; zeros where all scores are -Infinity,
+  // because nothing is allowed.
   function softmax(scores) {
     const largest = scores.reduce((a, b) => Math.max(a, b));
     if (largest === -Infinity) return scores.fill(0);
@@ -44,11 +49,12 @@
     return exponentials.map((value) => value / total);
   }
 
-  // Mix values by the weights that softmax(query keyᵀ · scale) gives: [mixtures (T, D), weights (T, T)].
+  // Mix values by the weights softmax(query keyᵀ · scale): [mixtures (T, D), weights (T, T)].
   function scaledDotProductAttention(query, key, value, { allowed, scale }) {
-    const weights = query.map((q) =>
-      softmax(Float32Array.from(key, (k, place) => (allowed[place] ? dot(q, k) * scale : -Infinity))),
-    );
+    const weights = query.map((q) => {
+      const score = (k, place) => (allowed[place] ? dot(q, k) * scale : -Infinity);
+      return softmax(Float32Array.from(key, score));
+    });
     const output = weights.map((row) => {
       const mixture = new Float32Array(value[0].length);
       row.forEach((weight, place) => {
@@ -59,47 +65,55 @@
     return [output, weights];
   }
 
-  // Let each head attend on its own part of query, key and value, and bring all heads together: [output, weights].
+  // Let each head attend on its own part of query, key and value, and bring all heads together:
+  // [output (T, d_model), weights (H, T, T)].
   function multiHeadAttention(x, layer, { numHeads, allowed, scale, isCut }) {
-    const [query, key, value] = [layer.query, layer.key, layer.value].map((projection) => dense(x, projection));
+    const parts = [layer.query, layer.key, layer.value];
+    const [query, key, value] = parts.map((part) => dense(x, part)); // (T, d_model) each
     const keyDim = query[0].length / numHeads;
     const together = x.map(() => new Float32Array(numHeads * keyDim));
     const weights = [];
     for (let head = 0; head < numHeads; head += 1) {
-      const own = (rows) => rows.map((row) => row.subarray(head * keyDim, (head + 1) * keyDim)); // (T, D)
+      const start = head * keyDim;
+      const own = (rows) => rows.map((row) => row.subarray(start, start + keyDim)); // (T, D)
       const [output, weight] = scaledDotProductAttention(own(query), own(key), own(value), {
         allowed,
         scale: scale ?? 1 / Math.sqrt(keyDim),
       });
       weights.push(weight);
-      if (!isCut(head)) output.forEach((row, place) => together[place].set(row, head * keyDim)); // else zeros
+      if (isCut(head)) continue; // its part stays zero
+      output.forEach((row, place) => together[place].set(row, start));
     }
     return [dense(together, layer.attention_output), weights];
   }
 
-  // ── Layers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  // —— Layers
 
-  // One layer: attention, then feed-forward, each added to what went in and normalised: [x, weights (H, T, T)].
+  // One layer: attention, then feed-forward, each added to what went in and normalised:
+  // [x (T, d_model), weights (H, T, T)].
   function encoderLayer(x, layer, options) {
     const [attended, weights] = multiHeadAttention(x, layer.attention, options);
     x = layerNorm(add(x, attended), layer.attention_norm);
-    return [layerNorm(add(x, feedForward(x, layer.feed_forward)), layer.feed_forward_norm), weights];
+    x = layerNorm(add(x, feedForward(x, layer.feed_forward)), layer.feed_forward_norm);
+    return [x, weights];
   }
 
-  // The encoder. Options: allowed, (T), whether a token may be attended to; scale, 1/√D if undefined;
-  // cut, a set of heads to silence, each named "layer.head". Returns the last vectors and the weights of all heads.
-  function encoder(tokenIds, model, { allowed = tokenIds.map(() => true), scale, cut = new Set() } = {}) {
+  // The encoder. Options: allowed (T), whether a token may be attended to; scale, 1/√D if undefined;
+  // cut, a set of heads to silence, each named "layer.head".
+  function encoder(tokenIds, model, { allowed, scale, cut = new Set() } = {}) {
+    allowed ??= tokenIds.map(() => true);
     let x = tokenEmbedding(tokenIds, model.embedding);
     const attention = model.blocks.map((block, number) => {
       const isCut = (head) => cut.has(`${number}.${head}`);
       let weights;
-      [x, weights] = encoderLayer(x, block, { numHeads: model.num_heads, allowed, scale, isCut });
+      const options = { numHeads: model.num_heads, allowed, scale, isCut };
+      [x, weights] = encoderLayer(x, block, options);
       return weights;
     });
     return { hidden: x, attention }; // (T, d_model), (layers, H, T, T)
   }
 
-  // The head: BERT's pooler makes one vector of that of [CLS], a last kernel a logit for each class.
+  // The head: BERT's pooler makes one vector of that of [CLS], a last kernel a logit of each class.
   function classify(tokenIds, model, options) {
     const { hidden, attention } = encoder(tokenIds, model, options);
     const pooled = dense([hidden[0]], model.pooler)[0].map(Math.tanh);
@@ -107,14 +121,15 @@
     return { logits, probabilities: softmax(logits), attention };
   }
 
-  // ── Arithmetic ───────────────────────────────────────────────────────────────────────────────────────────────────
+  // —— Arithmetic
 
-  // Return x · Φ(x), exact but for 2e-7 · x: erf as Abramowitz and Stegun (1964), 7.1.26, approximate it.
+  // Return x · Φ(x), exact but for 1e-7 · x: Abramowitz and Stegun (1964), 7.1.26, give erf so.
   function gelu(x) {
     const z = Math.abs(x) / Math.SQRT2;
     const t = 1 / (1 + 0.3275911 * z);
-    const series = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-    const erf = 1 - series * Math.exp(-z * z);
+    let series = 1.061405429 * t - 1.453152027;
+    series = ((series * t + 1.421413741) * t - 0.284496736) * t + 0.254829592;
+    const erf = 1 - series * t * Math.exp(-z * z);
     return (x / 2) * (1 + Math.sign(x) * erf);
   }
 

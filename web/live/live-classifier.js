@@ -94,7 +94,7 @@
         make(
           "p",
           { className: "live-note" },
-          `${(bytes / 1e6).toFixed(1)} MB. Rounding moved the probabilities of ${reviews} test reviews by at most `,
+          `${(bytes / 1e6).toFixed(1)} MB. Rounding moved the probabilities of ${reviews.toLocaleString("en")} test reviews by at most `,
           `${shift.toFixed(3)}, and changed the answer of ${changed}.`,
         ),
       );

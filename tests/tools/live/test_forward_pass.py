@@ -95,7 +95,7 @@ def test_with_the_mask_turned_round_only_the_number_of_tokens_counts(positive):
 
 def test_the_forward_pass_is_short_enough_to_be_read():
     lines = (ROOT / "web" / "live" / "encoder.js").read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 150
+    assert len(lines) <= 200
 
 
 def test_the_shipped_file_is_the_one_that_was_measured():
