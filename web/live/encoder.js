@@ -104,7 +104,7 @@
     allowed ??= tokenIds.map(() => true);
     let x = tokenEmbedding(tokenIds, model.embedding);
     const attention = model.blocks.map((block, number) => {
-      const isCut = (head) => cut.has(`${number}.${head}`);
+      const isCut = (head) => cut.has([number, head].join("."));
       let weights;
       const options = { numHeads: model.num_heads, allowed, scale, isCut };
       [x, weights] = encoderLayer(x, block, options);
