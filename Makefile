@@ -24,7 +24,7 @@ export BOOK_REQUIRE
 
 .PHONY: help book serve read test test-slow test-full execute lint format bench bench-build bench-pages reference results \
 	editions repository validate validate-all gpu-environment validate-gpu reviews pretrain translation real \
-	real-full publish record lock clean
+	live real-full publish record lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -105,6 +105,9 @@ reviews: .venv/all.stamp ## Write the generated reviews to data/reviews, byte fo
 
 pretrain: .venv/torch.stamp .venv/all.stamp ## Train mini-bert, an hour or more; goes on where it was interrupted (BOOK_DATA_DIR, BOOK_MODEL_DIR)
 	@$(PY) tools/pretraining/pretrain.py
+
+live: .venv/all.stamp ## Train the classifier that runs in chapter 8's page, some minutes, and round its weights
+	@$(PY) tools/live/train.py && $(PY) tools/live/write.py
 
 translation: .venv/all.stamp ## Train the translator on Multi30k, 150 minutes at most; goes on where it was interrupted (BOOK_DATA_DIR)
 	@$(PY) tools/measure/translation.py

@@ -9,6 +9,7 @@
 - a folded cell is read by its line, on screens and by screen readers;
 - included code begins with the signature of what it is part of;
 - drawings that carry their numbers get the scripts that let them move;
+- a page that has a classifier to try gets its scripts, and the site its weights;
 - every page has a description, keeps room for its pictures, and names for screen readers what the theme does not;
 - what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles.
 """
@@ -35,6 +36,7 @@ from docutils import nodes
 from explorers import add_explorers
 from fold_lines import name_folds
 from included_code import CodeReader
+from live_pages import connect as connect_live_pages
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -324,6 +326,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     for change in (make_formulas_readable, add_chapter_buttons, drop_repeated_ids, bind_punctuation, keep_dates_whole):
         app.connect("doctree-resolved", change)
     app.connect("html-page-context", add_explorers, priority=400)  # before the list of styles is copied
+    connect_live_pages(app)
     app.connect("html-page-context", extend_page_context)
     app.connect("build-finished", typesetter.close)
     app.connect("build-finished", finish_site, priority=900)  # after the theme has written its styles

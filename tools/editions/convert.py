@@ -14,6 +14,7 @@ from tools.editions.syntax import Directive, EditionError, directive_of, parse
 ATTRIBUTES_LINE = re.compile(r"^[ \t]*\{[ \t]*[.#][^{}]*\}[ \t]*$")
 INVISIBLE = frozenset({"myst_target", "myst_line_comment", "myst_block_break", "front_matter"})
 VERBATIM = frozenset({"fence", "code_block", "html_block"})
+ELEMENT = re.compile(r"</?live-classifier>\n?")  # of the site; an edition shows the sentence that stands in it
 _MARKER = re.compile(r"[ \t>]*(?:[-*+]|\d+[.)])?[ \t]*")
 
 
@@ -66,7 +67,7 @@ class Converter:
         if directive := directive_of(token):
             return self._directive(directive)
         if kind == "html_block":
-            return self.inline.tags("\n".join(lines[slice(*token.map)]))
+            return self.inline.tags(ELEMENT.sub("", "\n".join(lines[slice(*token.map)])))
         if kind in VERBATIM:
             return "\n".join(lines[slice(*token.map)])
         if kind in INVISIBLE:
