@@ -20,7 +20,8 @@ from tests.support.checkpoint_processes import STEPS, forked
 from tests.support.finetuning_fakes import GOOD, ROWS, FakeClassifier, FakeFineTuning, fake_tokenizer
 from tests.support.finetuning_toys import write_bert
 from utils.checkpoints import verify_checkpoint
-from utils.finetuning import progress
+from utils.classification.progress import read_progress
+from utils.finetuning import progress as keeping
 from utils.finetuning.command import main, predict_file, teacher, train
 
 TRAIN = ["train", "--data", "own.csv", "--model", "bert", "--output", "out", "--quiet"]
@@ -46,15 +47,12 @@ class Kept(FakeFineTuning):
         for number in range(finished + 1, epochs + 1):
             variable = SimpleNamespace(name="w", numpy=lambda number=number: np.array([float(number)]))
             model = SimpleNamespace(weights=[variable], optimizer=SimpleNamespace(get_weights=list))
-            save_progress(checkpoints, model, number, {}, {})
+            keeping.save_progress(checkpoints, model, number, {}, {})
         return FakeClassifier(self.classes, self.history)
 
 
 class Loaded(FakeClassifier):
     max_length, model = 8, SimpleNamespace(get_weights=list)
-
-
-read_progress, save_progress = progress.read_progress, progress.save_progress
 
 
 def prepare(folder):
@@ -119,6 +117,6 @@ def kill_at_each_step(kind, parent):
 
 if __name__ == "__main__":
     teacher.FineTuning, train.load_encoder_tokenizer = Kept, fake_tokenizer
-    progress.weight_name = lambda variable: variable.name
-    predict_file.Classifier.load, predict_file.CHUNK = lambda folder, fingerprint=None: Loaded(), 25
+    keeping.weight_name = lambda variable: variable.name
+    predict_file.load_classifier, predict_file.CHUNK = lambda folder, fingerprint=None: Loaded(), 25
     print(json.dumps(kill_at_each_step(sys.argv[1], Path(sys.argv[2]).absolute())))
