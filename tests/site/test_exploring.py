@@ -88,6 +88,7 @@ def page(shared):
     opened, *_ = shared
     for again in opened.get_by_role("button", name=re.compile("^(Start again|From the start)$")).all():
         again.click()
+    opened.get_by_role("slider", name="width of the beam").fill("3")  # which stays as it was chosen
     return opened
 
 
@@ -508,6 +509,13 @@ def test_a_drawing_whose_numbers_are_broken_stays(browser, folder):
 def test_nothing_glides_for_those_who_ask_for_less_motion(opened, wish, seconds):
     bar = opened(reduced_motion=wish).locator("explore-look-up .bar i").first
     assert bar.evaluate("(e) => getComputedStyle(e).transitionDuration") == seconds
+
+
+def test_the_beam_keeps_the_width_that_was_chosen_before_the_start(page):
+    page.get_by_role("slider", name="width of the beam").fill("2")
+    page.get_by_role("button", name="From the start").click()
+    page.locator("explore-beam").get_by_role("button", name="Next step").click()
+    assert "Step 1 of a beam of 2" in page.locator("explore-beam").inner_text()
 
 
 @pytest.mark.slow

@@ -114,11 +114,7 @@
     };
     const back = button("← Back", () => go(now - 1));
     const next = button("Next step →", () => go(now + 1));
-    const again = button("From the start", () => {
-      now = 0;
-      wide.set(numbers.width);
-      search(numbers.width);
-    });
+    const again = button("From the start", () => go(0));
     const wide = slider("width of the beam", { low: 1, high: widest, at: width, read: String }, search);
     search(width);
     const hands = tag("div", { class: "hands" }, back, next, again);

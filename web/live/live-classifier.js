@@ -63,7 +63,7 @@
       this.classList.add("live");
       this.setAttribute("role", "region");
       this.setAttribute("aria-label", "Try the classifier");
-      this.button = make("button", { type: "button", className: "live-button" }, "Fetch the network, 2.9 MB");
+      this.button = make("button", { type: "button", className: "live-button" }, "Fetch the network, 3 MB");
       this.progress = make("progress", { max: 1, value: 0, hidden: true, ariaLabel: "Weights fetched" });
       this.status = make("p", { className: "live-status", role: "status" });
       this.button.addEventListener("click", () => this.fetchWeights());
@@ -89,12 +89,12 @@
         return;
       }
       const hadFocus = this.contains(document.activeElement) || document.activeElement === document.body;
-      const { bytes, shift, changed, reviews } = live.contents;
+      const { shift, changed, reviews } = live.contents;
       this.button.parentElement.replaceWith(
         make(
           "p",
           { className: "live-note" },
-          `${(bytes / 1e6).toFixed(1)} MB. Rounding moved the probabilities of ${reviews.toLocaleString("en")} test reviews by at most `,
+          `Rounding moved the probabilities of ${reviews.toLocaleString("en")} test reviews by at most `,
           `${shift.toFixed(3)}, and changed the answer of ${changed}.`,
         ),
       );
@@ -218,7 +218,7 @@
           "div",
           {},
           make("p", { className: "live-label" }, "The scores"),
-          isOn("do not divide by √d_k", this.scaleBox),
+          isOn("do not divide by √dₖ", this.scaleBox),
           make("p", { className: "live-row" }, reset),
         ),
       );
@@ -338,7 +338,7 @@
       const items = words.map((word, at) => {
         const drop = Math.round(drops[at] * 100) / 100 || 0;
         const side = drop < 0 ? "against" : "for";
-        const item = make("li", { dataset: { side } }, word, " ", make("span", {}, `${drop > 0 ? "+" : ""}${drop.toFixed(2)}`));
+        const item = make("li", { dataset: { side } }, word, " ", make("span", {}, `${drop > 0 ? "+" : ""}${drop.toFixed(2).replace("-", "−")}`));
         item.style.setProperty("--share", Math.min(1, Math.abs(drop)));
         return item;
       });
@@ -369,7 +369,7 @@
 
     drawChips(tokens, row) {
       const most = row.indexOf(Math.max(...row));
-      this.tokenLabel.textContent = `From where ${tokens[this.query]} takes its mixture: most from ${tokens[most]}`;
+      this.tokenLabel.textContent = `Choose a token. From where ${tokens[this.query]} takes its mixture: most from ${tokens[most]}`;
       if (this.chips.childElementCount !== tokens.length) {
         const focused = this.chips.contains(document.activeElement);
         this.chips.replaceChildren(
