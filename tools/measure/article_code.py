@@ -9,6 +9,7 @@ came of it. Needs ktrain and PyTorch; takes half a minute, nearly all of it impo
 import argparse
 import importlib.metadata
 import inspect
+import pkgutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ ASKED_OF_KTRAIN = {  # name: the article that asks for it
     "text": 2,
     "get_learner": 2,
 }
+ELSEWHERE_IN_KTRAIN = {"dataset:Dataset": 1, "core:Learner.evaluate": 1}  # two of these names: module, and what of it
 ASKED_OF_ITS_TRANSFORMER = ("get_classifier", "preprocess_train", "preprocess_test")
 WIDTH, TOKENS, BATCH = 16, 7, 5
 
@@ -45,6 +47,20 @@ def outcome(call: Callable[[], Any]) -> dict[str, str]:
     return {"returns": str(tuple(getattr(result, "shape", ())))}
 
 
+def has(name: str) -> bool:
+    """Return whether a name is there to import, such as "json.decoder:JSONDecoder.decode".
+
+    Example:
+        >>> has("inspect:Signature.bind"), has("inspect:Signature.unbind")
+        (True, False)
+    """
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
 def ask_ktrain() -> list[dict[str, Any]]:
     """Return for each name that an article takes from ktrain whether ktrain has it, and for one argument likewise."""
     from utils.finetuning import load_ktrain
@@ -53,6 +69,10 @@ def ask_ktrain() -> list[dict[str, Any]]:
     rows = [
         {"library": "ktrain", "article": article, "asks": name, "there": hasattr(ktrain, name)}
         for name, article in ASKED_OF_KTRAIN.items()
+    ]
+    rows += [
+        {"library": "ktrain", "article": article, "asks": name.replace(":", "."), "there": has(f"ktrain.{name}")}
+        for name, article in ELSEWHERE_IN_KTRAIN.items()
     ]
     of_text = ktrain.text.Transformer
     for name in ASKED_OF_ITS_TRANSFORMER:

@@ -19,6 +19,12 @@ def test_an_outcome_is_a_shape_or_an_error_with_its_first_line():
     assert article_code.outcome(lambda: np.zeros((2, 3))) == {"returns": "(2, 3)"}
 
 
+def test_a_name_is_there_to_import_or_not():
+    assert article_code.has("json.decoder:JSONDecoder.decode")
+    assert not article_code.has("json.decoder:JSONDecoder.encode")
+    assert not article_code.has("json.decode:JSONDecoder")
+
+
 @pytest.mark.slow
 def test_the_installed_pytorch_and_ktrain_say_what_is_stored():
     pytest.importorskip("torch")

@@ -74,6 +74,12 @@ def test_every_article_asks_something():
     assert asked == set(questions.ARTICLES)
 
 
+def test_two_answers_have_nothing_to_show_and_say_so():
+    answers = questions.read_answers(read_chapter(questions.PAGE))
+    bare = {each.label: each.verdict for each in answers if not each.evidence and not each.targets}
+    assert bare == {"question-answers": "not shown", "question-outlook": "not shown"}
+
+
 def test_answers_are_read_from_headings_texts_and_cells(answers):
     called = [((2, "question-size"),), (), ()]
     expected = [dataclasses.replace(each, articles=(), called=c) for each, c in zip(ASKED, called, strict=True)]
