@@ -83,7 +83,8 @@ def test_every_exercise_is_a_heading_followed_by_a_folded_solution(made, name):
         for _, directive in walk(source)
         if directive and directive.name == "exercise"
     ]
-    assert len(headings) == len(written) > 0
+    assert len(headings) == len(written)
+    assert written or name == "a3-questions"  # answers, and sentences to judge
     announced = [i for i, cell in enumerate(cells) if re.search(r"^\*\*Solution to exercise", cell.source, re.M)]
     assert len(announced) == len(written)
     assert all("solution" in tags(cells[i + 1]) for i in announced)
