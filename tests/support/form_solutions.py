@@ -135,7 +135,7 @@ PREDICTIONS = {
     "architecture-predict-depth": (5, 1 / 25, 24**-0.5, 2**0.5, 7),
     "training-predict": (4.382, 0.757, 4, 1600, 4.5),
     "pretrained-predict": (0.672, 198_272, 240, 30, 9.547),
-    "custom-predict": (0.05, 1024, 440, 12_288, 12),
+    "custom-predict": (0.05, 1024, 440, 30_720, 12),
     "clinic-diagnosis": (
         *("zero-scores", "no-scale", "keys-as-values", "mirrored", "sound", "softmax-axis"),
         *("dropout-on", "mask-inverted", "scale-after", "point-wise", "mask-after"),

@@ -43,6 +43,20 @@ CUSTOM_MUTANTS: tuple[tuple[str, ...], ...] = (
         "matrix.reshape(",
     ),
     ("rank-not-divided", "eq-lora", f"{_LORA}.LoraProjection.__init__", "alpha / rank", "alpha"),
+    (
+        "output-not-weighted",
+        "eq-lora",
+        f"{_LORA}.LoraProjection.call",
+        "self.scale * self.low_rank_product",
+        "self.low_rank_product",
+    ),
+    (
+        "merged-at-alpha-equal-to-rank",
+        "eq-lora",
+        f"{_LORA}.merge_lora",
+        "kernel.assign(adapter.merged_kernel())",
+        "kernel.assign(adapter.projection.kernel + ops.tensordot(adapter.lora_a, adapter.lora_b, axes=1))",
+    ),
     ("correction-taken-off", "eq-lora", f"{_LORA}.LoraProjection.merged_kernel", "kernel + self", "kernel - self"),
     (
         "a-rank-more",
@@ -50,6 +64,13 @@ CUSTOM_MUTANTS: tuple[tuple[str, ...], ...] = (
         f"{_LORA}.LoraProjection.__init__",
         "self.projection, self.rank, self.scale = projection, rank, alpha / rank",
         "rank = rank + 1; self.projection, self.rank, self.scale = projection, rank, alpha / rank",
+    ),
+    (
+        "inputs-counted-twice",
+        "eq-lora-count",
+        f"{_LORA}.LoraProjection.__init__",
+        "(rank, *outputs)",
+        "(rank, *inputs)",
     ),
     (
         "all-of-them-trained",

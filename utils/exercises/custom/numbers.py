@@ -4,7 +4,8 @@ import numpy as np
 
 from utils.exercises.engine.forms import Part, Prediction
 
-_INPUTS, _LAYERS, _NUMBERS, _WIDTH, _RANK, _SMALL = 800, 10, 110e6, 768, 8, 4
+_INPUTS, _LAYERS, _NUMBERS, _SMALL = 800, 10, 110e6, 4
+_WIDTH, _WIDER, _RANK = 768, 3072, 8
 
 
 def custom_numbers() -> tuple[np.ndarray, ...]:
@@ -12,7 +13,7 @@ def custom_numbers() -> tuple[np.ndarray, ...]:
     spread = (2 / _INPUTS) ** 0.5
     shrunk = (_INPUTS * (spread / 2) ** 2 / 2) ** (-_LAYERS / 2)  # root of the mean square, before over after
     megabytes = np.dtype("float32").itemsize * _NUMBERS / 1e6
-    trained = np.zeros((_WIDTH, _RANK)).size + np.zeros((_RANK, _WIDTH)).size
+    trained = np.zeros((_WIDTH, _RANK)).size + np.zeros((_RANK, _WIDER)).size
     weight = np.arange(_SMALL**2).reshape(_SMALL, _SMALL)
     wrong = (weight != weight.T).sum()
     return tuple(np.array(float(number)) for number in (spread, shrunk, megabytes, trained, wrong))
@@ -60,8 +61,11 @@ NUMBERS = Prediction(
             "(d) the numbers of an adapter",
             "A has a column for each unit of rank, B a row.",
             slips=(
-                (589_824, "these are the numbers of the matrix itself"),
+                (2_359_296, "these are the numbers of the matrix itself"),
                 (6_144, "A and B, both"),
+                (24_576, "A and B, both"),
+                (12_288, "this is for a square matrix of 768 inputs"),
+                (49_152, "this is for a square matrix of 3,072 inputs"),
                 (64, "the rank alone does not tell"),
             ),
         ),
