@@ -37,9 +37,9 @@ KINDS = ("attention", "attention layer", "self-attention")
 _MASK_NAMES = ("attention_mask", "mask", "attn_mask", "allowed")  # these first; then what sounds like one
 _NO_MASK = "not examined: no argument has mask or allow in its name"
 _UNSEEN = (  # of a layer: what changes numbers, and nothing of what the examination looks at
-    ("scale", "none, that of the whole width, or after the softmax"),
+    ("scale", "left out, of the whole width, or after the softmax"),
     ("values", "keys in their place, or three attentions added up"),
-    ("around", "no residual sum, output doubled, sample deviation"),
+    ("around", "residual sum left out, output doubled, deviation of a sample"),
 )
 _QKV = ("query", "key", "value")
 _EXACT = ("average of values", "doubled features", "equation")  # not of a layer with kernels of its own
