@@ -139,12 +139,12 @@ class Edition:
         """Return the line before a solution, or before the cell for an answer."""
         if self.edition == "student":
             return f"**Your answer{self.solution.removeprefix('solution')}**: write it below, and run both cells."
-        return f"**{self.solution.capitalize()}**" + (": unfold the cell below." if self.edition == "colab" else ":")
+        return f"**{_titled(self.solution)}**" + (": unfold the cell below." if self.edition == "colab" else ":")
 
     def _words(self, text: str) -> str:
         """Return the words of a solution: folded, not there at all, or in place."""
         if self.edition == "colab":
-            return fold(f"{self.solution.capitalize()}: the words", text)
+            return fold(f"{_titled(self.solution)}: the words", text)
         return text if self.edition == "key" else ""
 
     def _code(self, cell: NotebookNode) -> list[NotebookNode]:
@@ -177,6 +177,11 @@ class Edition:
         if is_proof(cell):
             text = fold(f"Figure {number} is folded in the cell above", text)
         return [new_markdown_cell(text, id=f"{cell.id}-caption")]
+
+
+def _titled(name: str) -> str:
+    """Return a name with a capital at its beginning; the letter of an appendix stays as it is."""
+    return name[:1].upper() + name[1:]
 
 
 def _for_students(text: str) -> str:

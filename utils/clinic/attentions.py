@@ -1,7 +1,7 @@
-"""Attention as one function: the sound one, and eight in which one line is wrong.
+"""Attention as one function: the sound one, and nine in which one thought is wrong.
 
 Each takes query (..., T, d_k), key (..., S, d_k), value (..., S, d_v) and a mask, boolean and broadcastable to
-(..., T, S), True = may attend; each returns (..., T, d_v). They differ from `plain_attention` in one place, so that
+(..., T, S), True = may attend; each returns (..., T, d_v). Most differ from `plain_attention` in one place, so that
 a reader can find it. They are NumPy and written to be read; `utils.attention` is what the book computes with.
 """
 

@@ -244,7 +244,7 @@ _LIST = (
         "the weights are multiplied by the mask",
         attentions.weights_times_mask,
         "average of values",
-        "mask the scores, or divide each row by its sum again",
+        "mask the scores",
         "huggingface/pytorch-image-models#2236",
     ),
     _attention(

@@ -24,15 +24,23 @@ from utils.clinic.properties import (
     Property,
     draw_inputs,
     draw_texts,
+    hide_in_first_text,
     largest,
     layer_hidden_as_removed,
     layer_order,
     layer_texts_apart,
+    padding_of_each_text,
     who_moves_whom,
 )
 
 KINDS = ("attention", "attention layer", "self-attention")
-_MASK_NAMES = ("attention_mask", "mask", "attn_mask")
+_MASK_NAMES = ("attention_mask", "mask", "attn_mask", "allowed")  # these first; then what sounds like one
+_NO_MASK = "not examined: no argument has mask or allow in its name"
+_UNSEEN = (  # of a layer: what changes numbers, and nothing of what the examination looks at
+    ("scale", "left out, of the whole width, or after the softmax"),
+    ("values", "keys in their place, or three attentions added up"),
+    ("around", "residual sum left out, output doubled, deviation of a sample"),
+)
 _QKV = ("query", "key", "value")
 _EXACT = ("average of values", "doubled features", "equation")  # not of a layer with kernels of its own
 
@@ -92,9 +100,10 @@ def examine(
 
     Args:
         layer: a function or Keras layer. Attention takes query (B, T, d), key (B, S, d), value (B, S, d_v) and, if it
-            has one, a mask (B, T, S), in this order or by these names. Self-attention, an encoder's layer for
-            instance, takes x (B, T, d) and, if it has one, `mask` or `attention_mask`, (B, T, T) or (B, T). Both may
-            return their weights, too, after the output. Dropout has to be off.
+            has one, a mask (B, T, S) or (B, S), in this order or by these names. Self-attention, an encoder's layer
+            for instance, takes x (B, T, d) and, if it has one, a mask (B, T, T) or (B, T). A mask is an argument with
+            mask or allow in its name. Both may return their weights, too, after the output. Dropout has to be off,
+            and no window over the tokens on.
         kind: "attention", "attention layer" (with kernels of its own, so that values are not mixed as they come) or
             "self-attention"; read from the names of the arguments when omitted.
         causal: of self-attention, whether later tokens have to be hidden; when omitted, either is right that leaves
@@ -139,8 +148,8 @@ class _Caller:
         self.kind = kind or self._guess(named)
         self.by_name = named and self.kind != "self-attention"
         # A model that Keras made of layers has an argument `mask`, which is not one of attention.
-        names = () if isinstance(layer, keras.Model) and type(layer).__module__.startswith("keras.") else _MASK_NAMES
-        self.mask_name = next((name for name in names if name in self.parameters), None)
+        masked = not (isinstance(layer, keras.Model) and type(layer).__module__.startswith("keras."))
+        self.mask_name = _mask_name(layer, 1 if self.kind == "self-attention" else 3) if masked else None
         self.mask_shape: Callable[[np.ndarray], np.ndarray] | None = None
         self.wrote = False
 
@@ -150,7 +159,7 @@ class _Caller:
         required = [name for name, needed in self.parameters.items() if needed]
         if len(required) in (3, 4):
             return "attention"
-        if len(required) == 1 or (len(required) == 2 and "mask" in required[1]):
+        if len(required) == 1 or (len(required) == 2 and _sounds_like_a_mask(required[1])):
             return "self-attention"
         raise TypeError(
             f"expected {self.name} to take query, key, value and a mask, or x and a mask; it takes "
@@ -160,38 +169,50 @@ class _Caller:
     @property
     def takes_mask(self) -> bool:
         """Whether there is an argument for a mask."""
-        fourth = len(self.parameters) > 3 if self.kind != "self-attention" else False
-        return self.mask_name is not None or fourth
+        return self.mask_name is not None
+
+    @property
+    def takes_padding(self) -> bool:
+        """Whether the mask, as was found by a call with one, is (B, S): the same for all queries of a text."""
+        return self.mask_shape is _for_all_queries
 
     def attend(self, query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: Any = None) -> np.ndarray:
-        """Call attention."""
-        options = {} if mask is None or self.mask_name is None else {self.mask_name: mask}
+        """Call attention; a mask (B, T, S) is passed in the shape that it takes."""
         if self.by_name:
-            return self._call((), {"query": query, "key": key, "value": value} | options)
-        arguments = [query, key, value]
-        if mask is not None and self.mask_name is None:
-            arguments.append(mask)
-        return self._call(tuple(arguments), options)
+            return self._masked((), {"query": query, "key": key, "value": value}, mask)
+        return self._masked((query, key, value), {}, mask)
 
     def run(self, x: np.ndarray, mask: Any = None) -> np.ndarray:
         """Call self-attention; a mask (B, T, T), the same for each query, is passed in the shape that it takes."""
+        return self._masked((x,), {}, mask)
+
+    def _masked(self, arguments: tuple, options: dict[str, Any], mask: Any) -> np.ndarray:
         if mask is None:
-            return self._call((x,), {})
-        if self.mask_shape is not None:
-            return self._call((x,), {self.mask_name: self.mask_shape(mask)})
-        shapes = (lambda whole: whole, lambda whole: whole[:, None], lambda whole: whole[:, 0])
-        errors = []
-        for shape in shapes:
+            return self._call(arguments, options)
+        if self.mask_shape is None:
+            self.mask_shape = self._fit(arguments, options, mask.shape)
+        return self._call(arguments, options | {self.mask_name: self.mask_shape(mask)})
+
+    def _fit(self, arguments: tuple, options: dict[str, Any], shape: tuple[int, ...]) -> Callable:
+        """Return how a mask is passed: the output keeps its shape, and a text of which nothing is hidden its rows."""
+        before, probe = self._call(arguments, options), np.ones(shape, dtype=bool)
+        probe[0, :, -1] = False
+        fitting, errors = [], []
+        for way in (_for_each_query, _for_all_heads, _for_all_queries):
             try:
-                result = self._call((x,), {self.mask_name: shape(mask)})
+                after = self._call(arguments, options | {self.mask_name: way(probe)})
             except ValueError as error:
                 errors.append(error)
                 continue
-            if result.ndim == 3 and result.shape[:2] == x.shape[:2]:
-                self.mask_shape = shape
-                return result
-            errors.append(ValueError(f"a mask {shape(mask).shape} gives {result.shape}"))
-        raise errors[0]
+            if after.shape != before.shape:
+                errors.append(ValueError(f"a mask {way(probe).shape} gives {after.shape}, none {before.shape}"))
+            elif largest((after - before)[1:]) <= TOLERANCE * max(1.0, largest(before)):
+                return way
+            else:
+                fitting.append(way)
+        if not fitting:
+            raise errors[0]
+        return fitting[0]  # its mask is wrong in any shape
 
     def _call(self, arguments: tuple, options: dict[str, Any]) -> np.ndarray:
         shapes = [f"{name} {np.shape(part)}" for name, part in options.items()]
@@ -220,8 +241,36 @@ class _Caller:
         return array
 
 
+def _for_each_query(mask: np.ndarray) -> np.ndarray:
+    return mask
+
+
+def _for_all_heads(mask: np.ndarray) -> np.ndarray:
+    return mask[:, None]
+
+
+def _for_all_queries(mask: np.ndarray) -> np.ndarray:
+    return mask[:, 0]
+
+
+def _sounds_like_a_mask(name: str) -> bool:
+    return "mask" in name.lower() or "allow" in name.lower()
+
+
+def _mask_name(layer: Callable[..., Any], inputs: int) -> str | None:
+    """Return the argument for a mask, behind as many inputs; a switch or a number, such as use_mask=False, is none."""
+    behind = _arguments(layer)[inputs:]
+    names = [one.name for one in behind if one.default in (one.empty, None) and _sounds_like_a_mask(one.name)]
+    return next((name for name in (*_MASK_NAMES, *names) if name in names), None)
+
+
 def _parameters(layer: Callable[..., Any]) -> dict[str, bool]:
     """Return the names of the arguments, and whether each has to be given."""
+    return {one.name: one.default is one.empty for one in _arguments(layer)}
+
+
+def _arguments(layer: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the arguments that can be given by name."""
     function = layer.call if isinstance(layer, keras.Layer) else layer
     try:
         found = inspect.signature(function).parameters.values()
@@ -230,8 +279,7 @@ def _parameters(layer: Callable[..., Any]) -> dict[str, bool]:
             f"expected a function whose arguments can be read; {layer!r} has none to show. Wrap it: "
             "examine(lambda x, mask=None: ...)"
         ) from error
-    kept = [one for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    return {one.name: one.default is one.empty for one in kept}
+    return [one for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
 
 
 def _number(value: float) -> str:
@@ -254,7 +302,7 @@ def _examine_attention(caller: _Caller, width: int) -> ReportCard:
     lines.append(_repeatable(largest(caller.attend(*square[:3]) - before)))
     if not lines[-1].holds:
         return ReportCard(caller.name, caller.kind, tuple(lines), (_DROPOUT,))
-    size = largest(before)
+    size, square = largest(before), _fitting_masks(caller, square)
     lines += [_property_line(one, caller, square, size, pure) for one in ATTENTION]
     lines.append(_kept(caller))
     return ReportCard(caller.name, caller.kind, tuple(lines), _advice(caller, square, lines, pure))
@@ -265,6 +313,16 @@ def _inputs_of(pure: bool, width: int) -> tuple[Inputs, Inputs]:
     if pure:
         return draw_inputs(queries=3, value_dim=6), draw_inputs(key_dim=7, value_dim=7)
     return draw_inputs(queries=3, key_dim=width, value_dim=width), draw_inputs(key_dim=width, value_dim=width)
+
+
+def _fitting_masks(caller: _Caller, inputs: Inputs) -> Inputs:
+    """Return inputs whose masks what is examined can take: padding, where it takes (B, S)."""
+    if caller.takes_mask:
+        try:
+            caller.attend(*inputs)
+        except ValueError:
+            return inputs  # the properties with a mask will say so
+    return inputs._replace(mask=padding_of_each_text(inputs)) if caller.takes_padding else inputs
 
 
 def _sizes(caller: _Caller, odd: Inputs, pure: bool, width: int) -> Line:
@@ -296,7 +354,7 @@ def _property_line(one: Property, caller: _Caller, inputs: Inputs, size: float, 
         return Line(one.name, None, "not examined: kernels stand between the inputs and the equation")
     if not caller.takes_mask:
         if one.masked:
-            return Line(one.name, None, "not examined: there is no argument for a mask")
+            return Line(one.name, None, _NO_MASK)
         attend, inputs = _without_mask(caller), inputs._replace(mask=np.ones_like(inputs.mask))
     else:
         attend = caller.attend
@@ -371,14 +429,14 @@ def _examine_layer(caller: _Caller, x: np.ndarray, causal: bool | None, position
     lines.append(Line("texts apart", gap <= limit, text + _zero(gap, limit)))
     if not gap <= limit:
         advice.append("texts apart: a sum, a normalisation or a reshape runs over the axis of the texts")
-    moves = who_moves_whom(caller.run, x)
+    moves = who_moves_whom(caller.run, x).max(axis=0)
     pattern, line, hint = _who_sees_whom(moves > limit, causal)
     lines.append(line)
     advice += [hint] if hint else []
     lines.append(_order_line(caller, x, limit, pattern, positions))
     if lines[-1].holds is False:
         advice.append("order: heads are merged without a transpose (case no-transpose), or places are known inside")
-    of_mask, hints = _mask_lines(caller, x, limit, pattern, positions)
+    of_mask, hints = _mask_lines(caller, x, limit, moves > limit, positions)
     gap = float(np.count_nonzero(~np.isfinite(caller.run(1e3 * x))))
     lines += [
         *of_mask,
@@ -386,7 +444,7 @@ def _examine_layer(caller: _Caller, x: np.ndarray, causal: bool | None, position
     ]
     if gap:
         hints = [*hints, "large inputs: subtract the largest score of each row before the exponential"]
-    lines += [_kept(caller), Line("scale, values", None, "not examined: that takes the kernels, see chapter 2's tests")]
+    lines += [_kept(caller), *(Line(name, None, f"not examined: {what}") for name, what in _UNSEEN)]
     if caller.wrote:
         hints = [*hints, _WRITES]
     return ReportCard(caller.name, caller.kind, tuple(lines), (*advice, *hints), moves)
@@ -419,7 +477,8 @@ def _who_sees_whom(seen: np.ndarray, causal: bool | None) -> tuple[str, Line, st
         "inverted": "who sees whom: the causal mask is turned round (case mask-inverted)",
         "strict": "who sees whom: the mask hides the diagonal (case hidden-diagonal)",
         "alone": "who sees whom: tokens do not meet: is the attention's output used?",
-        "mixed": "who sees whom: a mask lets single tokens through, or heads are merged without a transpose",
+        "mixed": "who sees whom: a mask lets single tokens through, or heads are merged without a transpose; if a "
+        "window is meant, examine the layer without it",
         "all": "who sees whom: the causal mask is not used, or a normalisation takes in all tokens (norm-over-tokens)",
         "causal": "who sees whom: a causal mask is on",
     }
@@ -438,25 +497,25 @@ def _order_line(caller: _Caller, x: np.ndarray, limit: float, pattern: str, posi
 
 
 def _mask_lines(
-    caller: _Caller, x: np.ndarray, limit: float, pattern: str, positions: bool
+    caller: _Caller, x: np.ndarray, limit: float, seen_before: np.ndarray, positions: bool
 ) -> tuple[list[Line], list[str]]:
-    """Hide one token from all queries: it must be silent, others must count, and it must be as if removed."""
+    """Hide one token of one text: it must be silent, what counted before must count, and it must be as if removed."""
     silent, seen, removed = "hidden is silent", "seen counts", "hidden is removed"
     if caller.mask_name is None:
-        why = "not examined: there is no argument called mask or attention_mask"
-        return [Line(name, None, why) for name in (silent, seen, removed)], []
-    place = 1 if pattern == "causal" else x.shape[1] - 1
-    mask = np.ones((len(x), x.shape[1], x.shape[1]), dtype=bool)
-    mask[:, :, place] = False
+        return [Line(name, None, _NO_MASK) for name in (silent, seen, removed)], []
+    place = x.shape[1] - 1 if seen_before[0, -1] else 1  # under a causal mask no other token sees the last
     others = np.arange(x.shape[1]) != place
     try:
-        moves = who_moves_whom(caller.run, x, mask)
-        shifts = positions and place < x.shape[1] - 1  # to take the token away would move the places of others
+        moves = who_moves_whom(caller.run, x, hide_in_first_text(x, place))
+        causal = np.array_equal(seen_before, np.tri(len(seen_before), dtype=bool))
+        # To take a token away moves the places of those behind it, which positions and a window notice.
+        shifts = (positions and place < x.shape[1] - 1) or not (causal or seen_before.all())
         gap = 0.0 if shifts else layer_hidden_as_removed(caller.run, x, place)
     except ValueError as error:
         return [Line(silent, False, f"could not be measured: {str(error.__cause__ or error)[:60]}")], []
-    leak, kept = largest(moves[others, place]), moves[others][:, others]
-    least = float(kept[np.tri(len(kept), dtype=bool)].min() if pattern == "causal" else kept.min())
+    leak, shown = largest(moves[0, others, place]), np.broadcast_to(seen_before, moves.shape).copy()
+    shown[0, place] = shown[0, :, place] = False
+    least = float(moves[shown].min(initial=np.inf))
     should = "" if gap <= limit else ", should be 0"
     lines = [
         Line(silent, leak <= limit, f"a hidden token moves other rows by {_number(leak)}" + _zero(leak, limit)),
@@ -466,7 +525,11 @@ def _mask_lines(
     if shifts:
         lines[-1] = Line(removed, None, "not examined: without the token, others would stand at other places")
     if least <= limit:
-        return lines, ["mask: it is turned round (case mask-inverted)" if leak > limit else "mask: it hides too much"]
+        return lines, [
+            "mask: it is turned round (case mask-inverted), or goes to another text"
+            if leak > limit
+            else "mask: it hides too much"
+        ]
     if leak > limit:
         return lines, ["mask: it is not used, or hidden scores take part in the softmax (case zero-scores)"]
     return lines, [] if gap <= limit else ["mask: hidden places take a share of the softmax (case zero-scores)"]

@@ -34,13 +34,19 @@ class Inputs(NamedTuple):
 def draw_inputs(
     texts: int = 2, queries: int = 5, keys: int = 5, key_dim: int = 4, value_dim: int = 4, seed: int = 0
 ) -> Inputs:
-    """Draw inputs of attention; in the mask every query sees some keys and not others."""
+    """Draw inputs of attention; each query sees some keys and not others, and each text has a mask of its own."""
     rng = np.random.default_rng(seed)
     query = 0.7 * rng.standard_normal((texts, queries, key_dim), dtype="float32")
     key = 0.7 * rng.standard_normal((texts, keys, key_dim), dtype="float32")
     value = rng.standard_normal((texts, keys, value_dim), dtype="float32")
-    places = np.arange(queries)[:, None] + np.arange(keys)
-    return Inputs(query, key, value, np.broadcast_to(places % 3 != 0, (texts, queries, keys)).copy())
+    text, row, column = np.ogrid[:texts, :queries, :keys]
+    mask = (text + row + 2 * column) % 5 > 1  # no two texts alike, nor a table and its transpose
+    return Inputs(query, key, value, mask)
+
+
+def padding_of_each_text(inputs: Inputs) -> np.ndarray:
+    """Return a mask (B, T, S) that is the same for all queries of a text, and differs from text to text."""
+    return np.broadcast_to(inputs.mask[:, :1], inputs.mask.shape).copy()
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,12 @@ def largest(array: np.ndarray) -> float:
 
 
 def texts_apart(attend: Attend, inputs: Inputs) -> float:
-    """Change one text of the batch: how far do the others move?"""
+    """Change the first text of the batch, and then the last: how far do the others move?"""
     query, key, value, _ = inputs
-    others = [np.concatenate([part[:1] + 1, part[1:]]) for part in (query, key, value)]
-    return largest((attend(*others) - attend(query, key, value))[1:])
+    before = attend(query, key, value)
+    later = [np.concatenate([part[:1] + 1, part[1:]]) for part in (query, key, value)]
+    earlier = [np.concatenate([part[:-1], part[-1:] + 1]) for part in (query, key, value)]
+    return largest(np.stack([(attend(*later) - before)[1:], (attend(*earlier) - before)[:-1]]))
 
 
 def queries_apart(attend: Attend, inputs: Inputs) -> float:
@@ -122,8 +130,8 @@ def _least_move(moves: Callable[[np.ndarray], np.ndarray], value: np.ndarray, ma
     for place in range(value.shape[1]):
         other = value.copy()
         other[:, place] += 10
-        moved = moves(other)
-        least = np.minimum(least, moved.min() if mask is None else moved[mask[:, :, place]].min())  # NaN stays NaN
+        moved = moves(other)  # (B, T); NaN stays NaN
+        least = np.minimum(least, moved.min() if mask is None else moved[mask[:, :, place]].min(initial=np.inf))
     return float(least)
 
 
@@ -141,11 +149,15 @@ def hidden_silent(attend: Attend, inputs: Inputs) -> float:
 
 
 def hidden_as_removed(attend: Attend, inputs: Inputs) -> float:
-    """Hide the last two keys: how far is that from taking them away?"""
+    """Hide two keys, the last of the first text and the first of the next: how far is that from taking them away?"""
     query, key, value, mask = inputs
-    kept = key.shape[1] - 2
-    padding = np.broadcast_to(np.arange(key.shape[1]) < kept, mask.shape)
-    return largest(attend(query, key, value, padding) - attend(query, key[:, :kept], value[:, :kept]))
+    texts, rows, keys = mask.shape
+    kept = np.arange(keys - 2) + 2 * (np.arange(texts)[:, None] % 2)  # (B, S - 2): places
+    padding = np.zeros((texts, 1, keys), dtype=bool)
+    np.put_along_axis(padding, kept[:, None], True, axis=-1)
+    short_key, short_value = (np.take_along_axis(part, kept[..., None], axis=1) for part in (key, value))
+    padded = attend(query, key, value, np.broadcast_to(padding, (texts, rows, keys)))
+    return largest(padded - attend(query, short_key, short_value))
 
 
 def doubled_features(attend: Attend, inputs: Inputs) -> float:
@@ -159,10 +171,11 @@ def doubled_features(attend: Attend, inputs: Inputs) -> float:
 
 
 def large_scores(attend: Attend, inputs: Inputs) -> float:
-    """Count the entries of the output that are no numbers where scores reach ten thousands."""
-    query, key, value, _ = inputs
+    """Count the entries that are no numbers where scores reach ten thousands, without a mask and with one."""
+    query, key, value, mask = inputs
     with np.errstate(all="ignore"):
-        return float(np.count_nonzero(~np.isfinite(attend(1e4 * query, key, value))))
+        outputs = (attend(1e4 * query, key, value), attend(1e4 * query, key, value, mask))
+        return float(sum(np.count_nonzero(~np.isfinite(output)) for output in outputs))
 
 
 def from_equation(attend: Attend, inputs: Inputs) -> float:
@@ -212,14 +225,14 @@ ATTENTION = (
         "hidden is silent",
         "what a query may not see does not move its row",
         hidden_silent,
-        "the mask is turned round, or not used",
+        "the mask is turned round, not used, or that of another text",
         masked=True,
     ),
     Property(
         "seen counts",
         "each value that may be seen moves the row",
         seen_count,
-        "the mask is turned round, or hides too much",
+        "the mask is turned round, hides too much, or is that of another text",
         moves=True,
         masked=True,
     ),
@@ -240,7 +253,7 @@ ATTENTION = (
         "large scores",
         "entries that are no numbers where scores reach ten thousands",
         large_scores,
-        "the largest score of each row is not subtracted before the exponential",
+        "subtract the largest score of each row before the exponential, and mask the scores, not the weights",
     ),
     Property(
         "equation",
@@ -266,21 +279,25 @@ def who_moves_whom(run: Run, x: np.ndarray, mask: np.ndarray | None = None) -> n
         mask: what is passed on to run, or None.
 
     Returns:
-        Array (T, T): row t, column s holds the largest move of row t when token s is changed.
+        Array (B, T, T): of each text, row t, column s holds the largest move of row t when token s is changed.
     """
     before, moves = run(x, mask), []
     for place in range(x.shape[1]):
         other = x.copy()
         other[:, place] = np.roll(other[:, place], 1, axis=-1) + 1
-        moves.append(np.abs(run(other, mask) - before).max(axis=(0, 2)))
-    return np.stack(moves, axis=1)
+        moves.append(np.abs(run(other, mask) - before).max(axis=2))
+    return np.stack(moves, axis=2)
 
 
 def layer_texts_apart(run: Run, x: np.ndarray) -> float:
-    """Change the first text: how far do the others move?"""
-    other = np.concatenate([x[:1] + 1, x[1:]])
-    other[0, :, 0] += 1
-    return largest((run(other, None) - run(x, None))[1:])
+    """Change the first text, and then the last: how far do the others move?"""
+    before, moved = run(x, None), 0.0
+    for text in (0, len(x) - 1):
+        other = x.copy()
+        other[text] += 1
+        other[text, :, 0] += 1
+        moved = np.maximum(moved, largest(np.delete(run(other, None) - before, text, axis=0)))  # NaN stays NaN
+    return float(moved)
 
 
 def layer_order(run: Run, x: np.ndarray) -> float:
@@ -289,9 +306,16 @@ def layer_order(run: Run, x: np.ndarray) -> float:
     return largest(run(x[:, order], None) - run(x, None)[:, order])
 
 
-def layer_hidden_as_removed(run: Run, x: np.ndarray, place: int) -> float:
-    """Hide one token from all others: how far are their rows from those of the text without it?"""
+def hide_in_first_text(x: np.ndarray, place: int) -> np.ndarray:
+    """Return a mask (B, T, T) that hides one token of the first text from all queries, and nothing of the others."""
     mask = np.ones((len(x), x.shape[1], x.shape[1]), dtype=bool)
-    mask[:, :, place] = False
+    mask[0, :, place] = False
+    return mask
+
+
+def layer_hidden_as_removed(run: Run, x: np.ndarray, place: int) -> float:
+    """Hide one token of the first text: how far is that from the text without it, and the others from no mask?"""
     kept = np.arange(x.shape[1]) != place
-    return largest(run(x, mask)[:, kept] - run(x[:, kept], None))
+    masked = run(x, hide_in_first_text(x, place))
+    gaps = (masked[:1, kept] - run(x[:, kept], None)[:1], (masked - run(x, None))[1:])
+    return float(np.max([largest(gap) for gap in gaps]))  # NaN stays NaN

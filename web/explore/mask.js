@@ -90,7 +90,10 @@
       words.push(`No row has more than ${widest} ${widest === 1 ? "key" : "keys"}.`);
       if (ahead.length) words.push(`Looking ahead: ${ahead.map((query) => `query ${query}`).join(", ")}.`);
       const last = found[size - 1].every((share) => share > 0);
-      if (last && !ahead.length && widest <= most && layers === numbers.layers) words.push("That is a solution.");
+      const changed = mask.map((one, query) => one.map((allowed, key) => Number(allowed) - masks[names[0]][query][key]));
+      const moved = sum(changed.flat().map(Math.abs)) === 2 && sum(changed.flat()) === 0; // a single 1
+      const sound = moved && !ahead.length && widest <= most && layers === numbers.layers;
+      if (last && sound) words.push("That is a solution.");
       say(words.join(" "));
     }
 

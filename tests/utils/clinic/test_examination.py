@@ -6,12 +6,18 @@ import pytest
 
 from utils.clinic import CASES, examine, patients
 from utils.clinic.attentions import plain_attention, row_softmax
-from utils.clinic.blocks import normalised_with_neighbours
-from utils.clinic.heads import merged_without_transpose, plain_heads
+from utils.clinic.blocks import (
+    doubled_output,
+    normalised_by_sample_deviation,
+    normalised_with_neighbours,
+    residual_sum,
+)
+from utils.clinic.heads import merged_without_transpose, plain_heads, scaled_by_width, three_attentions
 from utils.clinic.patients import diagnoses
 from utils.clinic.properties import ATTENTION, draw_inputs
 from utils.layers import EncoderLayer, MultiHeadAttention
 
+UNSEEN = ["scale", "values", "around"]  # what a layer's card says that it does not see
 OF_ATTENTION = {case.id: case for case in CASES.values() if case.sound is plain_attention}
 KERNELS = [*(np.random.default_rng(2).normal(size=(3, 12, 3, 4)) / 3), np.random.default_rng(3).normal(size=(3, 4, 12))]
 
@@ -98,6 +104,124 @@ def test_what_holds_for_square_inputs_alone_fails_the_sizes():
     assert "5 keys" in repr(card)
 
 
+MISDIRECTED = {  # what is done to a mask (B, T, S) so that it goes to the wrong text, or lies on its side
+    "the first for all": lambda mask: mask[:1],
+    "the other text's": lambda mask: mask[::-1],
+    "what any text sees": lambda mask: mask.any(axis=0),
+    "what all texts see": lambda mask: mask.all(axis=0),
+    "transposed": lambda mask: mask.swapaxes(1, 2),
+}
+
+
+def folded(x, fold, heads=3):
+    """Give each of several alike heads a place in the batch, and its mask with it."""
+    query, key, value, mask = (part if part is None else fold(part) for part in x)
+    output = plain_attention(query, key, value, mask)
+    return output.reshape(-1, heads, *output.shape[1:]).mean(axis=1)
+
+
+@pytest.mark.parametrize("change", MISDIRECTED.values(), ids=list(MISDIRECTED))
+def test_a_mask_that_goes_to_the_wrong_text_fails_in_attention(change):
+    card = examine(lambda q, k, v, mask=None: plain_attention(q, k, v, mask if mask is None else change(mask)))
+    assert {"hidden is removed", "equation"} <= set(card.failed)
+    assert {"hidden is silent", "seen counts"} & set(card.failed)
+    assert "another text" in card.advice[0]
+
+
+@pytest.mark.parametrize("change", list(MISDIRECTED.values())[:4], ids=list(MISDIRECTED)[:4])
+def test_a_mask_that_goes_to_the_wrong_text_fails_in_a_layer(change):
+    card = examine(lambda x, mask=None: masked_layer(x, mask if mask is None else change(mask)))
+    assert "hidden is removed" in card.failed
+    assert {"hidden is silent", "seen counts"} & set(card.failed)
+    of_padding = examine(lambda x, mask=None: masked_layer(x, mask if mask is None else change(mask[:, None, :])))
+    assert "hidden is removed" in of_padding.failed
+
+
+def test_masks_tiled_over_the_heads_where_texts_are_repeated_fail_and_repeated_masks_pass():
+    def repeat(part):
+        return np.repeat(part, 3, axis=0)
+
+    def tile(part):
+        return np.tile(part, (3, 1, 1))
+
+    def attend(of_mask):
+        return lambda q, k, v, mask=None: folded(
+            (repeat(q), repeat(k), repeat(v), mask if mask is None else of_mask(mask)), lambda part: part
+        )
+
+    assert not examine(attend(repeat)).failed
+    assert "hidden is silent" in examine(attend(tile)).failed
+
+
+@pytest.mark.parametrize(
+    ("attend", "masked"),
+    [
+        (lambda query, key, value, allowed=None: plain_attention(query, key, value, allowed), True),
+        (lambda query, key, value, padding_mask=None: plain_attention(query, key, value, padding_mask), True),
+        (lambda q, k, v, *, may_not_be_allowed=None: plain_attention(q, k, v, may_not_be_allowed), True),
+        (
+            lambda query, key, value, padding_mask=None: plain_attention(
+                query, key, value, padding_mask if padding_mask is None else padding_mask[:, None, :]
+            ),
+            True,
+        ),
+        (
+            lambda query, key, value, mask=None: plain_attention(
+                query[:, None], key[:, None], value[:, None], mask
+            ).mean(axis=1),
+            True,
+        ),
+        (lambda query, key, value, scale=None: plain_attention(query, key, value), False),
+        (lambda query, key, value, return_weights=False: plain_attention(query, key, value), False),
+        (lambda query, key, value, dropout=0.0: plain_attention(query, key, value), False),
+        (lambda query, key, value, use_mask=False: plain_attention(query, key, value), False),
+    ],
+    ids=[
+        "allowed",
+        "padding_mask",
+        "keyword",
+        "(B, S)",
+        "(B, 1, T, S)",
+        "scale",
+        "return_weights",
+        "dropout",
+        "switch",
+    ],
+)
+def test_sound_attention_passes_whatever_its_mask_is_called_and_other_arguments_are_no_masks(attend, masked):
+    card = examine(attend)
+    assert not card.failed
+    assert [line.holds is not None for line in card.lines if "hidden" in line.name or "seen" in line.name] == [
+        masked
+    ] * 3
+
+
+def test_padding_of_another_text_fails_where_the_mask_is_one_row_for_each_text():
+    card = examine(lambda q, k, v, padding_mask=None: plain_attention(q, k, v, _row(padding_mask)))
+    assert {"hidden is silent", "seen counts"} <= set(card.failed)
+
+
+def _row(mask):
+    return None if mask is None else mask[::-1, None, :]
+
+
+def test_weights_divided_again_by_their_sum_are_right_until_the_seen_ones_underflow():
+    def renormalised(query, key, value, mask=None):
+        weights = row_softmax(query @ key.swapaxes(-1, -2) / np.float32(np.sqrt(key.shape[-1])))
+        if mask is not None:
+            weights = weights * mask / (weights * mask).sum(axis=-1, keepdims=True)
+        return weights @ value
+
+    assert examine(renormalised).failed == ("large scores",)
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
+def test_one_text_that_reaches_all_others_is_noticed_whichever_it_is(place):
+    attention = examine(lambda q, k, v, mask=None: plain_attention(q, k, v, mask) + v[place].mean())
+    assert "texts apart" in attention.failed
+    assert "texts apart" in examine(lambda x: masked_layer(x) + x[place].mean()).failed
+
+
 def test_another_scale_fails_the_equation_alone_and_says_so():
     card = examine(lambda query, key, value, mask=None: plain_attention(query / 2, key, value, mask))
     assert card.failed == ("equation",)
@@ -168,6 +292,54 @@ def test_hidden_scores_of_zero_are_seen_in_a_layer():
     assert "zero-scores" in card.advice[0]
 
 
+def attends(attend):
+    """Return a layer of one head that mixes values by another attention."""
+    return lambda x: attend(*projected(x))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        attends(OF_ATTENTION["no-scale"].sick),
+        attends(OF_ATTENTION["scale-after"].sick),
+        lambda x: scaled_by_width(x, KERNELS),
+        attends(OF_ATTENTION["keys-as-values"].sick),
+        lambda x: three_attentions(x, KERNELS),
+        masked_layer,  # no residual
+        lambda x: doubled_output(x, masked_layer),
+        lambda x: normalised_by_sample_deviation(residual_sum(x, masked_layer)),
+    ],
+)
+def test_what_a_card_says_it_does_not_see_gets_no_cross(layer):
+    card = examine(layer)
+    assert not card.failed
+    assert [line.name for line in card.lines if line.holds is None][-3:] == UNSEEN
+
+
+@pytest.mark.parametrize("sink", [False, True], ids=["window", "window and sink"])
+def test_a_layer_with_a_window_is_told_to_be_examined_without_it(sink):
+    for after in (0, 1):  # later tokens that the window shows
+
+        def layer(x, mask=None, after=after):
+            return x + causal_layer(x, mask, lambda q, k: (q - 2 < k) & (k <= q + after) | sink & (k == 0))
+
+        card = examine(layer)
+        assert card.failed == ("who sees whom",)
+        assert "if a window is meant, examine the layer without it" in card.advice[0]
+
+
+def test_heads_laid_side_by_side_with_a_mask_of_one_row_for_each_text_pass():
+    def layer(x, mask=None):
+        w_q, w_k, w_v, _ = KERNELS
+        query, key, value = (np.einsum("btd,dhk->bhtk", x, w[:, :, :4]) for w in (w_q, w_k, w_v))
+        heads = plain_attention(query, key, value, None if mask is None else mask[:, None, None, :])
+        return heads.swapaxes(-3, -2).reshape(*x.shape[:2], -1)
+
+    card = examine(layer)
+    assert not card.failed
+    assert [line.holds for line in card.lines if "hidden" in line.name or "seen" in line.name] == [True] * 3
+
+
 def test_positions_are_allowed_where_the_reader_says_so():
     def placed(x):
         return masked_layer(x + np.sin(np.arange(x.shape[1]))[:, None])
@@ -194,7 +366,7 @@ def test_with_places_known_a_causal_layer_is_not_asked_for_a_token_taken_away():
 
     card = examine(placed, positions=True)
     assert not card.failed
-    assert [line.name for line in card.lines if line.holds is None] == ["order", "hidden is removed", "scale, values"]
+    assert [line.name for line in card.lines if line.holds is None] == ["order", "hidden is removed", *UNSEEN]
     assert examine(placed).failed == ("hidden is removed",)
 
 
@@ -203,7 +375,7 @@ def test_the_mask_of_a_model_that_keras_made_of_layers_is_left_alone():
     model = keras.Model(inputs, EncoderLayer(num_heads=3, intermediate_dim=7)(inputs))
     card = examine(model)
     assert not card.failed
-    assert any("no argument called mask" in line.text for line in card.lines)
+    assert any("no argument has mask or allow in its name" in line.text for line in card.lines)
 
 
 def test_dropout_ends_the_examination():
