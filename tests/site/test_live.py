@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import missing_is_failure
 from tests.support import site_checks
 from tests.support.live_texts import awkward_texts
 from tests.tools.live.test_forward_pass import check_probabilities, reviews
-from tools.site import browser as chromium_finder
 from tools.site.pages import SITE
 
 page_visits = pytest.importorskip(
@@ -31,16 +29,6 @@ FASTEST = """() => {
   }
   return times.sort((a, b) => a - b)[5];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(require):
-    sync_api = require("playwright.sync_api")
-    if missing_is_failure("chromium"):
-        chromium_finder.install()
-    path = chromium_finder.find_chromium() or chromium_finder.playwright_browser() or require("chromium")
-    with sync_api.sync_playwright() as playwright, page_visits.chromium(playwright, path) as running:
-        yield running
 
 
 @pytest.fixture
