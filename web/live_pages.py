@@ -63,8 +63,8 @@ def copy_sources(app: Sphinx) -> None:
 
 
 def write_weights(app: Sphinx, failure: Exception | None) -> None:
-    """Write the scripts that hold the weights; last, since nothing else that reads scripts should read these."""
-    if failure is not None or not (Path(app.outdir) / FOLDER).is_dir():
+    """Write the scripts that hold the weights if a page has the element; last, as nothing else should read these."""
+    if failure is not None or not any(has_element(app.env.get_doctree(page)) for page in app.env.found_docs):
         return
     folder, source = Path(app.outdir) / FOLDER / "weights", Path(app.srcdir)
     folder.mkdir(exist_ok=True)
