@@ -1,6 +1,7 @@
-"""Figures that outlive an interruption."""
+"""Figures that outlive an interruption, and pages that programs write."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +31,15 @@ class Kept(dict[str, Any]):
     def __setitem__(self, name: str, figures: Any) -> None:
         super().__setitem__(name, figures)
         write_whole(self.path, json.dumps({"about": self.about, "found": self}))
+
+
+def write_or_compare(path: Path, text: str, compare: bool, program: str) -> int:
+    """Write a page that a program makes, or only compare it; return 0, or 1 where it is missing or out of date."""
+    if not compare:
+        write_whole(path, text)
+        print(f"Wrote {path}.")
+        return 0
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{path} is out of date. Write it again: .venv/bin/python {program}", file=sys.stderr)
+    return 1

@@ -19,9 +19,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.files import write_or_compare
 from tools.notebooks.chapters import ROOT
 from tools.site.headings import headings_of
-from utils.files import write_whole
 
 DATA = ROOT / "data" / "articles.json"
 RECORD = ROOT / "data" / "results" / "article-code.json"
@@ -223,15 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    if not options.check:
-        write_whole(options.output, text)
-        print(f"Wrote {options.output}.")
-        return 0
-    if options.output.exists() and options.output.read_text(encoding="utf-8") == text:
-        return 0
-    remedy = "Write it again: .venv/bin/python tools/site/articles_page.py"
-    print(f"{options.output} is out of date. {remedy}", file=sys.stderr)
-    return 1
+    return write_or_compare(options.output, text, options.check, "tools/site/articles_page.py")
 
 
 if __name__ == "__main__":

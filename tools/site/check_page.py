@@ -16,6 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tools.files import write_or_compare
 from tools.mutants.mutants import MUTANTS, Mutant
 from tools.notebooks.chapters import ROOT, find_chapters
 from tools.notebooks.counts import ChapterCounts, count_chapter
@@ -29,7 +30,6 @@ from tools.site.check_page_records import (
 )
 from utils.exercises.engine.checker import EXERCISES
 from utils.exercises.engine.exercise import Exercise
-from utils.files import write_whole
 
 PAGE = ROOT / "pages" / "generated" / "checks.md"
 RESULTS = ROOT / "data" / "results"
@@ -169,15 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (LookupError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    if not options.check:
-        write_whole(options.output, text)
-        print(f"Wrote {options.output}.")
-        return 0
-    if options.output.exists() and options.output.read_text(encoding="utf-8") == text:
-        return 0
-    remedy = "Write it again: .venv/bin/python tools/site/check_page.py"
-    print(f"{options.output} is out of date. {remedy}", file=sys.stderr)
-    return 1
+    return write_or_compare(options.output, text, options.check, "tools/site/check_page.py")
 
 
 if __name__ == "__main__":

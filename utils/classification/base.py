@@ -1,10 +1,12 @@
 """What each classifier of the book can do, whichever library computes its logits."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
+from utils.checkpoints import SIZES, Checkpoint, CheckpointError, load_checkpoint
 from utils.classification.calibration import fit_temperature
 from utils.classification.evaluation import Evaluation
 from utils.classification.labels import check_pairs, check_texts, number_classes
@@ -36,6 +38,31 @@ class BaseClassifier:
         self.details = dict(details or {})
         if not isinstance(self.temperature, float | int) or not 0 < self.temperature < np.inf:
             raise ValueError(f"expected a positive number as temperature; received {self.temperature!r}")
+
+    @classmethod
+    def _build(cls, checkpoint: Checkpoint) -> Self:
+        """Put a classifier together from files and weights that have been checked one by one."""
+        raise NotImplementedError
+
+    @classmethod
+    def _read(cls, folder: str | Path, fingerprint: str | None) -> Self:
+        """Load a classifier that answers numbers.
+
+        Raises:
+            CheckpointError: a file is not what was saved, or the files together make no classifier.
+        """
+        checkpoint = load_checkpoint(folder, fingerprint)
+        try:
+            classifier = cls._build(checkpoint)
+            answers = classifier.predict_probability(["a"])
+        except CheckpointError:
+            raise
+        except Exception as error:  # each file is what the manifest says, and together they make no classifier
+            told = f"{type(error).__name__}: {error}"
+            raise CheckpointError(f"expected the files of a classifier in {folder}; they do not fit: {told}") from error
+        if not np.isfinite(answers).all():
+            raise CheckpointError(f"expected a network that answers numbers in {Path(folder) / SIZES}; it answers NaN")
+        return classifier
 
     def batch_logits(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield rows, int array (B,), and their logits (B, C), until every text was answered once."""

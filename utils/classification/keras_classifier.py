@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from utils.checkpoints import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from utils.checkpoints import Checkpoint, save_checkpoint
 from utils.classification.base import BaseClassifier, in_order_of_length
 from utils.classification.tokenizer import PlainTokenizer
 from utils.transformer import TextClassifier, TransformerConfig
@@ -42,18 +42,7 @@ class KerasClassifier(BaseClassifier):
         Raises:
             CheckpointError: the folder is not what was saved, or not that of a classifier of the BERT family.
         """
-        checkpoint = load_checkpoint(folder, fingerprint)
-        try:
-            classifier = cls._build(checkpoint)
-            answers = classifier.predict_probability(["a"])
-        except CheckpointError:
-            raise
-        except Exception as error:  # each file is what the manifest says, and together they make no classifier
-            told = f"{type(error).__name__}: {error}"
-            raise CheckpointError(f"expected the files of a classifier in {folder}; they do not fit: {told}") from error
-        if not np.isfinite(answers).all():
-            raise CheckpointError(f"expected a network that answers numbers in {folder}; it answers NaN")
-        return classifier
+        return cls._read(folder, fingerprint)
 
     @classmethod
     def _build(cls, checkpoint: Checkpoint) -> "KerasClassifier":

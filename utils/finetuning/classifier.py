@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.checkpoints import DETAILS, SIZES, Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from utils.checkpoints import DETAILS, Checkpoint, CheckpointError, save_checkpoint
 from utils.checkpoints.manifest import MANIFEST
 from utils.checkpoints.places import settled
 from utils.classification.base import BaseClassifier, in_order_of_length
@@ -66,18 +66,7 @@ class Classifier(BaseClassifier):
             CheckpointError: the folder is not what was saved, or something else: an encoder, an unfinished training.
         """
         check_is_classifier(Path(folder))
-        checkpoint = load_checkpoint(folder, fingerprint)
-        try:
-            classifier = cls._build(checkpoint)
-            answers = classifier.predict_probability(["a"])
-        except CheckpointError:
-            raise
-        except Exception as error:  # each file is what the manifest says, and together they make no classifier
-            told = f"{type(error).__name__}: {error}"
-            raise CheckpointError(f"expected the files of a classifier in {folder}; they do not fit: {told}") from error
-        if not np.isfinite(answers).all():
-            raise CheckpointError(f"expected a network that answers numbers in {Path(folder) / SIZES}; it answers NaN")
-        return classifier
+        return cls._read(folder, fingerprint)
 
     @classmethod
     def _build(cls, checkpoint: Checkpoint) -> "Classifier":
