@@ -3,7 +3,7 @@
 For random queries and keys take the derivatives of a query's weights, by its scores (the gradient of the softmax) and
 by the query itself. The size of each is the root of the sum of its squares, once with the dot products divided by the
 root of d_k and once undivided, on the same draws. Each row holds means and standard deviations over the seeds. NumPy
-alone; takes some minutes.
+alone; takes about a minute.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tools.measure.results import command_line, write_result
 # (number of keys, d_k, variance of the entries of queries and keys)
 SETTINGS = (*((keys, width, 1.0) for keys in (10, 64) for width in (4, 16, 64, 256, 1024)), (64, 64, 0.5))
 SEEDS = 20
-QUERIES = 1000
+QUERIES = 250
 
 
 def gradient_sizes(query: np.ndarray, key: np.ndarray, scale: float) -> dict[str, np.ndarray]:
