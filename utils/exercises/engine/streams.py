@@ -35,7 +35,8 @@ class OnceOnlyBlocks:
         elif self._position <= len(self._blocks):
             for array in self._blocks[self._position - 1]:
                 array.fill(np.nan)
-            self.bytes_kept = max(self.bytes_kept, _bytes_held(self._asking_file) - self._bytes_before)
+            if self.bytes_kept <= self.bytes_allowed:  # a large count takes long, and one too large is enough
+                self.bytes_kept = _bytes_held(self._asking_file) - self._bytes_before
         else:
             self.asked_again = True
         self._position += 1
