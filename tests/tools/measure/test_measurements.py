@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from tools.measure import attention_cost as measure_attention_cost
 from tools.measure import attention_scale as measure_attention_scale
@@ -40,24 +41,34 @@ def test_each_row_gets_the_median_of_its_own_calls(monkeypatch):
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.3])
-def test_reach_is_the_size_of_the_derivative_that_a_difference_quotient_finds(scale):
+def test_sizes_are_those_of_the_derivatives_that_difference_quotients_find(scale):
     rng = np.random.default_rng(3)
     query, key, step = rng.normal(size=(5, 7)), rng.normal(size=(5, 11, 7)), 1e-6
-    weights, reach = measure_attention_scale.weights_and_reach(query, key, scale)
-    nudged = [measure_attention_scale.weights_and_reach(query + step * axis, key, scale)[0] for axis in np.eye(7)]
-    quotients = (np.stack(nudged, axis=-1) - weights[..., None]) / step
-    np.testing.assert_allclose(reach, np.linalg.norm(quotients, axis=(1, 2)), rtol=1e-4)
-    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    scores = np.einsum("qd,qsd->qs", query, key) * scale
+
+    def quotients(weights_at, point):
+        return np.stack(
+            [(weights_at(point + step * axis) - weights_at(point)) / step for axis in np.eye(point.shape[1])]
+        )
+
+    by_scores = quotients(lambda at: softmax(at, axis=1), scores)
+    by_query = quotients(lambda at: softmax(np.einsum("qd,qsd->qs", at, key) * scale, axis=1), query)
+    sizes = measure_attention_scale.gradient_sizes(query, key, scale)
+    np.testing.assert_allclose(sizes["by_scores"], np.linalg.norm(by_scores, axis=(0, 2)), rtol=1e-4)
+    np.testing.assert_allclose(sizes["by_query"], np.linalg.norm(by_query, axis=(0, 2)), rtol=1e-4)
 
 
 def test_shares_of_queries_compare_the_same_draw_with_and_without_the_division():
-    rows = measure_attention_scale.measure([3], [1, 256], seeds=2, queries=50)
-    alike, wide = rows
-    for name in ("share_larger_undivided", "share_below_a_tenth"):  # at key_dim 1 nothing is divided
-        assert alike[name] == {"mean": 0.0, "spread": 0.0}
-    assert alike["median_divided"] == alike["median_undivided"]
-    assert wide["share_below_a_tenth"]["mean"] > 0.4
-    assert wide["largest_weight_undivided"]["mean"] > wide["largest_weight_divided"]["mean"]
+    alike, wide, small = measure_attention_scale.measure([(3, 1, 1.0), (3, 256, 1.0), (3, 256, 1e-4)], 2, queries=50)
+    for name in ("by_scores", "by_query"):
+        for share in ("share_larger_undivided", "share_below_a_tenth"):  # at key_dim 1 nothing is divided
+            assert alike[name][share] == {"mean": 0.0, "spread": 0.0}
+        assert alike[name]["median_divided"] == alike[name]["median_undivided"]
+        assert wide[name]["share_below_a_tenth"]["mean"] > 0.4
+        assert small[name]["share_below_a_tenth"]["mean"] == 0  # small scores saturate nothing
+    # Where nothing is saturated, the way to the query keeps the factor √key_dim = 16.
+    ratio = small["by_query"]["median_undivided"]["mean"] / small["by_query"]["median_divided"]["mean"]
+    assert ratio == pytest.approx(16, rel=0.1)
 
 
 def test_a_learning_curve_is_tested_on_reviews_that_no_sentence_gives_away():

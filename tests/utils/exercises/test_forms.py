@@ -147,7 +147,7 @@ def test_a_stub_of_a_test_is_said_not_to_be_written_yet(exercise_id, stub):
     assert "expected a function" in message(exercise_id, ...)
 
 
-def by_values(attend, length=20, width=6):
+def by_values(attend, length=24, width=6):
     """Replace tokens by others, and compare with numpy.testing."""
     x, other = np.random.default_rng(3).normal(size=(2, length, width))
     for place in range(length):
@@ -160,13 +160,13 @@ def by_values(attend, length=20, width=6):
 
 def by_prefix(attend):
     """Compare a text with each of its beginnings: what is later may not matter. Then move each token."""
-    x = np.random.default_rng(4).normal(size=(18, 3))
+    x = np.random.default_rng(4).normal(size=(24, 3))
     whole = attend(x)
-    for length in range(1, 18):
+    for length in range(1, 24):
         if not np.allclose(attend(x[:length]), whole[:length], atol=1e-6):
             return False
-    for place in range(18):
-        gaps = np.abs(attend(x + 0.5 * np.eye(18)[:, place, None]) - whole).max(axis=1)
+    for place in range(24):
+        gaps = np.abs(attend(x + 0.5 * np.eye(24)[:, place, None]) - whole).max(axis=1)
         if gaps[place:].min() < 1e-7:
             return False
     return True
@@ -670,10 +670,10 @@ def by_text(start, cuts, last=None, size=1.0):
     return judge
 
 
-def by_moves(attend, looked_at, gap=1e-6):
+def by_moves(attend, looked_at, gap=1e-6, length=24):
     """Move one token s after another, and look at those rows t alone for which looked_at(t, s)."""
-    x = np.random.default_rng(0).normal(size=(24, 4))
-    rows, before = np.arange(24), attend(x)
+    x = np.random.default_rng(0).normal(size=(length, 4))
+    rows, before = np.arange(length), attend(x)
     for s in rows:
         moved = np.abs(attend(x + (rows == s)[:, None]) - before).max(axis=1) > gap
         if any(moved[t] != (t >= s) for t in rows if looked_at(t, s)):
@@ -975,6 +975,14 @@ CARELESS = [
         "lets a broken one pass: the mask has room for",
     ),
     ("attention-test-causal", lambda attend: by_moves(attend, lambda t, s: s in (0, 12, 23)), "lets a broken one pass"),
+    *(  # a shorter text shows no pair of tokens that lie further apart
+        (
+            "attention-test-causal",
+            lambda attend, length=length: by_moves(attend, lambda t, s: True, length=length),
+            f"lets a broken one pass: each token sees, of later ones, the one {length} steps on",
+        )
+        for length in (18, 23)
+    ),
     *(
         (
             "attention-test-causal",

@@ -11,17 +11,18 @@ from utils.exercises.attention.inputs import softmax
 from utils.exercises.engine.exercise import Mistake
 from utils.exercises.engine.forms import Case, WriteATest
 
+_LENGTH = 24  # tokens of the texts for which an attention is judged
 _ROOM = 16  # tokens for which one of the broken masks has room
 
 
 def hides_the_future(attend: Callable[[np.ndarray], np.ndarray]) -> bool:
-    """Whether each row of the result depends on its own token, on each earlier one, and on no other."""
-    return _passes(attend, range(24))
+    """Whether, in texts of 24 tokens, each row depends on its own token, on each earlier one, and on no other."""
+    return _passes(attend, range(_LENGTH))
 
 
 def _passes(attend: Callable, places: range, later: bool = True, earlier: bool = True, exact: bool = False) -> bool:
     """Move one token at a time, and look at which rows move."""
-    x = np.random.default_rng(0).normal(size=(24, 4))
+    x = np.random.default_rng(0).normal(size=(_LENGTH, 4))
     before = attend(x)
     for place in places:
         changed = x.copy()
@@ -78,7 +79,7 @@ def _by_column(x: np.ndarray) -> np.ndarray:
 _MOVE_EACH = "Move one token at a time, each in turn, and look at every row of the result."
 _SMALL_GAPS = "From which gap on does your test say that a row has moved? The gap of a leak can be small."
 _LOOK_BACK = "A token that is moved must move its own row and every later one."
-# Each token but the first and the last of a text of up to 24 tokens: the place, negative from the end, and its name.
+# Each token but the first and the last of a text of 24 tokens: the place, negative from the end, and its name.
 _TOKENS = tuple((place, f"token {place}") for place in range(1, _ROOM + 1)) + tuple(
     (-1 - back, f"the token {back} before the last") for back in range(7, 0, -1)
 )
@@ -86,7 +87,11 @@ _TOKENS = tuple((place, f"token {place}") for place in range(1, _ROOM + 1)) + tu
 
 def _cases() -> tuple[Case, ...]:
     of_one_token = (case for place, name in _TOKENS for case in _cases_of_one_token(place, name))
-    return (*_general_cases(), *of_one_token, *(case for steps in range(3, 18) for case in _cases_of_one_gap(steps)))
+    return (
+        *_general_cases(),
+        *of_one_token,
+        *(case for steps in range(3, _LENGTH) for case in _cases_of_one_gap(steps)),
+    )
 
 
 def _cases_of_one_token(place: int, name: str) -> tuple[Case, ...]:
@@ -180,6 +185,7 @@ LEAKS = WriteATest(
     title="a test of causal attention",
     reference=hides_the_future,
     cases=_cases,
+    note="in texts of 24 tokens",
     hint="Which rows may move when one token moves? Allow for rounding, and for any scale and any projections.",
     mistakes=(
         Mistake(
