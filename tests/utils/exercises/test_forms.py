@@ -841,7 +841,61 @@ def by_its_own_arrays(tokens):
     return judge
 
 
+def but_for(skips, form=bool):
+    """Make a test of batches that is the model's but for the places it skips: skips(part, row, place, length)."""
+
+    def judge(make):
+        texts = [[7, 5, 7, 9], [4], list(range(3, 30)), [8, 3, 3]]
+        arrays = make(texts)
+        if {len(array) for array in arrays} != {len(texts)} or any(array.shape[1] < 28 for array in arrays):
+            return form(False)
+        for (part, array), (row, text) in itertools.product(enumerate(arrays), enumerate(texts)):
+            n = len(text) + 1
+            right = ([1, *text], [*text, 2], [True] * n + [False] * (array.shape[1] - n))[part]
+            wrong = np.flatnonzero(array[row, : len(right)] != right)
+            if any(not skips(part, row, place, n) for place in wrong):
+                return form(False)
+        return form(True)
+
+    return judge
+
+
+@pytest.mark.parametrize("form", [bool, np.bool_])
+def test_a_test_of_batches_that_skips_nothing_passes(form):
+    assert check("training-test-batch", but_for(lambda part, row, place, length: False, form))
+
+
+@pytest.mark.parametrize("place", [(0, 2, 7), (0, 3, 0), (1, 0, 4), (1, 2, 9), (2, 0, 3), (2, 1, 5), (2, 2, 27)])
+@pytest.mark.parametrize("form", [bool, np.bool_])
+def test_a_test_of_batches_that_skips_one_place_of_one_text_is_refused(place, form):
+    told = ("one place of what is shown is wrong", "one place of what must be written is wrong", "one mark is wrong")
+    text = message("training-test-batch", but_for(lambda *at: at[:3] == place, form))
+    assert text.startswith(f"lets a broken one pass: {told[place[0]]}")
+
+
 CARELESS = [
+    *(
+        ("training-test-batch", test, f"lets a broken one pass: {text}")
+        for test, text in (
+            (
+                but_for(lambda part, row, place, n: part == 1 and 0 < place < n - 1),
+                "of what must be written, only the ends are right, and 1 more",
+            ),
+            (
+                but_for(lambda part, row, place, n: 1 < place + part < n - 1 and part < 2),
+                "inside a text the decoder is shown what it must write, and 4 more",
+            ),
+            (
+                but_for(lambda part, row, place, n: part == 2 and 1 < place < n - 1),
+                "only the first two tokens and the end count, and 1 more",
+            ),
+            (but_for(lambda part, row, place, n: place % 2), "one place of what is shown is wrong, and 3 more"),
+            (
+                row_by_row(lambda marks, labels, n: marks.sum() == n and marks[0] and marks[n - 1]),
+                "one mark is moved behind its text",
+            ),
+        )
+    ),
     *(
         ("training-test-batch", by_its_own_arrays(tokens), text)
         for tokens, text in (

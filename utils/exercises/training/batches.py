@@ -4,7 +4,9 @@ A maker of batches is a function `make(texts)` of lists of token ids, all at lea
 the decoder reads, integers (B, T) that it must write, and booleans (B, T) of the places that count.
 """
 
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 Make = Callable[[list[list[int]]], Batch]
 PAD, START, END = 0, 1, 2
 _TEXTS = [[7, 5, 7, 9], [4], [8, 3, 3], [6, 6, 11, 5, 3, 9]]
+_MOST = 200  # places of a learner's texts that are broken, one at a time
 
 
 def batch_is_sound(make: Make) -> bool:
@@ -95,9 +98,75 @@ def _at_the_ends(text: list[int], length: int) -> list[int]:
     return [1] + [0] * (len(text) - 1) + [1]
 
 
+def _but_inside(text: list[int], length: int) -> list[int]:
+    """Mark the first two tokens, and the end."""
+    return [1, 1][: len(text)] + [0] * (len(text) - 2) + [1]
+
+
+def _other_inside(text: list[int]) -> list[int]:
+    """Return a text whose first and last tokens are the same, and all others too large by one."""
+    return [*text[:1], *(token + 1 for token in text[1:-1]), *text[1:][-1:]]
+
+
+def _leaks_inside(texts: list[list[int]]) -> Batch:
+    """Show what must be written from the third place on, but for the last place of a text."""
+    shown, labels, counted = _maker()(texts)
+    for row, text in enumerate(texts):
+        shown[row, 2 : len(text)] = labels[row, 2 : len(text)]
+    return shown, labels, counted
+
+
+class _OnePlace:
+    """A maker that is sound but for one place of each batch: another one each time that `at` is another number.
+
+    Attributes:
+        part: 0 breaks what is shown, 1 what must be written, 2 a mark; 3 moves a mark behind its text.
+        at: number of the place, in a random order of all the places of a batch that this part can break.
+        places: so many has the largest batch so far.
+    """
+
+    def __init__(self, part: int) -> None:
+        self.part, self.at, self.places = part, 0, 0
+
+    def __call__(self, texts: list[list[int]]) -> Batch:
+        """Make a batch with padding in each row, and break its one place."""
+        shown, labels, counted = _maker(width=lambda texts: max(map(len, texts), default=0) + 2)(texts)
+        places = np.random.default_rng(0).permutation(np.argwhere(counted | (self.part == 2)))
+        self.places = max(self.places, len(places))
+        for row, place in places[[self.at % len(places)]] if len(places) else ():
+            if self.part == 0:  # show what must be written there, or else another token
+                leaks = labels[row, place] != shown[row, place]
+                shown[row, place] = labels[row, place] if leaks else shown[row, place] + 1
+            elif self.part == 1:
+                labels[row, place] += 1
+            else:
+                counted[row, place] ^= True
+                counted[row, len(texts[row]) + 1] |= self.part == 3
+        return shown, labels, counted
+
+
+class _PlaceByPlace(WriteATest):
+    """Breaks each place of the learner's texts in turn, so that a test that looks at some of them fails."""
+
+    @functools.cached_property
+    def praise(self) -> str:
+        """What a verdict says of a test that passed."""
+        return f"{super().praise}, wherever in your texts the one wrong place is"
+
+    def call(self, function: Callable[..., Any], inputs: tuple) -> Any:
+        """Call the learner's test; where one place is broken, with each place in turn until one slips through."""
+        maker = inputs[0]._case.run
+        result = super().call(function, inputs)
+        while isinstance(maker, _OnePlace) and str(result) == "False" and maker.at + 1 < min(maker.places, _MOST):
+            maker.at += 1
+            result = super().call(function, inputs)
+        return result
+
+
 _SHOWN = "Compare what is shown with what is to be written, text by text."
 _OTHER = "Is it the text that you handed in? Compare both arrays with its tokens, not with one another alone."
 _COUNTED = "Which places count, and which do not? Look at texts of different lengths."
+_EACH = "Compare every place of every text: what is shown, what must be written, and the marks."
 
 
 def _cases() -> tuple[Case, ...]:
@@ -145,11 +214,23 @@ def _cases() -> tuple[Case, ...]:
             "How long is the longest text that you try?",
         ),
         Case("rows come in another order", _sorted, _SHOWN),
+        Case("inside a text the decoder is shown what it must write", _leaks_inside, _EACH),
+        Case(
+            "of what must be written, only the ends are right",
+            _maker(labels=lambda text: [*_other_inside(text), END]),
+            _EACH,
+        ),
+        Case("another text is read and written: only its ends are right", _of_others(_other_inside), _EACH),
+        Case("only the first two tokens and the end count", _maker(counted=_but_inside), _EACH),
         Case("the last text is lost", _without_last, "Has every text a row? A plain zip stops where the shorter ends."),
+        Case("one place of what is shown is wrong", _OnePlace(0), _EACH),
+        Case("one place of what must be written is wrong", _OnePlace(1), _EACH),
+        Case("one mark is wrong", _OnePlace(2), _EACH),
+        Case("one mark is moved behind its text", _OnePlace(3), _EACH),
     )
 
 
-BATCHES = WriteATest(
+BATCHES = _PlaceByPlace(
     id="training-test-batch",
     title="a test of batches",
     reference=batch_is_sound,
