@@ -1,4 +1,4 @@
-"""A clinic of mistakes: those that were published, how to see them, and `examine` for a layer of your own."""
+"""A clinic of mistakes: how to see them without the right answer, and `examine` for a layer of your own."""
 
 import importlib
 from typing import Any

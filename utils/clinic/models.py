@@ -35,7 +35,7 @@ def multiplied(ids, table):
 
 
 def last_word(states, mask):
-    """Return the state of the last word of each text: states (B, T, d), mask (B, T), True for words."""
+    """Return the state of the last word of each text: states (B, T, d), mask (B, T), True for words, one at least."""
     places = np.arange(mask.shape[1])
     last = np.max(np.where(mask, places, 0), axis=1)
     return states[np.arange(len(states)), last]

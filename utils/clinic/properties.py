@@ -17,6 +17,7 @@ from utils.clinic.attentions import plain_attention
 
 TOLERANCE = 1e-4  # of a number that should be 0, times the size of the outputs; float32 rounds to some 1e-6
 LEAST = 1e-4  # of a move that has to be seen; inputs are changed by 10 for it
+SIZES = (np.float32(1), np.float32(1 / 16))  # of texts where a move has to be seen
 
 Attend = Callable[..., np.ndarray]
 Run = Callable[..., np.ndarray]  # (x, mask or None) to y
@@ -136,15 +137,20 @@ def _least_move(moves: Callable[[np.ndarray], np.ndarray], value: np.ndarray, ma
 
 
 def hidden_silent(attend: Attend, inputs: Inputs) -> float:
-    """Change key and value at one place after another: how far do the rows move that may not see it?"""
-    query, key, value, mask = inputs
-    before, moved = attend(query, key, value, mask), 0.0
-    for place in range(key.shape[1]):
-        other_key, other_value = key.copy(), value.copy()
-        other_key[:, place] += 1
-        other_value[:, place] += 10
-        rows = (attend(query, other_key, other_value, mask) - before)[~mask[:, :, place]]
-        moved = np.maximum(moved, largest(rows))
+    """Change key and value at one place after another: how far do the rows move that may not see it?
+
+    Queries are tried ten times as large, too: a mask that takes a few units off a score gives way there.
+    """
+    _, key, value, mask = inputs
+    moved = 0.0
+    for query in (inputs.query, 10 * inputs.query):
+        before = attend(query, key, value, mask)
+        for place in range(key.shape[1]):
+            other_key, other_value = key.copy(), value.copy()
+            other_key[:, place] += 1
+            other_value[:, place] += 10
+            rows = (attend(query, other_key, other_value, mask) - before)[~mask[:, :, place]]
+            moved = np.maximum(moved, largest(rows))
     return float(moved)
 
 
@@ -225,7 +231,7 @@ ATTENTION = (
         "hidden is silent",
         "what a query may not see does not move its row",
         hidden_silent,
-        "the mask is turned round, not used, or that of another text",
+        "the mask is turned round, not used, too weak, or that of another text",
         masked=True,
     ),
     Property(
@@ -273,6 +279,9 @@ def draw_texts(texts: int = 2, tokens: int = 5, width: int = 12, seed: int = 0) 
 def who_moves_whom(run: Run, x: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """Change one token after another: how far does each row of its text move?
 
+    Texts a sixteenth as large are tried, too, and the larger move counts: where the kernels are large or the scale is
+    left out, scores of the texts as they are may lie so far apart that weights round to 0.
+
     Args:
         run: a layer of self-attention.
         x: texts (B, T, d).
@@ -281,12 +290,15 @@ def who_moves_whom(run: Run, x: np.ndarray, mask: np.ndarray | None = None) -> n
     Returns:
         Array (B, T, T): of each text, row t, column s holds the largest move of row t when token s is changed.
     """
-    before, moves = run(x, mask), []
-    for place in range(x.shape[1]):
-        other = x.copy()
-        other[:, place] = np.roll(other[:, place], 1, axis=-1) + 1
-        moves.append(np.abs(run(other, mask) - before).max(axis=2))
-    return np.stack(moves, axis=2)
+    found = []
+    for size in SIZES:
+        before, moves = run(size * x, mask), []
+        for place in range(x.shape[1]):
+            other = x.copy()
+            other[:, place] = np.roll(other[:, place], 1, axis=-1) + 1
+            moves.append(np.abs(run(size * other, mask) - before).max(axis=2))
+        found.append(np.stack(moves, axis=2))
+    return np.max(found, axis=0)  # NaN stays NaN
 
 
 def layer_texts_apart(run: Run, x: np.ndarray) -> float:
@@ -298,6 +310,16 @@ def layer_texts_apart(run: Run, x: np.ndarray) -> float:
         other[text, :, 0] += 1
         moved = np.maximum(moved, largest(np.delete(run(other, None) - before, text, axis=0)))  # NaN stays NaN
     return float(moved)
+
+
+def layer_said_twice(run: Run, x: np.ndarray, causal: bool) -> float:
+    """Say each text twice in one: how far do its rows move, or under a causal mask its last row?
+
+    Each token is then seen twice as often as before, itself included, so that all weights are halved and the averages
+    stay. A token that does not see itself, or a row that reads nothing, moves; a residual sum does not hide it.
+    """
+    once, twice = run(x, None), run(np.concatenate([x, x], axis=1), None)[:, x.shape[1] :]
+    return largest((twice - once)[:, -1:] if causal else twice - once)
 
 
 def layer_order(run: Run, x: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from utils.clinic import CASES, examine, patients
 from utils.clinic.attentions import plain_attention, row_softmax
 from utils.clinic.blocks import (
     doubled_output,
+    normalised,
     normalised_by_sample_deviation,
     normalised_with_neighbours,
     residual_sum,
@@ -196,6 +197,50 @@ def test_sound_attention_passes_whatever_its_mask_is_called_and_other_arguments_
     ] * 3
 
 
+def in_half_precision(attend):
+    return lambda q, k, v, mask=None: attend(*(part.astype("float16") for part in (q, k, v)), mask)
+
+
+def test_half_precision_passes_and_its_mistakes_do_not():
+    def with_infinity(query, key, value, mask=None):
+        scores = query @ key.swapaxes(-1, -2) / np.float16(np.sqrt(key.shape[-1]))
+        return row_softmax(scores if mask is None else np.where(mask, scores, np.float16(-np.inf))) @ value
+
+    assert with_infinity(*(part.astype("float16") for part in draw_inputs()[:3])).dtype == np.float16
+    assert not examine(in_half_precision(with_infinity)).failed
+    unscaled = examine(in_half_precision(lambda q, k, v, mask=None: with_infinity(2 * q, k, v, mask)))
+    assert unscaled.failed == ("equation",)
+
+
+def test_a_mask_that_has_to_be_given_is_none_where_nothing_is_hidden():
+    def required(query, key, value, mask):
+        return plain_attention(query, key, value, mask)
+
+    assert not examine(required).failed
+    assert not examine(lambda x, mask: masked_layer(x, mask)).failed
+    with pytest.raises(ValueError, match="and None for no mask; it raised TypeError"):
+        examine(lambda query, key, value, mask: plain_attention(query, key, value, mask[:]))
+
+
+def test_a_mask_that_takes_a_few_units_off_a_score_fails():
+    def weak(query, key, value, mask=None):
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(key.shape[-1])
+        return row_softmax(scores if mask is None else scores - 20 * ~mask) @ value
+
+    assert examine(weak).failed == ("hidden is silent",)
+
+
+def test_dropout_with_a_fixed_seed_fails_although_two_calls_agree():
+    def seeded(x, training=False):
+        return x * (np.random.default_rng(1337).random(x.shape) >= 0.5) * 2
+
+    assert np.array_equal(seeded(np.ones(9)), seeded(np.ones(9)))
+    assert not CASES["dropout-on"].holds(seeded)
+    card = examine(lambda q, k, v, mask=None: seeded(plain_attention(q, k, v, mask)))
+    assert "average of values" in card.failed
+    assert "order" in examine(lambda x: seeded(masked_layer(x))).failed
+
+
 def test_padding_of_another_text_fails_where_the_mask_is_one_row_for_each_text():
     card = examine(lambda q, k, v, padding_mask=None: plain_attention(q, k, v, _row(padding_mask)))
     assert {"hidden is silent", "seen counts"} <= set(card.failed)
@@ -310,10 +355,69 @@ def attends(attend):
         lambda x: normalised_by_sample_deviation(residual_sum(x, masked_layer)),
     ],
 )
-def test_what_a_card_says_it_does_not_see_gets_no_cross(layer):
+def test_what_a_card_says_it_does_not_see_can_pass_without_a_cross(layer):
     card = examine(layer)
     assert not card.failed
     assert [line.name for line in card.lines if line.holds is None][-3:] == UNSEEN
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("width", "attend", "size"),
+    [
+        (64, plain_attention, 1),
+        (64, OF_ATTENTION["no-scale"].sick, 1 / 8),
+        (512, OF_ATTENTION["no-scale"].sick, 512**-0.5),
+    ],
+)
+def test_scores_far_apart_that_smaller_inputs_bring_together_get_no_cross(width, attend, size, seed):
+    draws = np.random.default_rng(seed).normal(size=(3, width, width))
+
+    def of_kernels(query, key, value, mask=None):
+        return attend(query @ draws[0] * size, key @ draws[1] * size, value @ draws[2] / np.sqrt(width), mask)
+
+    assert not examine(lambda x, mask=None: of_kernels(x, x, x, mask), width=width).failed
+    assert not examine(of_kernels, kind="attention layer", width=width).failed
+
+
+def test_weights_that_round_to_zero_at_every_size_get_a_cross_whose_advice_says_so():
+    draws = np.random.default_rng(0).normal(size=(3, 64, 64))
+    card = examine(lambda x: plain_attention(*(normalised(x) @ kernel for kernel in draws)), width=64)
+    assert card.failed == ("who sees whom",)
+    assert "weights round to 0" in card.advice[0]
+
+
+def strictly_causal_layer(x, mask=None):
+    """Attend to earlier tokens alone, with a first row of zeros and a residual sum."""
+    attended = causal_layer(x, mask, lambda q, k: k < q) * (np.arange(x.shape[1]) > 0)[:, None]
+    return x + attended
+
+
+@pytest.mark.parametrize(
+    ("layer", "options"),
+    [
+        (lambda x: x + causal_layer(x, allowed=lambda q, k: q != k), {}),
+        (strictly_causal_layer, {}),
+        (strictly_causal_layer, {"causal": True}),
+        (lambda x: x + causal_layer(x, allowed=lambda q, k: abs(q - k) < 8), {}),
+    ],
+    ids=["encoder", "decoder", "decoder that says so", "window wider than the texts"],
+)
+def test_a_text_said_twice_shows_the_diagonal_that_a_residual_sum_hides(layer, options):
+    card = examine(layer, **options)
+    assert card.failed == ("said twice",)
+    assert "hidden-diagonal" in card.advice[0]
+
+
+def test_a_layer_that_takes_no_longer_texts_is_not_asked_for_a_text_said_twice():
+    def short(x):
+        if x.shape[1] > 5:
+            raise ValueError("five tokens at most")
+        return masked_layer(x)
+
+    card = examine(short)
+    assert not card.failed
+    assert "said twice" in [line.name for line in card.lines if line.holds is None]
 
 
 @pytest.mark.parametrize("sink", [False, True], ids=["window", "window and sink"])
@@ -344,7 +448,7 @@ def test_positions_are_allowed_where_the_reader_says_so():
     def placed(x):
         return masked_layer(x + np.sin(np.arange(x.shape[1]))[:, None])
 
-    assert examine(placed).failed == ("order",)
+    assert examine(placed).failed == ("order", "said twice")
     assert not examine(placed, positions=True).failed
 
 
@@ -366,8 +470,13 @@ def test_with_places_known_a_causal_layer_is_not_asked_for_a_token_taken_away():
 
     card = examine(placed, positions=True)
     assert not card.failed
-    assert [line.name for line in card.lines if line.holds is None] == ["order", "hidden is removed", *UNSEEN]
-    assert examine(placed).failed == ("hidden is removed",)
+    assert [line.name for line in card.lines if line.holds is None] == [
+        "order",
+        "said twice",
+        "hidden is removed",
+        *UNSEEN,
+    ]
+    assert examine(placed).failed == ("said twice", "hidden is removed")
 
 
 def test_the_mask_of_a_model_that_keras_made_of_layers_is_left_alone():

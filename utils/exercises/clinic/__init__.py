@@ -1,4 +1,4 @@
-"""The exercise of the appendix on published mistakes."""
+"""The exercise of the appendix on mistakes that keep their shapes."""
 
 from utils.exercises.clinic.diagnosis import DIAGNOSIS
 

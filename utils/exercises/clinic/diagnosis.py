@@ -25,9 +25,9 @@ def diagnosed_patients() -> tuple[str, ...]:
 
 DIAGNOSIS = Prediction(
     id="clinic-diagnosis",
-    title="eleven patients, ten of them with a published mistake",
+    title="eleven patients, ten of them with a mistake of the page",
     reference=diagnosed_patients,
-    note="each was found by a property that holds of sound attention",
+    note="each can be found by a property that holds of sound attention",
     hint="Eleven words, from patient 1 to patient 11: the ids of the cases, and sound.",
     parts=tuple(Part(f"patient {number}", hint, DIAGNOSES) for number, hint in enumerate(_HINTS, start=1)),
 )
