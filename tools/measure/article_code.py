@@ -7,11 +7,11 @@ came of it. Needs ktrain and PyTorch; takes half a minute, nearly all of it impo
 """
 
 import argparse
+import ast
 import importlib.metadata
 import inspect
-import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,8 @@ ASKED_OF_KTRAIN = {  # name: the article that asks for it
     "text": 2,
     "get_learner": 2,
 }
-ELSEWHERE_IN_KTRAIN = {"dataset:Dataset": 1, "core:Learner.evaluate": 1}  # two of these names: module, and what of it
 ASKED_OF_ITS_TRANSFORMER = ("get_classifier", "preprocess_train", "preprocess_test")
-WIDTH, TOKENS, BATCH = 16, 7, 5
+WIDTH, TOKENS, TEXTS = 16, 7, 5
 
 
 def outcome(call: Callable[[], Any]) -> dict[str, str]:
@@ -47,22 +46,39 @@ def outcome(call: Callable[[], Any]) -> dict[str, str]:
     return {"returns": str(tuple(getattr(result, "shape", ())))}
 
 
-def has(name: str) -> bool:
-    """Return whether a name is there to import, such as "json.decoder:JSONDecoder.decode".
+def definitions(folder: Path, names: Collection[str]) -> list[str]:
+    """Return where the Python files below a folder define a class, a function or a method of one of these names.
 
-    Example:
-        >>> has("inspect:Signature.bind"), has("inspect:Signature.unbind")
-        (True, False)
+    Args:
+        folder: the folder of a package. Its files are read, not imported.
+        names: such as {"train"}.
+
+    Returns:
+        Sorted names from the package on, such as "text.eda.TopicModel.train".
     """
-    try:
-        pkgutil.resolve_name(name)
-    except (ImportError, AttributeError):
-        return False
-    return True
+
+    def below(node: ast.AST, owner: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.ClassDef, ast.FunctionDef)):
+                if child.name in names:
+                    yield f"{owner}.{child.name}"
+                if isinstance(child, ast.ClassDef):
+                    yield from below(child, f"{owner}.{child.name}")
+            else:
+                yield from below(child, owner)
+
+    found: list[str] = []
+    for path in folder.rglob("*.py"):
+        module = ".".join(path.relative_to(folder).with_suffix("").parts)
+        found += below(ast.parse(path.read_text(encoding="utf-8")), module)
+    return sorted(found)
 
 
 def ask_ktrain() -> list[dict[str, Any]]:
-    """Return for each name that an article takes from ktrain whether ktrain has it, and for one argument likewise."""
+    """Return for each name that an article takes from ktrain whether ktrain has it, and for one argument likewise.
+
+    For the names that article 1 imports from the top, also each place at which ktrain defines them.
+    """
     from utils.finetuning import load_ktrain
 
     ktrain = load_ktrain()
@@ -70,9 +86,10 @@ def ask_ktrain() -> list[dict[str, Any]]:
         {"library": "ktrain", "article": article, "asks": name, "there": hasattr(ktrain, name)}
         for name, article in ASKED_OF_KTRAIN.items()
     ]
+    imported = {name for name, article in ASKED_OF_KTRAIN.items() if article == 1}
     rows += [
-        {"library": "ktrain", "article": article, "asks": name.replace(":", "."), "there": has(f"ktrain.{name}")}
-        for name, article in ELSEWHERE_IN_KTRAIN.items()
+        {"library": "ktrain", "article": 1, "asks": name, "there": True}
+        for name in definitions(Path(ktrain.__file__).parent, imported)
     ]
     of_text = ktrain.text.Transformer
     for name in ASKED_OF_ITS_TRANSFORMER:
@@ -85,27 +102,57 @@ def ask_ktrain() -> list[dict[str, Any]]:
 
 
 def ask_torch() -> list[dict[str, Any]]:
-    """Return what PyTorch makes of each call of the articles, on a random batch."""
+    """Return what PyTorch makes of each call of the articles, on random arrays.
+
+    The positions of article 4 have shape (1, layers, width). They are added to arrays in the order that
+    `nn.Transformer` reads by default, (tokens, texts, width), and in the order (texts, tokens, width).
+    """
     import torch
     from torch import nn
 
     torch.manual_seed(0)
-    batch = torch.randn(BATCH, TOKENS, WIDTH)
+    layers, row_a_layer = 2, torch.randn(1, 2, WIDTH)
     order = list(inspect.signature(nn.Transformer.__init__).parameters)[1:7]
+
+    def add(*shape: int) -> Any:
+        return torch.randn(*shape, WIDTH) + row_a_layer
+
     calls: list[tuple[int, str, Callable[[], Any]]] = [
         (3, "nn.Transformer(width, classes, layers, heads, dropout)", lambda: nn.Transformer(WIDTH, 2, 2, 4, 0.1)),
-        (4, "nn.Transformer(width, heads, layers)(x), no target", lambda: nn.Transformer(WIDTH, 4, 2)(batch)),
+        (4, "nn.Transformer(width, heads, layers)(x), no target", lambda: nn.Transformer(WIDTH, 4, 2)(add(TOKENS, 2))),
         (5, "nn.Transformer(width, heads, layers, dropout)", lambda: nn.Transformer(WIDTH, 4, 2, 0.1)),
-        (5, "nn.Linear(vocabulary, width)(token ids)", lambda: nn.Linear(9, WIDTH)(torch.randint(9, (BATCH, 9)))),
-        (4, f"x of {TOKENS} tokens + positions (1, 2 layers, width)", lambda: batch + torch.randn(1, 2, WIDTH)),
-        (4, "x of 2 tokens + positions (1, 2 layers, width)", lambda: batch[:, :2] + torch.randn(1, 2, WIDTH)),
-        (3, f"x of {TOKENS} tokens + positions (1, width)", lambda: batch + torch.randn(1, WIDTH)),
+        (5, "nn.Linear(vocabulary, width)(token ids)", lambda: nn.Linear(9, WIDTH)(torch.randint(9, (TEXTS, 9)))),
+        (4, f"({TOKENS} tokens, {TEXTS} texts, width) + (1, 2 layers, width)", lambda: add(TOKENS, TEXTS)),
+        (4, f"({TOKENS} tokens, 2 texts, width) + (1, 2 layers, width)", lambda: add(TOKENS, layers)),
+        (4, f"({TEXTS} texts, {TOKENS} tokens, width) + (1, 2 layers, width)", lambda: add(TEXTS, TOKENS)),
+        (4, f"({TEXTS} texts, 2 tokens, width) + (1, 2 layers, width)", lambda: add(TEXTS, layers)),
+        (
+            3,
+            f"({TEXTS} texts, {TOKENS} tokens, width) + (1, width)",
+            lambda: torch.randn(TEXTS, TOKENS, WIDTH) + torch.randn(1, WIDTH),
+        ),
     ]
     rows = [{"library": "torch", "article": article, "asks": asks} | outcome(call) for article, asks, call in calls]
+    for batch_first in (False, True):
+        asks = f"texts first, batch_first={batch_first}: does text 1 depend on text 2?"
+        mixed = mixes_texts(nn.Transformer(WIDTH, 4, layers, batch_first=batch_first))
+        rows.append({"library": "torch", "article": 4, "asks": asks, "says": "yes" if mixed else "no"})
     rows.append(
         {"library": "torch", "article": 3, "asks": "order of nn.Transformer's arguments", "says": ", ".join(order)}
     )
     return rows
+
+
+def mixes_texts(model: Any) -> bool:
+    """Return whether the output for the first of two texts changes with the second; texts are the first axis."""
+    import torch
+
+    texts, target = torch.randn(2, TOKENS, WIDTH), torch.randn(2, TOKENS, WIDTH)
+    with torch.no_grad():
+        before = model.eval()(texts, target)[0]
+        texts[1] = torch.randn(TOKENS, WIDTH)
+        after = model(texts, target)[0]
+    return not torch.allclose(before, after, atol=1e-4)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -118,9 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
     about = {"packages": FINE_TUNING_PACKAGES, "ktrain_requires": len(needs)}
     path = write_result("article-code", rows, command, 0, **about)
     for row in rows:
-        print(
-            f"article {row['article']}, {row['library']}: {row['asks']}: {row.get('there', row.get('raises', 'runs'))}"
-        )
+        came = row.get("there", row.get("raises", row.get("says", "runs")))
+        print(f"article {row['article']}, {row['library']}: {row['asks']}: {came}")
     print(f"wrote {path.name}")
     return 0
 
