@@ -81,7 +81,8 @@ class WriteATest(Exercise):
     def praise(self) -> str:
         """What a verdict says of a test that passed."""
         sound = sum(case.sound for case in self.cases())
-        return f"right, {sound} sound ones pass and {self.trials - sound} broken ones do not"
+        note = f"; {self.note}" if self.note else ""
+        return f"right, {sound} sound ones pass and {self.trials - sound} broken ones do not{note}"
 
     @functools.cached_property
     def _unused(self) -> list[list[Case]]:
