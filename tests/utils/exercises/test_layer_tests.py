@@ -1,5 +1,7 @@
 """The exercise that asks for a test of multi-head layers: a test that leaves a part out is refused, whichever part."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from tests.support.exercise_toys import message
 from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 
+ROOT = Path(__file__).resolve().parents[3]
 LAYERS = EXERCISES["heads-test"]
 EVERY = slice(None)
 CASES = {case.name: case.run for case in LAYERS.cases()}
@@ -176,12 +179,25 @@ def test_orders_that_leave_tokens_where_they_are_are_refused_with_their_places(s
     )
 
 
-@pytest.mark.parametrize("settings", WEAK.values(), ids=list(WEAK))
+@pytest.mark.parametrize(
+    "settings",
+    [  # one in four every day
+        pytest.param(settings, id=name, marks=[pytest.mark.slow] if n % 4 else [])
+        for n, (name, settings) in enumerate(WEAK.items())
+    ],
+)
 def test_a_test_that_leaves_a_part_out_is_refused(settings):
     told = message("heads-test", a_test(**settings))
     assert told.startswith(
         ("lets a broken one pass: ", "in texts of 20 tokens, these are never ", "tries one text alone")
     )
+
+
+def test_the_chapter_says_how_many_layers_are_handed_over():
+    sound = sum(case.sound for case in LAYERS.cases())
+    text = (ROOT / "chapters" / "02-multi-head-attention.ipynb").read_text(encoding="utf-8")
+    assert f"hands your test {sound} layers that are sound." in text
+    assert f"It also hands over {len(CASES) - sound} that are broken:" in text
 
 
 @pytest.mark.parametrize("place", range(20))

@@ -212,7 +212,7 @@ _AT_PLACE = (
 _PLACES = {"the first text": slice(1), "the last text": slice(-1, None), "all texts but the first": slice(1, None)}
 
 
-def cases() -> tuple[Case, ...]:
+def known_cases() -> tuple[Case, ...]:
     """Make the sound layers, and after them broken ones of the kinds that people build, or that tests overlook."""
     other = _kernels(1)
     shared = other.copy()

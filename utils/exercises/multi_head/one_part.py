@@ -16,7 +16,7 @@ _LEAK = "Change each token of one text, all its features, and look at every numb
 _KEPT = "Change one token after another, in each text, and look at every row of its text: no row may stay."
 
 
-def cases() -> tuple[Case, ...]:
+def one_part_cases() -> tuple[Case, ...]:
     """Make the layers, all of them broken."""
     return (*_of_one_place(), *_of_many_places(), *_of_two_texts(), *_of_rows_kept())
 
@@ -132,26 +132,15 @@ def _of_rows_kept() -> list[Case]:
     """Make layers that take one row from a text read before, where one token alone is another now."""
 
     def keeping(token: int, row: int, texts: slice) -> Layer:
-        read: dict[tuple, tuple[np.ndarray, np.ndarray | None]] = {}  # each text, and the one it takes the row from
-
-        def source(text: np.ndarray) -> np.ndarray | None:
-            key = text.shape, text.tobytes()
-            if key not in read:
-                alike = (
-                    earlier
-                    for earlier, _ in read.values()
-                    if earlier.shape == text.shape
-                    and np.flatnonzero((earlier != text).any(axis=-1)).tolist() == [_at(token, len(text))]
-                )
-                read[key] = text, next(alike, None)
-            return read[key][1]
+        read: dict[bytes, np.ndarray] = {}  # all tokens but this one, to the first text that has them
 
         def layer(x: np.ndarray) -> np.ndarray:
-            rows = make_layer()(x)
-            sources = [source(text) for text in np.round(x.astype(float), 9) + 0.0]
+            rows, place = make_layer()(x), _at(row, x.shape[1])
+            rounded = np.round(x.astype(float), 9) + 0.0  # a change taken back may leave a last digit
+            others = np.delete(rounded, _at(token, x.shape[1]), axis=1)
+            sources = [read.setdefault(part.tobytes(), text) for part, text in zip(others, rounded, strict=True)]
             for text in np.arange(len(x))[texts]:
-                if sources[text] is not None:
-                    place = _at(row, x.shape[1])
+                if not np.array_equal(sources[text], rounded[text]):
                     rows[text, place] = make_layer()(sources[text][None])[0, place]
             return rows
 
