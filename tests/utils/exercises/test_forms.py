@@ -182,13 +182,34 @@ def by_leaps(attend):
     return True
 
 
+def circles(seed, length=20):
+    """Draw two orders: each sends every place to its next in a circle through all of them, so that no token stays."""
+    rng, orders = np.random.default_rng(seed), []
+    for _ in range(2):
+        circle, order = rng.permutation(length), np.arange(length)
+        order[circle] = np.roll(circle, -1)
+        orders.append(order)
+    return orders
+
+
+def in_place(rows, expected):
+    return np.allclose(rows, expected, atol=1e-6)
+
+
+def shuffled(layer, x, seed=0, alike=in_place, orders=None):
+    """Return whether shuffled tokens give shuffled rows, in two orders or in those that are given."""
+    before = layer(x)
+    return all(bool(alike(layer(x[:, order]), before[:, order])) for order in orders or circles(seed, x.shape[1]))
+
+
 def by_sentence(layer):
     """Compare with each text alone, then the first of two equal tokens with the second."""
     x = np.random.default_rng(5).normal(size=(3, 20, 12))
     whole = layer(x)
     assert all(np.allclose(layer(x[i : i + 1])[0], whole[i], atol=1e-5) for i in range(3))
-    order = x[0, :, 0].argsort()
-    assert np.allclose(layer(x[:, order]), whole[:, order], atol=1e-5)
+    for feature in range(3):  # one order leaves some tokens where they are
+        order = x[0, :, feature].argsort()
+        assert np.allclose(layer(x[:, order]), whole[:, order], atol=1e-5)
     x[:, 5] = x[:, 6]
     assert np.allclose(layer(x)[:, 5], layer(x)[:, 6], atol=1e-5)
     for place in range(20):
@@ -210,10 +231,10 @@ def by_changes(change="one more", seed=0, enough=lambda moved, place: moved.all(
 
     def answer(layer):
         rng = np.random.default_rng(seed)
-        x, order = rng.normal(size=(2, 20, 12)), rng.permutation(20)
-        before = layer(x)
-        if not np.allclose(layer(x[:, order]), before[:, order], atol=1e-6):
+        x = rng.normal(size=(2, 20, 12))
+        if not shuffled(layer, x, seed):
             return False
+        before = layer(x)
         for text, place in itertools.product((0, 1), places):
             changed = x.copy()
             changed[text, place] = CHANGES[change](x[text, place], rng)
@@ -227,10 +248,9 @@ def by_changes(change="one more", seed=0, enough=lambda moved, place: moved.all(
 
 def in_a_chain(layer):
     """Change one token after another, and take no change back: each text is compared with the one before."""
-    rng = np.random.default_rng(5)
-    x, order = rng.normal(size=(2, 20, 12)), rng.permutation(20)
+    x = np.random.default_rng(5).normal(size=(2, 20, 12))
+    assert shuffled(layer, x)
     before = layer(x)
-    assert np.allclose(layer(x[:, order]), before[:, order], atol=1e-6)
     for text, place in np.ndindex(2, 20):
         x[text, place] -= 1
         after = layer(x)
@@ -251,21 +271,20 @@ def taken_back(layer):
         x[text, place] -= 0.3
         if not moved[text].all() or moved[1 - text].any():
             return False
-    order = x[1, :, 3].argsort()
-    return np.allclose(layer(x[:, order]), layer(x)[:, order], atol=1e-6)
+    return shuffled(layer, x)
 
 
 def in_one_batch(layer):
     """Put a text and all its changes into one batch, and compare each with itself alone."""
     rng = np.random.default_rng(7)
-    text, order = rng.normal(size=(20, 12)), rng.permutation(20)
+    text = rng.normal(size=(20, 12))
     batch = np.stack([text] * 21)
     batch[np.arange(1, 21), np.arange(20)] = rng.normal(size=(20, 12))
     whole = layer(batch)
     alone = np.concatenate([layer(batch[i : i + 1]) for i in range(21)])
     if not np.allclose(whole, alone, atol=1e-6):
         return False
-    if not np.allclose(layer(batch[:, order]), whole[:, order], atol=1e-6):
+    if not shuffled(layer, batch):
         return False
     return bool((np.abs(whole[1:] - whole[0]).max(axis=-1) > 1e-6).all())
 
@@ -461,23 +480,23 @@ def reaching(enough, places=None):
     """Make a test of layers that is the model's but for the rows of a text that have to move."""
 
     def answer(layer):
-        x, order = np.random.default_rng(0).normal(size=(2, 20, 12)), np.random.default_rng(2).permutation(20)
-        if not np.allclose(layer(x[:, order]), layer(x)[:, order], atol=1e-6):
-            return False
-        return reaches(layer, x, lambda moved, place: places not in (None, place) or enough(moved, place))
+        x = np.random.default_rng(0).normal(size=(2, 20, 12))
+        return shuffled(layer, x) and reaches(
+            layer, x, lambda moved, place: places not in (None, place) or enough(moved, place)
+        )
 
     return answer
 
 
-def in_text(looked_at, shuffled=None):
+def in_text(looked_at, compared=None):
     """Make a test of layers that shuffles (unless told where) and changes tokens in one text, and keeps texts apart."""
-    shuffled = [looked_at] if shuffled is None else shuffled
+    compared = [looked_at] if compared is None else compared
 
     def answer(layer):
-        x, order = np.random.default_rng(0).normal(size=(2, 20, 12)), np.random.default_rng(2).permutation(20)
-        before = layer(x)
-        if not np.allclose(layer(x[:, order])[shuffled], before[shuffled][:, order], atol=1e-6):
+        x = np.random.default_rng(0).normal(size=(2, 20, 12))
+        if not shuffled(layer, x, alike=lambda rows, expected: in_place(rows[compared], expected[compared])):
             return False
+        before = layer(x)
         for text, place in np.ndindex(2, 20):
             changed = x.copy()
             changed[text, place] += 1
@@ -548,7 +567,7 @@ SLACK = {
     },
     **{
         f"text {text} alone changed, both shuffled": (
-            in_text(text, shuffled=[0, 1]),
+            in_text(text, compared=[0, 1]),
             f"each token sees itself alone in the {other} text",
         )
         for text, other in ((0, "last"), (1, "first"))
@@ -569,9 +588,9 @@ def of_any_size(delta, scale=1.0, batch=2, feature=slice(None)):
 
     def answer(layer):
         rng = np.random.default_rng(3)
-        x, order = scale * rng.normal(size=(batch, 20, 12)), rng.permutation(20)
+        x = scale * rng.normal(size=(batch, 20, 12))
         before = layer(x)
-        if before.shape != x.shape or not np.allclose(layer(x[:, order]), before[:, order], atol=1e-6):
+        if before.shape != x.shape or not shuffled(layer, x):
             return False
         for text, place in np.ndindex(batch, 20):
             changed = x.copy()
@@ -584,9 +603,7 @@ def of_any_size(delta, scale=1.0, batch=2, feature=slice(None)):
     return answer
 
 
-OF_ANY_SIZE = [
-    {"delta": delta, **others} for delta in (0.01, -1, 10) for others in ({}, {"scale": 0.1}, {"batch": 3})
-] + [{"delta": delta, "feature": feature} for delta in (1, -5) for feature in (0, 11)]
+OF_ANY_SIZE = [{"delta": delta, **others} for delta in (0.01, -1, 10) for others in ({}, {"scale": 0.1}, {"batch": 3})]
 
 
 @pytest.mark.parametrize("settings", OF_ANY_SIZE, ids=str)
@@ -731,20 +748,20 @@ def keeps_products(turn):
     return TESTS["positions-test"](turn) and abs(turned_q @ turned_k - q @ k) < 1e-4
 
 
-def in_batches(shuffled, moved, own=None):
+def in_batches(compared, moved, own=None):
     """Return a test that keeps texts apart, shuffles some texts and changes the tokens of some.
 
     Both are pairs (texts in the batch, text looked at). Rows of the changed token itself are looked at in texts `own`.
     """
 
     def judge(layer):
-        x, order = np.random.default_rng(0).normal(size=(2, 20, 12)), np.random.default_rng(2).permutation(20)
+        x = np.random.default_rng(0).normal(size=(2, 20, 12))
         before = {batch: layer(x[:batch]) for batch in (1, 2)}
         for text in (0, 1):
             if np.abs(layer(x + (np.arange(2) == text)[:, None, None]) - before[2])[1 - text].max() > 1e-6:
                 return False
-        for batch, text in shuffled:
-            if not np.allclose(layer(x[:batch, order])[text], before[batch][text, order], atol=1e-6):
+        for batch, text in compared:
+            if not shuffled(layer, x[:batch], alike=lambda rows, expected: in_place(rows[text], expected[text])):  # noqa: B023
                 return False
         for (batch, text), place in itertools.product(moved, range(20)):
             changed = x[:batch].copy()
@@ -761,8 +778,7 @@ def by_rows_and_leaks(alike, leaks):
     """Return a test that compares shuffled rows, and looks at some rows of the other text when one token changes."""
 
     def judge(layer):
-        rng = np.random.default_rng(0)
-        x, order = rng.normal(size=(2, 20, 12)), rng.permutation(20)
+        x = np.random.default_rng(0).normal(size=(2, 20, 12))
         before = layer(x)
         for text, place in np.ndindex(2, 20):
             changed = x.copy()
@@ -770,13 +786,9 @@ def by_rows_and_leaks(alike, leaks):
             moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
             if not moved[text].all() or leaks(moved[1 - text], place).any():
                 return False
-        return bool(alike(layer(x[:, order]), before[:, order]))
+        return shuffled(layer, x, alike=alike)
 
     return judge
-
-
-def in_place(rows, expected):
-    return np.allclose(rows, expected, atol=1e-6)
 
 
 def in_any_order(rows, expected):
@@ -932,21 +944,21 @@ CARELESS = [
     *(
         ("heads-test", in_batches(*settings), f"lets a broken one pass: {text}")
         for settings, text in (
-            ((ALONE, ALONE), "a causal mask is left on in all texts but the first, and 5 more"),
+            ((ALONE, ALONE), "a causal mask is left on in all texts but the first"),
             ((ALONE, BOTH), "positions are added in all texts but the first"),
-            ((FIRST, BOTH), "positions are added in the last text, and 5 more"),
+            ((FIRST, BOTH), "positions are added in the last text"),
             ((LAST, BOTH), "positions are added in the first text"),
-            ((BOTH, ALONE), "each token sees itself alone in all texts but the first, and 1 more"),
-            ((BOTH, BOTH, []), "each row is the mean of the other tokens' values, and 3 more"),
-            ((BOTH, BOTH, [0]), "each row is the mean of the other tokens' values in the last text, and 1 more"),
+            ((BOTH, ALONE), "each token sees itself alone in all texts but the first"),
+            ((BOTH, BOTH, []), "each row is the mean of the other tokens' values"),
+            ((BOTH, BOTH, [0]), "each row is the mean of the other tokens' values in the last text"),
             ((BOTH, BOTH, [1]), "each row is the mean of the other tokens' values in the first text"),
         )
     ),
     *(
         ("heads-test", by_rows_and_leaks(*settings), f"lets a broken one pass: {text}")
         for settings, text in (
-            ((in_any_order, all_leaks), "rows come back in reverse order in all texts, and 7 more"),
-            ((on_average, all_leaks), "rows come back in reverse order in all texts, and 7 more"),
+            ((in_any_order, all_leaks), "rows come back in reverse order in all texts"),
+            ((on_average, all_leaks), "rows come back in reverse order in all texts"),
             ((in_place, lambda moved, place: moved[: 20 * (place == 0)]), "every token of each text sees the token"),
             ((in_place, lambda moved, place: moved[place]), "one token of each text sees the token of the text before"),
         )

@@ -8,6 +8,7 @@ import numpy as np
 from utils.exercises.engine.exercise import Finding
 
 _ALONE = "Change each token of a text, one after another and no other with it. Tokens are counted from 0."
+_MOVED = "A random order may leave some tokens where they are. Shuffle in several orders. Tokens are counted from 0."
 
 
 class ChangedAlone:
@@ -22,31 +23,58 @@ class ChangedAlone:
 
     def __init__(self, room: int) -> None:
         self.room = room
-        self._tokens: dict[tuple, set] = {}  # (length, place, the others) to what stood there
+        self._first: dict[tuple, np.ndarray] = {}  # (length, place, the others) to what stood there first
+        self._changed: dict[int, np.ndarray] = {}  # length to what was changed (T, d)
         self._seen: set[tuple] = set()  # texts that were looked at: a change of one text leaves the others of its batch
 
     def look(self, x: np.ndarray) -> None:
         """Take note of the texts (B, T, d) of one call."""
         for text in np.round(np.asarray(x, dtype=float), 9) + 0.0:  # a change taken back may leave a last digit
             key = (text.shape, hash(text.tobytes()))
-            if key in self._seen:
-                continue
-            self._seen.add(key)
-            marks = [hash((place, token.tobytes())) for place, token in enumerate(text)]
-            whole = functools.reduce(operator.xor, marks, 0)
-            for place, mark in enumerate(marks):
-                self._tokens.setdefault((len(marks), place, whole ^ mark), set()).add(mark)
+            if key not in self._seen:
+                self._seen.add(key)
+                self._note(text)
+
+    def _note(self, text: np.ndarray) -> None:
+        """Take note of a text (T, d) that is new."""
+        marks = [hash((place, token.tobytes())) for place, token in enumerate(text)]
+        whole = functools.reduce(operator.xor, marks, 0)
+        changed = self._changed.setdefault(len(text), np.zeros(text.shape, bool))
+        for place, mark in enumerate(marks):
+            changed[place] |= self._first.setdefault((len(text), place, whole ^ mark), text[place]) != text[place]
 
     def missing(self) -> Finding | None:
         """Name the tokens that were never changed alone, for the length at which the fewest are missing."""
-        lengths = {length for length, _, _ in self._tokens if length > self.room}
-        changed = {(length, place) for (length, place, _), marks in self._tokens.items() if len(marks) > 1}
-        never = [[place for place in range(length) if (length, place) not in changed] for length in sorted(lengths)]
-        fewest = min(never, key=len, default=[])
-        if not fewest:
-            return None
-        length = sorted(lengths)[never.index(fewest)]
-        return Finding(f"in texts of {length} tokens, these are never changed alone: {_listed(fewest)}", _ALONE)
+        return self._fewest(self._changed, "changed alone", _ALONE)
+
+    def _fewest(self, done: dict[int, np.ndarray], what: str, hint: str) -> Finding | None:
+        """Name the tokens with which something was never done, or not with all their features, at the best length."""
+        long = {length: features for length, features in sorted(done.items()) if length > self.room}
+        for tried, how in ((np.any, what), (np.all, f"{what} in each feature")):
+            never = {length: np.flatnonzero(~tried(features, axis=1)) for length, features in long.items()}
+            length = min(never, key=lambda length: len(never[length]), default=0)
+            if length and len(never[length]):
+                return Finding(f"in texts of {length} tokens, these are never {how}: {_listed([*never[length]])}", hint)
+        return None
+
+
+class ChangedAndMoved(ChangedAlone):
+    """Which tokens a test changed alone, and which places held another token when it shuffled the tokens of a text."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(room)
+        self._order: dict[tuple, np.ndarray] = {}  # tokens in any order to the order that came first
+        self._moved: dict[int, np.ndarray] = {}  # length to what was moved (T, d)
+
+    def _note(self, text: np.ndarray) -> None:
+        super()._note(text)
+        tokens = len(text), *sorted(hash(token.tobytes()) for token in text)
+        moved = self._moved.setdefault(len(text), np.zeros(text.shape, bool))
+        moved |= self._order.setdefault(tokens, text) != text
+
+    def missing(self) -> Finding | None:
+        """Name the tokens that were never changed alone, or else the places that kept their tokens in each order."""
+        return super().missing() or self._fewest(self._moved, "moved by a shuffle", _MOVED)
 
 
 def _listed(places: list[int]) -> str:

@@ -1,0 +1,226 @@
+"""The exercise that asks for a test of multi-head layers: a test that leaves a part out is refused, whichever part."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.exercise_toys import message
+from utils.exercises import check
+from utils.exercises.engine.checker import EXERCISES
+
+ROOT = Path(__file__).resolve().parents[3]
+LAYERS = EXERCISES["heads-test"]
+EVERY = slice(None)
+CASES = {case.name: case.run for case in LAYERS.cases()}
+
+
+def circle(rng, length=20):
+    """Draw an order that sends every place to its next in a circle through all of them."""
+    places, order = rng.permutation(length), np.arange(length)
+    order[places] = np.roll(places, 1)
+    return order
+
+
+def cycle(*places):
+    """Return an order that moves a few places in a circle and no other."""
+    order = np.arange(20)
+    order[list(places)] = np.roll(places, 1)
+    return order
+
+
+def blocks(size, seed=0):
+    """Draw an order that moves every place, and none out of its block."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([start + circle(rng, size) for start in range(0, 20, size)])
+
+
+TWO = [circle(np.random.default_rng(3)), circle(np.random.default_rng(4))]
+
+
+def a_test(
+    orders=TWO,
+    compared=lambda rows: rows,
+    more=EVERY,
+    moves=lambda moved, text, place: moved.all(),
+    leaks=lambda gaps, text, place: gaps,
+    skipped=(),
+    length=20,
+    start=None,
+    delta=1.0,
+    seed=0,
+):
+    """Make a test that is sound but for what is named.
+
+    Args:
+        orders: the shuffles.
+        compared: takes rows (2, T, 12); returns what is compared of them after a shuffle.
+        more: features that are changed, or a function of the place that returns them.
+        moves: takes which rows of the changed text moved (T,); returns whether they are enough.
+        leaks: takes gaps of the other text (T, 12); returns those that are looked at.
+        skipped: pairs (text, place) that are changed, and what comes of it is not looked at.
+        length: of the texts.
+        start: makes the texts from a generator.
+        delta: by how much features are changed.
+        seed: of the texts.
+    """
+
+    def answer(layer):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(2, length, 12)) if start is None else start(rng)
+        before = layer(x)
+        for order in orders:
+            if not np.allclose(compared(layer(x[:, order])), compared(before[:, order]), atol=1e-6):
+                return False
+        for text, place in np.ndindex(2, length):
+            changed = x.copy()
+            changed[text, place, more(place) if callable(more) else more] += delta
+            gaps = np.abs(layer(changed) - before)
+            if (text, place) in skipped:
+                continue
+            if not moves(gaps[text].max(axis=-1) > 1e-6, text, place):
+                return False
+            if (leaks(gaps[1 - text], text, place) > 1e-6).any():
+                return False
+        return True
+
+    return answer
+
+
+@pytest.mark.parametrize(("seed", "delta"), [(0, 1.0), (1, -0.5), (2, 5.0), (3, 0.01)])
+def test_a_test_that_leaves_nothing_out_passes_whatever_it_draws(seed, delta):
+    rng = np.random.default_rng(100 + seed)
+    assert check("heads-test", a_test([circle(rng), circle(rng)], seed=seed, delta=delta))
+
+
+def test_many_orders_with_fixed_places_serve_as_well():
+    rng = np.random.default_rng(7)
+    assert check("heads-test", a_test([rng.permutation(20) for _ in range(6)]))
+
+
+def test_texts_of_other_lengths_serve_as_well():
+    for length in (9, 13, 32):
+        rng = np.random.default_rng(length)
+        assert check("heads-test", a_test([circle(rng, length), circle(rng, length)], length=length))
+
+
+def narrow(rng):
+    """Draw texts whose tokens have one feature that is not 0."""
+    return rng.normal(size=(2, 20, 12)) * (np.arange(12) == 0)
+
+
+def but(place):
+    return np.delete(np.arange(20), place)
+
+
+NEVER_MOVED = {
+    "three tokens in a circle": ({"orders": [cycle(0, 10, 19)]}, "1 to 9, 11 to 18"),
+    "other three": ({"orders": [cycle(5, 10, 15)]}, "0 to 4, 6 to 9, 11 to 14, 16 to 19"),
+    "the first two exchanged": ({"orders": [cycle(0, 1)]}, "2 to 19"),
+    "a random order that leaves the last": ({"orders": [np.append(circle(np.random.default_rng(1), 19), 19)]}, "19"),
+    "two orders that leave the first": (
+        {"orders": [np.append(0, 1 + circle(np.random.default_rng(n), 19)) for n in (1, 2)]},
+        "0",
+    ),
+    "two that leave one in the middle": (
+        {
+            "orders": [
+                np.insert(order + (order >= 9), 9, 9)
+                for order in (circle(np.random.default_rng(n), 19) for n in (5, 6))
+            ]
+        },
+        "9",
+    ),
+}
+WEAK = {
+    "tokens roll by one": {"orders": [np.roll(np.arange(20), 1)]},
+    "tokens roll by any number": {"orders": [np.roll(np.arange(20), n) for n in range(1, 20)]},
+    "even places stay even": {"orders": [np.roll(np.arange(20), 2)]},
+    "turned round": {"orders": [np.arange(20)[::-1]]},
+    "turned round and rolled": {"orders": [np.arange(20)[::-1], np.roll(np.arange(20), 7)]},
+    "neighbours exchanged": {"orders": [np.arange(20) ^ 1]},
+    "shuffled in halves": {"orders": [blocks(10), blocks(10, 1)]},
+    "shuffled in fives": {"orders": [blocks(5), blocks(5, 1)]},
+    "shuffled in twos and halves": {"orders": [blocks(2), blocks(10)]},
+    "feature 0 compared": {"compared": lambda rows: rows[..., 0]},
+    "all features compared but 7": {"compared": lambda rows: np.delete(rows, 7, axis=-1)},
+    "sums of rows compared": {"compared": lambda rows: rows.mean(axis=1)},
+    "features of rows sorted": {"compared": lambda rows: np.sort(rows, axis=-1)},
+    "feature 0 changed": {"more": 0},
+    "all features changed but 5": {"more": np.arange(12) != 5},
+    "one feature of each token changed": {"more": lambda place: place % 12},
+    "text 0 compared": {"compared": lambda rows: rows[0]},
+    "feature 0 of leaks": {"leaks": lambda gaps, text, place: gaps[:, 0]},
+    "all features of leaks but 4": {"leaks": lambda gaps, text, place: np.delete(gaps, 4, axis=-1)},
+    "leaks added up over features": {"leaks": lambda gaps, text, place: gaps * (np.arange(12) % 2)},
+    "leaks into the first text": {"leaks": lambda gaps, text, place: gaps * (text == 1)},
+    "leaks from the first token": {"leaks": lambda gaps, text, place: gaps * (place == 0)},
+    **{f"leaks not from token {n}": {"leaks": lambda gaps, text, place, n=n: gaps * (place != n)} for n in (0, 11, 19)},
+    **{f"leaks not into row {n}": {"leaks": lambda gaps, text, place, n=n: gaps[but(n)]} for n in (0, 7, 19)},
+    "leaks into the row of the same place": {"leaks": lambda gaps, text, place: gaps[place]},
+    **{f"all rows but {n}": {"moves": lambda moved, text, place, n=n: moved[but(n)].all()} for n in (0, 8, 19)},
+    "all rows but its own": {"moves": lambda moved, text, place: moved[but(place)].all()},
+    "its own row": {"moves": lambda moved, text, place: moved[place]},
+    "all rows but one": {"moves": lambda moved, text, place: moved.sum() >= 19},
+    "every second row": {"moves": lambda moved, text, place: moved[::2].all()},
+    "row 12 in the first text alone": {"moves": lambda moved, text, place: np.delete(moved, [12] * text).all()},
+    **{f"token {n} of text 0 changed and not looked at": {"skipped": [(0, n)]} for n in (0, 6, 19)},
+    "token 3 changed and not looked at": {"skipped": [(0, 3), (1, 3)]},
+    "tokens of one feature": {"start": narrow},
+    "texts of eight": {"length": 8, "orders": [circle(np.random.default_rng(n), 8) for n in (0, 1)]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "places"), NEVER_MOVED.values(), ids=list(NEVER_MOVED))
+def test_orders_that_leave_tokens_where_they_are_are_refused_with_their_places(settings, places):
+    assert (
+        message("heads-test", a_test(**settings))
+        == f"in texts of 20 tokens, these are never moved by a shuffle: {places}"
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [  # one in four every day
+        pytest.param(settings, id=name, marks=[pytest.mark.slow] if n % 4 else [])
+        for n, (name, settings) in enumerate(WEAK.items())
+    ],
+)
+def test_a_test_that_leaves_a_part_out_is_refused(settings):
+    told = message("heads-test", a_test(**settings))
+    assert told.startswith(
+        ("lets a broken one pass: ", "in texts of 20 tokens, these are never ", "tries one text alone")
+    )
+
+
+def test_the_chapter_says_how_many_layers_are_handed_over():
+    sound = sum(case.sound for case in LAYERS.cases())
+    text = (ROOT / "chapters" / "02-multi-head-attention.ipynb").read_text(encoding="utf-8")
+    assert f"hands your test {sound} layers that are sound." in text
+    assert f"It also hands over {len(CASES) - sound} that are broken:" in text
+
+
+@pytest.mark.parametrize("place", range(20))
+def test_each_place_has_layers_that_single_it_out(place):
+    """An order that leaves this place alone where it is, and a look at all other rows, places, numbers."""
+    order = np.insert(but(place)[np.roll(np.arange(19), 7)], place, place)
+    left = a_test([order])
+    assert left(CASES[f"key {place} of 20 counts more"])
+    assert left(CASES[f"one number differs in row {place} of 20"])
+    assert left(CASES["three heads"])
+
+
+def test_two_orders_of_the_solution_lead_any_two_places_to_any_other_two():
+    """So no rule on the places of query and key is left as it was, but one on whether they are equal."""
+    rng = np.random.default_rng(0)
+    rng.normal(size=(2, 20, 12))
+    orders = []
+    for places in (rng.permutation(20), rng.permutation(20)):
+        order = np.arange(20)
+        order[places] = np.roll(places, 1)
+        orders.append(order)
+        assert (order != np.arange(20)).all()
+    reached, before = {(0, 1)}, set()
+    while reached != before:
+        before, reached = reached, reached | {(int(o[a]), int(o[b])) for o in orders for a, b in reached}
+    assert len(reached) == 20 * 19

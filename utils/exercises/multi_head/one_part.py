@@ -1,0 +1,161 @@
+"""Multi-head layers that are broken in one part alone: at one place, in one row, in one feature.
+
+Parts are drawn, each of them at least once: a test that leaves one out lets a layer pass. In texts of 20 tokens, the
+20 parts of a text are its places.
+"""
+
+import numpy as np
+
+from utils.exercises.engine.forms import Case
+from utils.exercises.multi_head.broken import SHUFFLE, WIDTH, Layer, before, make_layer, weighted
+
+PARTS = 20
+_PLACE = "Shuffle the tokens until each has left its place. Compare all rows, and all numbers of a row."
+_ORDERS = "Some orders leave a set of places as it was, or a distance. Take several orders that have nothing in common."
+_LEAK = "Change each token of one text, all its features, and look at every number of every row of the other text."
+_KEPT = "Change one token after another, in each text, and look at every row of its text: no row may stay."
+
+
+def one_part_cases() -> tuple[Case, ...]:
+    """Make the layers, all of them broken."""
+    return (*_of_one_place(), *_of_many_places(), *_of_two_texts(), *_of_rows_kept())
+
+
+def _at(part: int, length: int) -> int:
+    """Return the place in a text of this length where one of its parts, 0 to 19, begins."""
+    return round(part * (length - 1) / (PARTS - 1))
+
+
+def _draws(seed: int) -> np.ndarray:
+    """Draw the parts in another order, and features to go with them, each at least once: (3, 20)."""
+    rng = np.random.default_rng([20, seed])
+    return np.stack([rng.permutation(PARTS), *(rng.permutation(PARTS) % WIDTH for _ in range(2))])
+
+
+def _of_one_place() -> list[Case]:
+    def row(part: int, feature: int) -> Layer:
+        def layer(x: np.ndarray) -> np.ndarray:
+            rows = make_layer()(x)
+            rows[:, _at(part, x.shape[1]), feature] += 0.1
+            return rows
+
+        return layer
+
+    def key(part: int) -> Layer:
+        return weighted(lambda q, k, n: 3.0 * (k == _at(part, n)))
+
+    return [
+        *(
+            Case(f"one number differs in row {part} of 20", row(part, _draws(0)[1, part]), _PLACE)
+            for part in range(PARTS)
+        ),
+        *(Case(f"key {part} of 20 counts more", key(part), _PLACE) for part in range(PARTS)),
+    ]
+
+
+def _of_many_places() -> list[Case]:
+    def drawn(length: int, draw: int) -> np.ndarray:
+        return np.random.default_rng([length, draw]).normal(size=(length, length))
+
+    sets = {
+        "the first half": lambda k, n: k < n // 2,
+        "every second key": lambda k, n: k % 2,
+        "every third key": lambda k, n: k % 3 == 0,
+        "every second pair of keys": lambda k, n: k // 2 % 2,
+        "every second five keys": lambda k, n: k // 5 % 2,
+        **{
+            f"half of the keys, drawn by place, draw {draw}": lambda k, n, draw=draw: drawn(n, draw)[0, k] > 0
+            for draw in range(8)
+        },
+    }
+    pairs = {
+        "the next key counts more, and for the last the first": lambda q, k, n: 3.0 * ((k - q) % n == 1),
+        "near keys count more, in a circle": lambda q, k, n: -0.5 * np.minimum((k - q) % n, (q - k) % n),
+        "keys at an odd distance count more": lambda q, k, n: 2.0 * ((q - k) % 2),
+        **{
+            f"each pair of places has a score of its own, draw {draw}": lambda q, k, n, draw=draw: drawn(n, draw)[q, k]
+            for draw in range(4)
+        },
+    }
+
+    def scaled(feature: int) -> Layer:
+        def change(x: np.ndarray) -> np.ndarray:
+            x = x.copy()
+            x[..., feature] *= 1 + 0.5 * np.sin(np.arange(x.shape[1]))
+            return x
+
+        return before(change)
+
+    def turned(x: np.ndarray) -> np.ndarray:
+        rows = make_layer()(x)
+        rows[:, 1::2] = np.roll(rows[:, 1::2], WIDTH // 3, axis=-1)
+        return rows
+
+    return [
+        Case("every second row has its numbers in another order", turned, _PLACE),
+        *(
+            Case(f"{name} counts more", weighted(lambda q, k, n, rule=rule: 3.0 * rule(k, n)), _ORDERS)
+            for name, rule in sets.items()
+        ),
+        *(Case(name, weighted(rule), _ORDERS) for name, rule in pairs.items()),
+        *(Case(f"the place of a token changes its feature {n}", scaled(n), SHUFFLE) for n in range(WIDTH)),
+    ]
+
+
+def _of_two_texts() -> list[Case]:
+    """Make layers in which one token of a neighbour changes one number of one row.
+
+    The own text says which token and which row, so that shuffling both texts in one order shows nothing.
+    """
+
+    def leaking(step: int, token: int, row: int, source: int, target: int) -> Layer:
+        def layer(x: np.ndarray) -> np.ndarray:
+            rows, length = make_layer()(x), x.shape[1]
+            for text in range(len(x)):
+                if 0 <= text + step < len(x):
+                    ranked = x[text, :, 0].argsort()
+                    place, into = ranked[_at(token, length)], ranked[_at(row, length)]
+                    rows[text, into, target] += 0.3 * x[text + step, place, source]
+            return rows
+
+        return layer
+
+    return [
+        Case(f"feature {n} of one token reaches a row of the text {where} it, way {part}", layer, _LEAK)
+        for step, where in ((1, "before"), (-1, "behind"))
+        for part, (row, n, target) in enumerate(_draws(step + 2).T)
+        for layer in [leaking(step, part, row, n, target)]
+    ]
+
+
+def _of_rows_kept() -> list[Case]:
+    """Make layers that take one row from a text read before, where one token alone is another now."""
+
+    def keeping(token: int, row: int, texts: slice) -> Layer:
+        read: dict[bytes, np.ndarray] = {}  # all tokens but this one, to the first text that has them
+
+        def layer(x: np.ndarray) -> np.ndarray:
+            rows, place = make_layer()(x), _at(row, x.shape[1])
+            rounded = np.round(x.astype(float), 9) + 0.0  # a change taken back may leave a last digit
+            others = np.delete(rounded, _at(token, x.shape[1]), axis=1)
+            sources = [read.setdefault(part.tobytes(), text) for part, text in zip(others, rounded, strict=True)]
+            for text in np.arange(len(x))[texts]:
+                if not np.array_equal(sources[text], rounded[text]):
+                    rows[text, place] = make_layer()(sources[text][None])[0, place]
+            return rows
+
+        return layer
+
+    return [
+        *(
+            Case(f"row {part} of 20 is kept when its own token changes", keeping(part, part, slice(None)), _KEPT)
+            for part in range(PARTS)
+        ),
+        *(
+            Case(f"row {row} of 20 is kept when token {part} changes, in {where}", keeping(part, row, texts), _KEPT)
+            for seed, (where, texts) in enumerate(
+                {"the first text": slice(1), "the last text": slice(-1, None)}.items()
+            )
+            for part, row in enumerate(_draws(seed + 5)[0])
+        ),
+    ]
