@@ -125,7 +125,7 @@ class KerasTranslator(keras.Model):
     def embed(self, ids: Any) -> Any:
         """Return vectors (B, T, width) of token ids (B, T)."""
         vectors, length = self.embedding(ids), ids.shape[1]
-        places = waves(length, self.width).astype("float32")
+        places = ops.cast(waves(length, self.width), vectors.dtype)
         return vectors * self.width**0.5 + places
 
     def call(self, source: Any, target: Any) -> Any:

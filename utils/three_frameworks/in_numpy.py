@@ -42,14 +42,10 @@ def attend(
         )
         return heads + weights[f"{name}/{part}/bias"][:, None]  # (B, H, T, D)
 
-    query, key, value = (
-        split(x, "query"),
-        split(memory, "key"),
-        split(memory, "value"),
-    )
-    scores = (
-        query @ key.swapaxes(-1, -2) / np.sqrt(query.shape[-1])
-    )  # (B, H, T, S)
+    query = split(x, "query")
+    key, value = split(memory, "key"), split(memory, "value")
+    size = query.shape[-1]
+    scores = query @ key.swapaxes(-1, -2) / np.sqrt(size)  # (B, H, T, S)
     scores = np.where(allowed[:, None], scores, -1e9)
     shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
     heads = shares / shares.sum(axis=-1, keepdims=True) @ value

@@ -7,21 +7,16 @@ import numpy as np
 from utils.weights.from_torch import split_heads
 
 PARTS = {
-    "encoder": {
-        "self_attn": "attention",
-        "norm1": "attention_norm",
-        "norm2": "feed_forward_norm",
-    },
-    "decoder": {
-        **{
-            "self_attn": "attention",
-            "norm1": "attention_norm",
-            "norm3": "feed_forward_norm",
-        },
-        **{"multihead_attn": "memory_attention", "norm2": "memory_norm"},
-    },
+    "encoder": {"norm2": "feed_forward_norm"},
+    "decoder": {"norm2": "memory_norm", "norm3": "feed_forward_norm"},
 }
-MAPS = {"linear1": "intermediate", "linear2": "output"}
+SHARED = {
+    "self_attn": "attention",
+    "multihead_attn": "memory_attention",
+    "norm1": "attention_norm",
+    "linear1": "intermediate",
+    "linear2": "output",
+}
 
 
 def keras_names(
@@ -39,9 +34,8 @@ def keras_names(
     Raises:
         KeyError: a name is not one of that model.
     """
-    found = {
-        "embedding/embeddings": arrays["embedding.weight"]
-    }  # a table stays as it is
+    table = arrays["embedding.weight"]  # stays as it is
+    found = {"embedding/embeddings": table}
     for name, array in arrays.items():
         if name.startswith("transformer."):
             found |= _renamed(
@@ -55,24 +49,21 @@ def _renamed(
 ) -> dict[str, np.ndarray]:
     """Return one array, or the three that are stacked in it."""
     *place, kind = inside
-    kernel_or_bias = kind.removeprefix("in_proj_").replace("weight", "kernel")
+    is_bias = kind.endswith("bias")
     if place[0] == "norm":  # after the whole stack
-        return {f"{stack}_norm/{'beta' if kind == 'bias' else 'gamma'}": array}
+        return {f"{stack}_norm/{'beta' if is_bias else 'gamma'}": array}
     _, number, part, *rest = place
-    ours = f"{stack}_{number}/{(MAPS | PARTS[stack])[part]}"
-    if kind.startswith("in_proj_"):  # rows of queries, then keys, then values
+    ours = f"{stack}_{number}/{(SHARED | PARTS[stack])[part]}"
+    if part.startswith("norm"):  # stays as it is
+        return {f"{ours}/{'beta' if is_bias else 'gamma'}": array}
+    name = "bias" if is_bias else "kernel"
+    if kind.startswith("in_proj"):  # three in one; heads are outputs
         pieces = zip(("query", "key", "value"), np.split(array, 3), strict=True)
         return {
-            f"{ours}/{piece}/{kernel_or_bias}": split_heads(rows, num_heads)
-            for piece, rows in pieces
+            f"{ours}/{p}/{name}": split_heads(a, num_heads) for p, a in pieces
         }
-    if rest == ["out_proj"]:  # heads are its inputs
-        kernel = (
-            array.T.reshape(num_heads, -1, array.shape[0])
-            if kind == "weight"
-            else array
-        )
-        return {f"{ours}/attention_output/{kernel_or_bias}": kernel}
-    if part in MAPS:  # a linear layer is transposed
-        return {f"{ours}/{kernel_or_bias}": array.T}
-    return {f"{ours}/{'beta' if kind == 'bias' else 'gamma'}": array}
+    if rest == ["out_proj"]:  # heads are inputs
+        if not is_bias:
+            array = array.T.reshape(num_heads, -1, len(array))
+        return {f"{ours}/attention_output/{name}": array}
+    return {f"{ours}/{name}": array.T}  # a bias is its own transpose

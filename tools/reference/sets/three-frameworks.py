@@ -12,7 +12,9 @@ writes the same numbers; all in evaluation, without dropout. The file holds, und
   masks as it should be, and with `batch_first` forgotten;
 - evaluation: the memory without gradients, where PyTorch takes another path; whether two calls agree, in training and
   in evaluation;
-- messages: what PyTorch says where it stops.
+- messages: what PyTorch says where it stops;
+- first: the largest of the numbers that layers begin with at width 512, to three digits after the point, and the spread
+  of those that are normal, to one.
 """
 
 import warnings
@@ -59,6 +61,7 @@ def _cases(torch: Any, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
         "mistakes": _mistakes(torch, model, source, target[:, :-1]),
         "evaluation": _evaluation(torch, model, source, target[:, :-1]),
         "messages": _messages(torch, model, source, target),
+        "first": _first(torch),
     }
 
 
@@ -137,6 +140,24 @@ def _messages(torch: Any, model: Any, source: Any, target: Any) -> dict[str, Any
         ),
     }
     return {name: _complaint(call) for name, call in calls.items()}
+
+
+def _first(torch: Any) -> dict[str, np.ndarray]:
+    """Return how large the first numbers are; their kind is fixed, and rounding hides the draw."""
+    torch.manual_seed(0)
+    inside = torch.nn.Transformer(512, 8, 1, 1, 2048, batch_first=True).encoder.layers[0]
+    linear = torch.nn.Linear(512, 2048)
+    found = {
+        "linear": linear.weight,
+        "linear_bias": linear.bias,
+        "linear_inside": inside.linear1.weight,
+        "bias_inside": inside.linear1.bias,
+        "projections": torch.nn.MultiheadAttention(512, 8).in_proj_weight,
+        "projections_inside": inside.self_attn.in_proj_weight,
+    }
+    largest = {name: weight.detach().abs().max().numpy().round(3) for name, weight in found.items()}
+    spread = torch.nn.Embedding(1000, 512).weight.detach().std()
+    return {name: np.array(number) for name, number in (largest | {"table": spread.numpy().round(1)}).items()}
 
 
 def _complaint(call: Callable[[], Any]) -> np.ndarray:
