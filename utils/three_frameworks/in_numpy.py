@@ -27,7 +27,7 @@ def layer_norm(
     return weights[f"{name}/gamma"] * scaled + weights[f"{name}/beta"]
 
 
-def attend(
+def numpy_attend(
     x: np.ndarray,
     memory: np.ndarray,
     allowed: np.ndarray,
@@ -59,7 +59,9 @@ def numpy_encoder_layer(
     x: np.ndarray, is_word: np.ndarray, weights: Weights, name: str
 ) -> np.ndarray:
     """Return what a layer of the encoder makes of x (B, S, d_model)."""
-    attended = attend(x, x, is_word[:, None], weights, f"{name}/attention")
+    attended = numpy_attend(
+        x, x, is_word[:, None], weights, f"{name}/attention"
+    )
     x = layer_norm(x + attended, weights, f"{name}/attention_norm")
     wide = np.maximum(linear(x, weights, f"{name}/intermediate"), 0)
     narrow = linear(wide, weights, f"{name}/output")
@@ -76,9 +78,9 @@ def numpy_decoder_layer(
 ) -> np.ndarray:
     """Return what a layer of the decoder makes of x (B, T, d_model)."""
     allowed = is_word[:, None] & np.tri(x.shape[1], dtype=bool)  # (B, T, T)
-    attended = attend(x, x, allowed, weights, f"{name}/attention")
+    attended = numpy_attend(x, x, allowed, weights, f"{name}/attention")
     x = layer_norm(x + attended, weights, f"{name}/attention_norm")
-    found = attend(
+    found = numpy_attend(
         x, memory, is_source[:, None], weights, f"{name}/memory_attention"
     )
     x = layer_norm(x + found, weights, f"{name}/memory_norm")
