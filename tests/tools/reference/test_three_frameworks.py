@@ -22,7 +22,7 @@ FILE = "../tools/reference/models/in_torch.py"
 TEXT = "\n\n".join(source for _, source in read_chapter(CHAPTERS / "a1-three-frameworks.ipynb").markdown_cells())
 CASES = reference_cases(reference.FOLDER / f"{NAME}.npz")
 
-TABLES = TEXT.split("(frameworks-dictionary)=")[1].split("\n## ")[0]
+TABLES = TEXT.split("## A dictionary\n")[1].split("\n## ")[0]
 ROWS = re.findall(r"^\| `([^`]+)` \| ([^|]+?) \| ([^|]*?) ?\|$", TABLES, re.M)
 OURS = {
     "TransformerConfig": TransformerConfig,
