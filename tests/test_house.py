@@ -33,6 +33,7 @@ ORDER = (
         "number_translator",
         "translation",
         "weights",
+        "three_frameworks",
         "checkpoints",
         "classification",
         "hub",

@@ -127,6 +127,7 @@ MENDED_LINES = {
     },
     "training-bug-beam": {8: "    parent = order // tokens"},
     "pretrained-bug-hiding": {7: "    counts = chosen", 9: "    labels[chosen] = ids[chosen]"},
+    "frameworks-bug-heads": {7: "    value = value.reshape(len(x), num_heads, size)"},
     "custom-bug-extend": {9: "        longer[rows + new] = total / len(ids)"},
 }
 
@@ -139,6 +140,7 @@ PREDICTIONS = {
     "training-predict": (4.382, 0.757, 4, 1600, 4.5),
     "pretrained-predict": (0.672, 198_272, 240, 30, 9.547),
     "custom-predict": (0.05, 1024, 440, 30_720, 12),
+    "frameworks-predict": (1536, 1, 3, 3, 6, 0.707),
     "clinic-diagnosis": (
         *("zero-scores", "no-scale", "keys-as-values", "mirrored", "sound", "softmax-axis"),
         *("dropout-on", "mask-inverted", "scale-after", "point-wise", "mask-after"),

@@ -42,6 +42,15 @@ def _dropdown(converter: Converter, directive: Directive) -> str:
     return fold(converter.inline.convert(directive.argument), converter.blocks(directive.body))
 
 
+def _tabs(converter: Converter, directive: Directive) -> str:
+    """Return the tabs one below the other, each under its title: a notebook has nothing to switch them with."""
+    return converter.blocks(directive.body)
+
+
+def _tab(converter: Converter, directive: Directive) -> str:
+    return f"**{converter.inline.convert(directive.argument)}**\n\n{converter.blocks(directive.body)}"
+
+
 def _exercise(converter: Converter, directive: Directive) -> str:
     title = f": {converter.inline.convert(directive.argument)}" if directive.argument else ""
     return f"### Exercise {converter.counts.next('Exercise')}{title}\n\n{converter.blocks(directive.body)}"
@@ -106,6 +115,8 @@ DIRECTIVES: dict[str, Callable[[Converter, Directive], str]] = {
     **dict.fromkeys(["admonition", *ADMONITIONS], _box),
     "margin": _margin,
     "dropdown": _dropdown,
+    "tab-set": _tabs,
+    "tab-item": _tab,
     "exercise": _exercise,
     "solution": _solution,
     "solution-start": _solution_start,

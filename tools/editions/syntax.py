@@ -15,7 +15,7 @@ from myst_parser.parsers.mdit import create_md_parser
 from tools.site.addresses import CONFIG
 
 ADMONITIONS = ("note", "tip", "hint", "important", "warning", "caution", "attention", "danger", "error", "seealso")
-NESTING = frozenset({*ADMONITIONS, "admonition", "margin", "dropdown", "exercise", "solution"})
+NESTING = frozenset({*ADMONITIONS, "admonition", "margin", "dropdown", "exercise", "solution", "tab-set", "tab-item"})
 
 _INFO = re.compile(r"\{(?P<name>[^}\s]+)\}[ \t]*(?P<argument>.*)", re.S)
 _OPTION = re.compile(r"^:(?P<key>[\w-]+):[ \t]*(?P<value>.*)$")

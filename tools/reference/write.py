@@ -56,6 +56,8 @@ def differences(name: str, folder: Path = FOLDER) -> list[str]:
     for key in sorted(stored.keys() & fresh.keys()):
         if stored[key].shape != fresh[key].shape or stored[key].dtype != fresh[key].dtype:
             found.append(f"{key}: expected {_form(fresh[key])}; the file holds {_form(stored[key])}")
+        elif fresh[key].dtype.kind == "U":
+            found += [f"{key}: PyTorch now says {fresh[key]}"] if stored[key] != fresh[key] else []
         elif not np.allclose(stored[key], fresh[key], rtol=TOLERANCE, atol=TOLERANCE):
             found.append(f"{key} differs from what PyTorch computes now by more than {TOLERANCE}")
     return sorted(found)

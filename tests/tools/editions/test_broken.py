@@ -50,6 +50,11 @@ def converted(folder, *cells):
         ("```{margin}\nAn *aside*.\n```", "> An *aside*."),
         ("::::{admonition} A title\n:::{tip}\nDeep.\n:::\n::::", "> **A title**\n>\n> > **Tip**\n> >\n> > Deep."),
         (":::{dropdown} More\nHidden.\n:::", "<details>\n<summary>More</summary>\n\nHidden.\n\n</details>"),
+        (
+            "::::{tab-set}\n:::{tab-item} One\n:sync: one\nFirst.\n:::\n"
+            ":::{tab-item} Two\n```python\nx = 2\n```\n:::\n::::",
+            "**One**\n\nFirst.\n\n**Two**\n\n```python\nx = 2\n```",
+        ),
         ("- item\n  ```{margin}\n  Inside.\n  ```", "- item\n  > Inside."),
         ("Term\n: one\n  two", "**Term:** one\ntwo"),
         ("Term\n: - a\n  - b\n\nOther\n: c", "**Term:**\n\n- a\n- b\n\n**Other:** c"),
@@ -196,7 +201,7 @@ BROKEN = {
         ":::{carousel}\nx\n:::",
         "the directive {carousel} is unknown to editions; they know: admonition",
     ),
-    "unknown directive inside another": ("::::{note}\n:::{tab-set}\nx\n:::\n::::", "directive {tab-set} is unknown"),
+    "unknown directive inside another": ("::::{note}\n:::{grid}\nx\n:::\n::::", "directive {grid} is unknown"),
     "unknown role": ("A {kbd}`Ctrl`.", "the role {kbd} is unknown to editions"),
     "unknown equation": ("{eq}`eq-gone`", "the label 'eq-gone' leads to nothing; expected equation"),
     "label of another kind": ("(sec)=\n## Two\n\n{eq}`sec`", "leads to a section; expected equation"),

@@ -18,6 +18,7 @@ from utils.exercises import (
     attention,
     clinic,
     custom,
+    frameworks,
     multi_head,
     positions,
     pretrained,
@@ -29,7 +30,7 @@ from utils.exercises.engine.comparison import difference, same
 from utils.exercises.engine.exercise import Exercise, Finding
 from utils.exercises.engine.trials import Outcome, reference_result, returned_input, run
 
-_CHAPTERS = (attention, multi_head, positions, architecture, training, pretrained, custom, project, clinic)
+_CHAPTERS = (attention, multi_head, positions, architecture, training, pretrained, custom, project, frameworks, clinic)
 EXERCISES: dict[str, Exercise] = {one.id: one for chapter in _CHAPTERS for one in chapter.EXERCISES}
 _WIDTH = 100  # characters; a notebook does not wrap its outputs
 
