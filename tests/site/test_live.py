@@ -122,8 +122,9 @@ def test_only_pages_that_have_an_element_load_its_script():
 
 def test_the_weights_lie_in_the_site_once():
     folder = SITE / "_static" / "live" / "weights"
-    heavy = [path for path in SITE.rglob("*.js") if path.stat().st_size > 300_000]
-    assert {path.parent for path in heavy} == {folder}
+    parts = [path for path in SITE.rglob("*.js") if path.read_bytes().startswith(b"live.receive(")]
+    assert {path.parent for path in parts} == {folder}
+    assert not list(SITE.rglob("live.safetensors"))
     assert sum(path.stat().st_size for path in folder.iterdir()) < 4_500_000
 
 
@@ -222,7 +223,7 @@ def test_a_weight_is_dragged_with_the_keyboard_and_python_finds_what_follows(ope
     page.focus(".live-tokens [aria-checked=true]")
     for _ in range(5):
         page.keyboard.press("ArrowRight")
-    handle = page.get_by_role("slider")
+    handle = page.locator(".live-handle")
     handle.focus()
     for key in ("ArrowRight", "ArrowRight", "End", "PageDown", "ArrowDown"):
         page.keyboard.press(key)
@@ -340,7 +341,7 @@ def test_a_word_is_cut_try_by_try_and_hidden_states_are_pythons(opened):
         page.keyboard.press("Enter")
         texts.append(told.inner_text())
     assert texts[0] == "Try 1: cookbooks is no piece of the vocabulary."
-    assert texts[4] == "Try 5: cook is a piece of the vocabulary."
+    assert texts[5] == "Try 6: cook is a piece of the vocabulary."
     assert texts[8] == texts[11] == "Try 9: ##s is a piece of the vocabulary. cookbooks becomes cook ##book ##s."
     assert onwards.get_attribute("aria-disabled") == "true"
     page.get_by_role("button", name="Back").click()

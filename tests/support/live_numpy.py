@@ -4,10 +4,10 @@ Written from the equations of chapters 1 to 4 alone, so that it can judge the pa
 """
 
 from functools import cache
-from math import erf
 
 import numpy as np
 from safetensors import safe_open
+from scipy.special import erf
 
 from tools.live.model import WEIGHTS, dequantized
 
@@ -74,7 +74,7 @@ def forward(ids, *, allowed=None, scale=None, cut=(), dragged=()):
         together = dense(mixed.swapaxes(0, 1).reshape(length, -1), f"{block}.attention.attention_output")
         x = norm(x + together, f"{block}.attention_norm")
         wide = dense(x, f"{block}.feed_forward.intermediate")
-        wide = wide * (1 + np.vectorize(erf)(wide / np.sqrt(2))) / 2
+        wide = wide * (1 + erf(wide / np.sqrt(2))) / 2
         states.append(norm(x + dense(wide, f"{block}.feed_forward.output"), f"{block}.feed_forward_norm"))
     pooled = np.tanh(dense(states[-1][0], "pooler"))
     return softmax(dense(pooled, "head")), np.array(states), np.array(weights)

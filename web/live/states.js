@@ -6,7 +6,7 @@
   const EXAMPLES = [
     "Unaffordable cookbooks for snowboarders.",
     "The soup was delicious, the service was awful.",
-    "Das Wetter ist schön.",
+    "Viele Grüße aus Zürich!",
   ];
 
   // The cosine of the angle between each two vectors: 1 for vectors of one direction.
@@ -110,7 +110,7 @@
         { className: "live-part" },
         make("p", { className: "live-label" }, "Hidden states: how alike are the vectors of two tokens? Choose after which layer"),
         this.strip.root,
-        make("p", { className: "live-note" }, "The cosine of their angle: 1 for one direction, 0 for a right angle."),
+        make("p", { className: "live-note" }, "The cosine of their angle: 1 for one direction, 0 for a right angle; below 0 a cell stays empty."),
       );
     }
 
