@@ -69,7 +69,7 @@
     }
     for (const value of [-1, 0, 1]) {
       const height = Math.floor(most) * value;
-      graph.append(shape("text", { x: 33, y: at(0, height)[1] + 4, class: "end" }, write(height, 0)));
+      graph.append(shape("text", { x: 37, y: at(0, height)[1] + 4, class: "end" }, write(height, 0)));
     }
     const level = graph.appendChild(shape("path", { class: "level" }));
     const curve = graph.appendChild(shape("path", { class: "curve slight" }));

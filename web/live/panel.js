@@ -194,7 +194,7 @@
     // Draw the table; label says what it shows, axes what its rows and columns are.
     drawTable(tokens, rows, label, axes) {
       const size = tokens.length;
-      const room = 8 * Math.min(12, Math.max(...tokens.map((token) => token.length))) + 26;
+      const room = 6.5 * Math.min(12, Math.max(...tokens.map((token) => token.length))) + 26;
       const side = room + CELL * size + 4;
       const draw = (tag, attributes, text) => {
         const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
