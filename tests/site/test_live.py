@@ -214,32 +214,31 @@ def moved_shares(then, now, count):
 def test_a_weight_is_dragged_with_the_keyboard_and_python_finds_what_follows(opened):
     page = opened
     fetch(page)
-    types(page, "The soup was not good, but the staff was kind.")
+    types(page, "The room was not good, but the staff was kind.")
     before, _, then = in_numpy(page)
     assert abs(probability(page) - before[1]) < 1e-4
     page.focus(".live-heads [aria-checked=true]")
-    for key in ("ArrowDown", "ArrowRight"):
-        page.keyboard.press(key)
+    page.keyboard.press("ArrowDown")
     page.focus(".live-tokens [aria-checked=true]")
-    for _ in range(5):
+    for _ in range(4):
         page.keyboard.press("ArrowRight")
     handle = page.locator(".live-handle")
     handle.focus()
     for key in ("ArrowRight", "ArrowRight", "End", "PageDown", "ArrowDown"):
         page.keyboard.press(key)
     page.wait_for_function("() => element.dragged.size && Math.abs(element.weight() - 0.7) < 1e-6")
-    assert handle.get_attribute("aria-label") == "weight of soup in the row of good"
+    assert handle.get_attribute("aria-label") == "weight of room in the row of not"
     assert handle.get_attribute("aria-valuenow") == "0.70"
-    after, _, now = in_numpy(page, dragged=[(1, 1, 5, 2, 0.7)])
+    after, _, now = in_numpy(page, dragged=[(1, 0, 4, 2, 0.7)])
     assert abs(probability(page) - after[1]) < 1e-4
-    assert abs(after[1] - before[1]) > 1e-3
-    assert np.allclose(shown_row(page), now[1, 1, 5], atol=0.0051)
+    assert abs(after[1] - before[1]) > 0.1
+    assert np.allclose(shown_row(page), now[1, 0, 4], atol=0.0051)
     count = page.evaluate("() => element.result.tokens.indexOf('[PAD]')")
     shown = [float(text) for text in page.locator(".live-heads span").all_inner_texts()]
     expected = moved_shares(then, now, count)
     assert np.allclose(np.reshape(shown, (4, 4)), expected, atol=0.0051)
     assert (expected[2:] > 0).all()
-    assert (expected.reshape(-1)[[0, 1, 2, 3, 4, 6, 7]] == 0).all(), "earlier layers and neighbours stay"
+    assert (expected.reshape(-1)[[0, 1, 2, 3, 5, 6, 7]] == 0).all(), "earlier layers and neighbours stay"
     page.get_by_role("button", name="As trained").click()
     assert abs(probability(page) - before[1]) < 1e-4
     is_readable(page)
@@ -291,36 +290,50 @@ def test_a_finger_chooses_a_cell_and_drags_it(opened):
     assert page.evaluate("() => scrollY") == scrolled
 
 
-NOBODY = ["[CLS]", "nobody", "could", "call", "the", "room", "clean", ".", "[SEP]"]
-HEAD = 2, 2  # head 3 of layer 3
+SECOND = "the soup was not good , but the staff was kind ."
+HEADS = list(itertools.product(range(4), repeat=2))
+DECIDING = 1, 0  # head 1 of layer 2
 
 
-def positive(**switches):
-    """Return the probability of "positive" that NumPy finds for the sentence of chapter 2's question."""
+def found_by_numpy(sentence, **switches):
+    """Return what NumPy finds for words and marks with spaces between them."""
     vocabulary = (ROOT / "data/checkpoints/mini-bert/vocab.txt").read_text(encoding="utf-8").split("\n")
-    ids = [vocabulary.index(token) for token in NOBODY] + [0] * PADDING
-    return live_numpy.forward(ids, allowed=[True] * len(NOBODY) + [False] * PADDING, **switches)[0][1]
+    ids = [vocabulary.index(token) for token in f"[CLS] {sentence} [SEP]".split()]
+    allowed = [True] * len(ids) + [False] * PADDING
+    return live_numpy.forward([*ids, *[0] * PADDING], allowed=allowed, **switches)
 
 
-def test_the_answer_about_one_weight_is_so():
+def positive(sentence, **switches):
+    """Return the probability of "positive"."""
+    return found_by_numpy(sentence, **switches)[0][1]
+
+
+def test_the_answer_about_the_head_that_decides_is_so():
     story = cell_of(PAGES["live-heads"], "(heads-to-play-with)=")
-    assert "Nobody could call the room clean." in story
-    cut = {each: positive(cut=[each]) for each in itertools.product(range(4), repeat=2)}
-    assert max(cut.values()) < 0.5
-    assert max(cut, key=cut.get) == HEAD
+    assert "The soup was not good, but the staff was kind." in story
+    assert "Nobody could call the room clean" in story
+    cut = {each: positive(SECOND, cut=[each]) for each in HEADS}
+    without, *others = sorted(cut.values())
+    assert cut[DECIDING] == without
+    assert min(others) > 0.95
+    row, key = 1 + SECOND.split().index("not"), 1 + SECOND.split().index("but")
     for words, value in (
-        ('As trained, the probability of "positive" is {:.2f}.', positive()),
-        ("Without the head it is {:.2f}.", cut[HEAD]),
-        ("With this weight at 1 it is {:.2f}", positive(dragged=[(*HEAD, 0, 1, 1.0)])),
+        ('As trained, the probability of "positive" is {:.2f}.', positive(SECOND)),
+        ("Without this head it is {:.2f}.", without),
+        ("Its weight on *but* is {:.2f}.", found_by_numpy(SECOND)[2][(*DECIDING, row, key)]),
+        ("Drag it down to 0, and the probability is {:.2f}.", positive(SECOND, dragged=[(*DECIDING, row, key, 0.0)])),
     ):
         assert words.format(value) in story
+    first = "nobody could call the room clean ."
+    assert max(positive(first, cut=[each]) for each in HEADS) < 0.5
 
 
 @pytest.mark.slow
-def test_no_other_weight_of_this_head_does_more_than_to_cut_it():
-    places = set(itertools.product(range(len(NOBODY)), repeat=2)) - {(0, 1)}
-    others = [positive(dragged=[(*HEAD, *place, weight)]) for place in places for weight in (0.0, 0.5, 1.0)]
-    assert max(others) < positive(cut=[HEAD])
+def test_no_weight_of_another_row_of_this_head_turns_the_answer():
+    size = 2 + len(SECOND.split())
+    rows = set(range(size)) - {1 + SECOND.split().index("not")}
+    drags = [(*DECIDING, row, key, 1.0) for row in rows for key in range(size)]
+    assert min(positive(SECOND, dragged=[drag]) for drag in drags) > 0.5
 
 
 # ---- Chapter 6

@@ -19,6 +19,8 @@
     "The plot was not gripping, but the acting was superb.",
   ];
 
+  const DECIDED = "The soup was not good, but the staff was kind."; // by one head
+
   const isOn = (name, box) => make("label", { className: "live-choice" }, box, ` ${name}`);
 
   class HeadsPanel extends Panel {
@@ -243,6 +245,10 @@
   // ── Chapter 2 ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   class DragPanel extends HeadsPanel {
+    get examples() {
+      return [EXAMPLES[0], DECIDED, ...EXAMPLES.slice(1, 3)];
+    }
+
     // A handle lies on one cell of the table: up makes its weight larger, down smaller.
     buildTable() {
       const part = super.buildTable();
