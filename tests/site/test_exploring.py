@@ -368,7 +368,7 @@ def test_the_answer_about_44_tokens_is_so(page):
 
 
 def test_the_axes_of_the_scores_say_what_they_are(page):
-    texts = page.locator("explore-rotary svg.day text").all_inner_texts()
+    texts = page.locator("explore-rotary svg.day text").all_text_contents()
     assert {"score", "distance of the key, in tokens"} < set(texts)
 
 
