@@ -66,12 +66,14 @@
       this.progress.hidden = false;
       this.status.textContent = "The weights are being fetched.";
       try {
-        network ??= fetchNetwork((share) => (this.progress.value = share));
+        network ??= fetchNetwork((share) => (this.progress.value = share)).catch((error) => {
+          network = undefined; // so that the reader can try again
+          throw error;
+        });
         const { model, tokenizer } = await network;
         await load(OWN[this.localName]);
         this.panel = new live.panels[this.localName](this, model, tokenizer);
       } catch (error) {
-        network = undefined;
         this.status.textContent = `The network did not come: ${error.message}. Press the button to try again.`;
         this.button.disabled = false;
         this.progress.hidden = true;
