@@ -132,7 +132,7 @@ def test_the_weights_lie_in_the_site_once():
 def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_keyboard_alone(opened):
     page = opened
     loaded = page.evaluate("() => [...document.scripts].map((script) => script.src)")
-    assert [name.rpartition("/")[2] for name in loaded if "_static/live/" in name] == ["live.js"]
+    assert [found for name in loaded for found in re.findall(r"_static/live/([a-z.-]+)", name)] == ["live.js"]
     assert page.evaluate("() => live.contents === undefined"), "nothing of the network comes before the reader asks"
     page.focus("live-classifier .live-button")
     page.keyboard.press("Enter")
