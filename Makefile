@@ -106,7 +106,7 @@ reviews: .venv/all.stamp ## Write the generated reviews to data/reviews, byte fo
 pretrain: .venv/torch.stamp .venv/all.stamp ## Train mini-bert, an hour or more; goes on where it was interrupted (BOOK_DATA_DIR, BOOK_MODEL_DIR)
 	@$(PY) tools/pretraining/pretrain.py
 
-live: .venv/all.stamp ## Train the classifier that runs in chapter 8's page, some minutes, and round its weights
+live: .venv/all.stamp ## Train the classifier that runs in three chapters' pages, some minutes, and round its weights
 	@$(PY) tools/live/train.py && $(PY) tools/live/write.py
 
 translation: .venv/all.stamp ## Train the translator on Multi30k, 150 minutes at most; goes on where it was interrupted (BOOK_DATA_DIR)

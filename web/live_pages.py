@@ -1,11 +1,13 @@
-"""The element that runs a classifier in the page: its scripts and styles on the pages that have it, its weights beside.
+"""The elements that run a classifier in the page: one small script on the pages that have one, all else beside.
 
-A page names `<live-classifier>` in raw HTML. The weights are the bytes of one file of the book, cut into scripts with
-base64 in them: from the disk a page may load scripts, and nothing else. They are fetched only when the reader asks.
+A page names `<live-heads>`, `<live-states>` or `<live-classifier>` in raw HTML. The weights are the bytes of one file
+of the book, cut into scripts with base64 in them: from the disk a page may load scripts, and nothing else. They, and
+the scripts that use them, are fetched only when the reader asks.
 """
 
 import base64
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,11 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-ELEMENT = "<live-classifier>"
+ELEMENT = re.compile("<live-(heads|states|classifier)>")
 WEIGHTS = Path("data/checkpoints/live.safetensors")
 RECORD = Path("data/results/live.json")
 VOCABULARY = Path("data/checkpoints/mini-bert/vocab.txt")
-SCRIPTS = ("tokenizer.js", "encoder.js", "weights.js", "live-classifier.js")
-ON_DEMAND = ("characters.js",)
-STYLES = "live-classifier.css"
+AT_ONCE = ("live.js", "live.css")
 SOURCES = Path("web/live")
 FOLDER = Path("_static/live")
 PART = 480_000  # bytes of a script's weights: a multiple of three, so that only the last has padding
@@ -41,29 +41,27 @@ def weight_scripts(weights: bytes, vocabulary: list[str], **facts: float) -> dic
 
 
 def has_element(doctree: nodes.document | None) -> bool:
-    """Return whether a page has the element."""
-    return doctree is not None and any(ELEMENT in raw.astext() for raw in doctree.findall(nodes.raw))
+    """Return whether a page has one of the elements."""
+    return doctree is not None and any(ELEMENT.search(raw.astext()) for raw in doctree.findall(nodes.raw))
 
 
 def add_scripts(app: Sphinx, _page: str, _template: str, _context: dict[str, Any], doctree: Any) -> None:
-    """Let a page with the element load its scripts and its styles."""
+    """Let a page with an element load the script that fetches the others, and its styles."""
     if has_element(doctree):
-        app.add_css_file(f"live/{STYLES}")
-        for name in SCRIPTS:
-            app.add_js_file(f"live/{name}", loading_method="defer")
+        script, styles = AT_ONCE
+        app.add_css_file(f"live/{styles}")
+        app.add_js_file(f"live/{script}", loading_method="defer")
 
 
 def copy_sources(app: Sphinx) -> None:
     """Put scripts and styles where pages load them from."""
     target = Path(app.outdir) / FOLDER
     shutil.rmtree(target, ignore_errors=True)  # weights of an earlier build among them
-    target.mkdir(parents=True)
-    for name in (*SCRIPTS, *ON_DEMAND, STYLES):
-        (target / name).write_bytes((Path(app.srcdir) / SOURCES / name).read_bytes())
+    shutil.copytree(Path(app.srcdir) / SOURCES, target)
 
 
 def write_weights(app: Sphinx, failure: Exception | None) -> None:
-    """Write the scripts that hold the weights if a page has the element; last, as nothing else should read these."""
+    """Write the scripts that hold the weights if a page has an element; last, as nothing else should read these."""
     if failure is not None or not any(has_element(app.env.get_doctree(page)) for page in app.env.found_docs):
         return
     folder, source = Path(app.outdir) / FOLDER / "weights", Path(app.srcdir)

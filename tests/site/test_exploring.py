@@ -367,6 +367,11 @@ def test_the_answer_about_44_tokens_is_so(page):
     assert heard(element).endswith(f"the score is {scores[1][44]:.3f}.")
 
 
+def test_the_axes_of_the_scores_say_what_they_are(page):
+    texts = page.locator("explore-rotary svg.day text").all_text_contents()
+    assert {"score", "distance of the key, in tokens"} < set(texts)
+
+
 def test_the_query_moves_and_the_score_stays(page):
     element = page.locator("explore-rotary")
     place, before = element.get_by_role("slider", name="place of the query"), heard(element)
@@ -482,6 +487,58 @@ def opened(browser, folder):
     yield open_page
     for context in contexts:
         context.close()
+
+
+IN_SIGHT = """(part) => {
+  const box = part.getBoundingClientRect();
+  const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+  return box.top >= 0 && box.bottom <= innerHeight && part.contains(document.elementFromPoint(x, y));
+}"""
+FOLLOWING = [
+    ("look-up", "temperature", "table"),
+    ("look-up", "hour asked", "svg.day"),
+    ("mask", "layers", "table >> nth=1"),
+    ("rotary", "base", "svg.day"),
+    ("rotary", "distance", ".clocks"),
+]
+
+
+@pytest.fixture
+def at_home(browser):
+    """Open a picture's own chapter."""
+    contexts = []
+
+    def open_chapter(name, **options):
+        (built,) = (SITE / "chapters").glob(f"{DRAWINGS[name][0]}.html")
+        contexts.append(browser.new_context(reduced_motion="reduce", **options))
+        page = contexts[-1].new_page()
+        page.goto(built.as_uri())
+        return page.locator(f"explore-{name}")
+
+    yield open_chapter
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "slider", "result"), FOLLOWING)
+@pytest.mark.parametrize("window", [{"width": 360, "height": 800}, {"width": 1440, "height": 800}])
+def test_a_slider_stays_in_sight_beside_what_follows_it(at_home, name, slider, result, window):
+    element = at_home(name, viewport=window)
+    followed = element.locator(result)
+    followed.evaluate("(part) => part.scrollIntoView({ block: 'center' })")
+    assert element.get_by_role("slider", name=slider).evaluate(IN_SIGHT)
+    assert followed.evaluate(IN_SIGHT)
+
+
+@pytest.mark.slow
+def test_columns_keep_their_width_when_a_key_is_hidden(at_home):
+    element = at_home("look-up", viewport={"width": 360, "height": 800})
+    measure = "(e) => [...e.querySelectorAll('tr > *')].map((cell) => cell.getBoundingClientRect().width)"
+    before = element.evaluate(measure)
+    element.locator("thead button").nth(1).click()
+    assert element.locator("thead button").nth(1).get_attribute("aria-pressed") == "true"
+    assert element.evaluate(measure) == before
 
 
 @pytest.mark.slow

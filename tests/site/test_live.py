@@ -1,24 +1,36 @@
-"""The classifier that runs in the page, used as a reader would: from the disk and over http, with keys, light and dark.
+"""The classifier that runs in three pages, used as a reader would: from the disk and over http, with keys, mouse and
+finger, light and dark.
 
 Build the pages first (`make book`).
 """
 
+import itertools
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support import site_checks
+from tests.support import live_numpy, site_checks
 from tests.support.live_texts import awkward_texts
 from tests.tools.live.test_forward_pass import check_probabilities, reviews
+from tools.bench import pages as bench_pages
+from tools.notebooks.chapters import ROOT
 from tools.site.pages import SITE
 
 page_visits = pytest.importorskip(
     "tests.support.page_visits", reason="playwright is not installed", exc_type=ModuleNotFoundError
 )
 
-PAGE = "chapters/08-fine-tuning-project.html"
+PAGES = {
+    "live-heads": "chapters/02-multi-head-attention",
+    "live-states": "chapters/06-pretrained-models",
+    "live-classifier": "chapters/08-fine-tuning-project",
+}
+PAGE = f"{PAGES['live-classifier']}.html"
+PADDING = 4
 FASTEST = """() => {
   const ids = Array.from({ length: 32 }, (_, i) => 10 + i);
   const times = [];
@@ -32,26 +44,41 @@ FASTEST = """() => {
 
 
 @pytest.fixture
-def opened(browser):
-    """Open the chapter from the disk, and fail on whatever the page complains of or asks another place for."""
+def opened(browser, request):
+    """Open a chapter from the disk, and fail on whatever the page complains of or asks another place for.
+
+    The test says which, and with what kind of window: see `in_chapter`.
+    """
+    name, options = request.param
+    options = {"viewport": {"width": 360, "height": 800}, "reduced_motion": "reduce", **options}
     visit = page_visits.Visit()
-    with browser.new_context(viewport={"width": 360, "height": 800}, reduced_motion="reduce") as context:
+    with browser.new_context(**options) as context:
         page = context.new_page()
         visit.watch(page, re.compile(f"({re.escape(SITE.as_uri())}/|data:|about:)"))
-        page.goto((SITE / PAGE).as_uri())
-        page.wait_for_selector("live-classifier button")
+        page.goto(f"{(SITE / PAGES[name]).as_uri()}.html")
+        page.wait_for_selector(f"{name} button")
         yield page
     assert visit.problems == []
 
 
+def in_chapter(name, **options):
+    """Let a test open the chapter of an element."""
+    return pytest.mark.parametrize("opened", [(name, options)], indirect=True, ids=[name])
+
+
 def fetch(page):
-    page.click("live-classifier .live-button")
-    page.wait_for_selector("live-classifier input[type=text]", timeout=20_000)
-    page.evaluate("() => { globalThis.element = document.querySelector('live-classifier'); }")
+    page.click(".live .live-button")
+    look_into(page)
+
+
+def look_into(page):
+    """Wait for the network; then `element` is the panel."""
+    page.wait_for_selector(".live input[type=text]", timeout=60_000)
+    page.evaluate("() => { globalThis.element = document.querySelector('.live').panel; }")
 
 
 def status(page):
-    return page.inner_text("live-classifier .live-status")
+    return page.inner_text(".live .live-status")
 
 
 def probability(page):
@@ -60,30 +87,57 @@ def probability(page):
 
 def types(page, text):
     """Type a review in place of the one that stands there, and wait until it has been classified."""
+    page.focus(".live input[type=text]")
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type(text)
-    tokens = ["[CLS]", *re.findall(r"\w+|\.", text.lower()), "[SEP]", *["[PAD]"] * 4]
+    tokens = ["[CLS]", *re.findall(r"\w+|[.,]", text.lower()), "[SEP]", *["[PAD]"] * PADDING]
     page.wait_for_function("(tokens) => String(element.result.tokens) === tokens", arg=",".join(tokens))
 
 
-def test_only_a_page_that_has_the_element_loads_its_scripts():
-    loading, having = set(), set()
+def in_numpy(page, **switches):
+    """Return what NumPy finds for the text that stands there; the padding is hidden unless `allowed` is given."""
+    tokens = page.evaluate("() => element.result.tokens")
+    ids = page.evaluate("() => element.tokenizer.encode(element.result.tokens)")
+    return live_numpy.forward(ids, **{"allowed": [token != "[PAD]" for token in tokens], **switches})
+
+
+def cell_of(chapter, start):
+    """Return the source of the Markdown cell of a chapter that begins so."""
+    notebook = json.loads((ROOT / f"{chapter}.ipynb").read_text(encoding="utf-8"))
+    sources = ("".join(cell["source"]) for cell in notebook["cells"])
+    return next(source for source in sources if source.startswith(start))
+
+
+def test_only_pages_that_have_an_element_load_its_script():
+    loading, having = {}, {}
     for page in site_checks.pages_of(SITE):
         text = page.path.read_text(encoding="utf-8")
-        loading |= {page.path.name} if "_static/live/" in text else set()
-        having |= {page.path.name} if "<live-classifier>" in text else set()
-    assert loading == having == {Path(PAGE).name}
+        if loaded := re.findall(r"_static/live/([a-z.]+)", text):
+            loading[page.path.stem] = loaded
+        if named := re.findall(r"<(live-[a-z]+)>", text):
+            having[page.path.stem] = named
+    assert having == {Path(page).name: [name] for name, page in PAGES.items()}
+    assert loading == {page: ["live.css", "live.js"] for page in having}
 
 
+def test_the_weights_lie_in_the_site_once():
+    folder = SITE / "_static" / "live" / "weights"
+    parts = [path for path in SITE.rglob("*.js") if path.read_bytes().startswith(b"live.receive(")]
+    assert {path.parent for path in parts} == {folder}
+    assert not list(SITE.rglob("live.safetensors"))
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 4_500_000
+
+
+@in_chapter("live-classifier")
 def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_keyboard_alone(opened):
     page = opened
     loaded = page.evaluate("() => [...document.scripts].map((script) => script.src)")
-    assert any("live/encoder.js" in name for name in loaded)
+    assert [found for name in loaded for found in re.findall(r"_static/live/([a-z.-]+)", name)] == ["live.js"]
     assert page.evaluate("() => live.contents === undefined"), "nothing of the network comes before the reader asks"
     page.focus("live-classifier .live-button")
     page.keyboard.press("Enter")
-    page.wait_for_selector("live-classifier input[type=text]", timeout=20_000)
-    page.evaluate("() => { globalThis.element = document.querySelector('live-classifier'); }")
+    look_into(page)
+    assert page.get_by_text("9 tokens; 4 of padding follow.").is_visible()
     assert page.evaluate("() => document.activeElement.type") == "text"
     types(page, "The soup was awful.")
     assert status(page).startswith("negative")
@@ -93,11 +147,11 @@ def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_
     page.focus("live-classifier .live-heads [aria-checked=true]")
     for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
-    assert page.inner_text("live-classifier .live-note strong") == "Layer 2, head 3"
+    assert page.inner_text(".live-note strong") == "Layer 2, head 3"
     assert page.evaluate("() => document.activeElement.ariaLabel") == "layer 2, head 3"
     trained = probability(page)
     page.keyboard.press("x")
-    assert page.evaluate("() => document.activeElement.ariaLabel") == "layer 2, head 3, cut"
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "layer 2, head 3, cut, moved 0.00"
     assert probability(page) != trained
     assert f"as trained: positive, {trained:.3f}" in status(page)
     page.focus("live-classifier .live-tokens [aria-checked=true]")
@@ -109,6 +163,7 @@ def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_
     page.keyboard.press("ArrowDown")
     assert page.evaluate("() => element.mask") == "inverted"
     assert page.evaluate("() => element.result.attention.flat(2).every((row) => row[0] === 0)")
+    assert page.locator(".live .live-answer").evaluate("(e) => getComputedStyle(e).position") == "sticky"
     page.get_by_role("button", name="As trained").click()
     assert probability(page) == trained
     is_readable(page)
@@ -135,13 +190,225 @@ def is_readable(page):
         assert visit.state["overflow"] <= 0
 
 
+# ---- Chapter 2
+
+
+def cell_at(page, row, column):
+    """Return the middle of a cell of the table on the screen."""
+    cell = page.locator(f'.live-matrix rect[data-row="{row}"][data-column="{column}"]')
+    cell.evaluate("(e) => e.scrollIntoView({ block: 'center' })")
+    box = cell.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def shown_row(page):
+    return [float(text) for text in page.locator(".live-tokens span:last-child").all_inner_texts()]
+
+
+def moved_shares(then, now, count):
+    """Return the share of each head's weights that has moved: of the rows of `count` tokens, averaged."""
+    return np.abs(now - then)[:, :, :count].sum(axis=-1).mean(axis=-1) / 2
+
+
+@in_chapter("live-heads")
+def test_a_weight_is_dragged_with_the_keyboard_and_python_finds_what_follows(opened):
+    page = opened
+    fetch(page)
+    types(page, "The room was not good, but the staff was kind.")
+    before, _, then = in_numpy(page)
+    assert abs(probability(page) - before[1]) < 1e-4
+    page.focus(".live-heads [aria-checked=true]")
+    page.keyboard.press("ArrowDown")
+    page.focus(".live-tokens [aria-checked=true]")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    handle = page.locator(".live-handle")
+    handle.focus()
+    for key in ("ArrowRight", "ArrowRight", "End", "PageDown", "ArrowDown"):
+        page.keyboard.press(key)
+    page.wait_for_function("() => element.dragged.size && Math.abs(element.weight() - 0.7) < 1e-6")
+    assert handle.get_attribute("aria-label") == "weight of room in the row of not"
+    assert handle.get_attribute("aria-valuenow") == "0.70"
+    after, _, now = in_numpy(page, dragged=[(1, 0, 4, 2, 0.7)])
+    assert abs(probability(page) - after[1]) < 1e-4
+    assert abs(after[1] - before[1]) > 0.1
+    assert np.allclose(shown_row(page), now[1, 0, 4], atol=0.0051)
+    count = page.evaluate("() => element.result.tokens.indexOf('[PAD]')")
+    shown = [float(text) for text in page.locator(".live-heads span").all_inner_texts()]
+    expected = moved_shares(then, now, count)
+    assert np.allclose(np.reshape(shown, (4, 4)), expected, atol=0.0051)
+    assert (expected[2:] > 0).all()
+    assert (expected.reshape(-1)[[0, 1, 2, 3, 5, 6, 7]] == 0).all(), "earlier layers and neighbours stay"
+    page.get_by_role("button", name="As trained").click()
+    assert abs(probability(page) - before[1]) < 1e-4
+    is_readable(page)
+
+
+@in_chapter("live-heads", viewport={"width": 1440, "height": 900})
+def test_a_weight_is_dragged_with_the_mouse_beside_other_switches(opened):
+    page = opened
+    fetch(page)
+    page.locator(".live-heads button").nth(10).click()
+    page.keyboard.press("x")
+    page.locator(".live-heads button").nth(4).click()
+    page.get_by_label("do not divide by √dₖ").check()
+    page.get_by_label("inverted: hides the text").check()
+    x, y = cell_at(page, 0, 9)  # from [CLS] to the first [PAD]
+    start = page.evaluate("() => element.result.attention[1][0][0][9]")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 40)
+    page.mouse.move(x, y + 12)
+    page.mouse.up()
+    weight = max(0, start - 0.1)
+    page.wait_for_function("(weight) => Math.abs(element.weight() - weight) < 1e-6", arg=weight)
+    hidden = page.evaluate("() => element.result.tokens.map((token) => token === '[PAD]')")
+    drag = (1, 0, 0, 9, weight)
+    probabilities, _, weights = in_numpy(page, allowed=hidden, scale=1, cut=[(2, 2)], dragged=[drag])
+    assert abs(probability(page) - probabilities[1]) < 1e-4
+    assert np.allclose(shown_row(page), weights[1, 0, 0], atol=0.0051)
+    assert "One weight is set by hand." in page.inner_text(".live")
+    page.locator(".live input[type=text]").fill("Superb soup.")
+    page.wait_for_function("() => element.result.tokens[1] === 'superb' && element.dragged.size === 0")
+
+
+@in_chapter("live-heads", has_touch=True, is_mobile=True)
+def test_a_finger_chooses_a_cell_and_drags_it(opened):
+    page = opened
+    fetch(page)
+    page.touchscreen.tap(*cell_at(page, 3, 1))
+    assert page.evaluate("() => [element.query, element.key, element.dragged.size]") == [3, 1, 0]
+    start = page.evaluate("() => element.weight()")
+    x, y = cell_at(page, 3, 1)
+    scrolled = page.evaluate("() => scrollY")
+    session = page.context.new_cdp_session(page)
+    steps = ("touchStart", y), ("touchMove", y - 30), ("touchMove", y - 60), ("touchEnd", None)
+    for kind, height in steps:
+        points = [] if height is None else [{"x": x, "y": height}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_function("(weight) => Math.abs(element.weight() - weight) < 1e-6", arg=min(1, start + 0.5))
+    assert page.evaluate("() => scrollY") == scrolled
+
+
+SECOND = "the soup was not good , but the staff was kind ."
+HEADS = list(itertools.product(range(4), repeat=2))
+DECIDING = 1, 0  # head 1 of layer 2
+
+
+def found_by_numpy(sentence, **switches):
+    """Return what NumPy finds for words and marks with spaces between them."""
+    vocabulary = (ROOT / "data/checkpoints/mini-bert/vocab.txt").read_text(encoding="utf-8").split("\n")
+    ids = [vocabulary.index(token) for token in f"[CLS] {sentence} [SEP]".split()]
+    allowed = [True] * len(ids) + [False] * PADDING
+    return live_numpy.forward([*ids, *[0] * PADDING], allowed=allowed, **switches)
+
+
+def positive(sentence, **switches):
+    """Return the probability of "positive"."""
+    return found_by_numpy(sentence, **switches)[0][1]
+
+
+def test_the_answer_about_the_head_that_decides_is_so():
+    story = cell_of(PAGES["live-heads"], "(heads-to-play-with)=")
+    assert "The soup was not good, but the staff was kind." in story
+    assert "Nobody could call the room clean" in story
+    cut = {each: positive(SECOND, cut=[each]) for each in HEADS}
+    without, *others = sorted(cut.values())
+    assert cut[DECIDING] == without
+    assert min(others) > 0.95
+    row, key = 1 + SECOND.split().index("not"), 1 + SECOND.split().index("but")
+    for words, value in (
+        ('As trained, the probability of "positive" is {:.2f}.', positive(SECOND)),
+        ("Without this head it is {:.2f}.", without),
+        ("Its weight on *but* is {:.2f}.", found_by_numpy(SECOND)[2][(*DECIDING, row, key)]),
+        ("Drag it down to 0, and the probability is {:.2f}.", positive(SECOND, dragged=[(*DECIDING, row, key, 0.0)])),
+    ):
+        assert words.format(value) in story
+    first = "nobody could call the room clean ."
+    assert max(positive(first, cut=[each]) for each in HEADS) < 0.5
+
+
+@pytest.mark.slow
+def test_no_weight_of_another_row_of_this_head_turns_the_answer():
+    size = 2 + len(SECOND.split())
+    rows = set(range(size)) - {1 + SECOND.split().index("not")}
+    drags = [(*DECIDING, row, key, 1.0) for row in rows for key in range(size)]
+    assert min(positive(SECOND, dragged=[drag]) for drag in drags) > 0.5
+
+
+# ---- Chapter 6
+
+
+@in_chapter("live-states")
+def test_a_word_is_cut_try_by_try_and_hidden_states_are_pythons(opened):
+    page = opened
+    fetch(page)
+    told = page.locator(".live-told")
+    page.focus(".live-tokens [aria-checked=true]")
+    page.keyboard.press("ArrowRight")
+    assert told.inner_text() == "Is cookbooks, whole, a piece of the vocabulary?"
+    onwards = page.get_by_role("button", name="Next try")
+    onwards.focus()
+    texts = []
+    for _ in range(12):
+        page.keyboard.press("Enter")
+        texts.append(told.inner_text())
+    assert texts[0] == "Try 1: cookbooks is no piece of the vocabulary."
+    assert texts[5] == "Try 6: cook is a piece of the vocabulary."
+    assert texts[8] == texts[11] == "Try 9: ##s is a piece of the vocabulary. cookbooks becomes cook ##book ##s."
+    assert onwards.get_attribute("aria-disabled") == "true"
+    page.get_by_role("button", name="Back").click()
+    assert told.inner_text().startswith("Try 8: ##book ")
+    types(page, "The soup was dull, the room was not.")
+    _, states, _ = in_numpy(page)
+    assert (
+        np.abs(
+            np.array(page.evaluate("() => element.result.hiddenStates.map((s) => s.map((v) => [...v]))")) - states
+        ).max()
+        < 1e-4
+    )
+    page.focus(".live-layers [aria-checked=true]")
+    for layer in range(5):
+        unit = states[layer] / np.linalg.norm(states[layer], axis=-1, keepdims=True)
+        row = page.locator(".live-tokens").nth(1).locator("span:last-child").all_inner_texts()
+        shown = [float(text.replace("−", "-")) for text in row]
+        assert np.allclose(shown, unit @ unit[0], atol=0.0051)
+        page.keyboard.press("ArrowRight")
+    is_readable(page)
+
+
+def test_the_answer_about_the_two_verdicts_is_so():
+    story = cell_of(PAGES["live-states"], "(pretrained-live)=")
+    vocabulary = (ROOT / "data/checkpoints/mini-bert/vocab.txt").read_text(encoding="utf-8").split("\n")
+
+    def alike(first, noun, second):
+        """Return the cosines of the two "was" after each layer."""
+        tokens = f"[CLS] the soup was {first} , the {noun} was {second} . [SEP]".split()
+        states = live_numpy.forward([vocabulary.index(token) for token in tokens])[1]
+        unit = states / np.linalg.norm(states, axis=-1, keepdims=True)
+        return (unit[:, 3] * unit[:, 8]).sum(axis=-1)
+
+    assert "The soup was delicious, the service was awful." in story
+    found = alike("delicious", "service", "awful")
+    assert f"{found[0]:.2f} after the embedding and {found[2]:.2f} after layer 2" in story
+    same = [alike("delicious", "service", other)[2] for other in ("delicious", "superb")]
+    assert f"it is {same[0]:.2f} or {same[1]:.2f}" in story
+    both = alike("awful", "service", "awful")[2]
+    assert f"in place of *delicious*, and it is {both:.2f}" in story
+    assert min(*same, both) > 0.9
+    assert f"leaves it at {alike('delicious', 'soup', 'awful')[2]:.2f}" in story
+
+
+# ---- All three
+
+
 @pytest.mark.slow
 def test_weights_that_do_not_come_are_told_and_can_be_asked_for_again(browser):
     with page_visits.served(SITE) as url, browser.new_context() as context:
         page = context.new_page()
         page.route("**/weights/part-2.js", lambda route: route.abort())
         page.goto(f"{url}/{PAGE}")
-        page.click("live-classifier .live-button")
+        page.click(".live .live-button")
         page.wait_for_function("() => document.querySelector('.live-status').textContent.includes('part-2.js')")
         page.unroute("**/weights/part-2.js")
         fetch(page)
@@ -149,20 +416,40 @@ def test_weights_that_do_not_come_are_told_and_can_be_asked_for_again(browser):
 
 
 @pytest.mark.slow
-def test_the_element_is_not_printed_and_without_a_script_it_is_not_there(browser):
+@pytest.mark.parametrize("name", PAGES)
+def test_the_element_is_not_printed_and_without_a_script_it_is_not_there(browser, name):
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
-        page.goto((SITE / PAGE).as_uri())
-        assert not page.is_visible("live-classifier")
+        page.goto(f"{(SITE / PAGES[name]).as_uri()}.html")
+        assert not page.is_visible(name)
     with browser.new_context() as context:
         page = context.new_page()
-        page.goto((SITE / PAGE).as_uri())
-        assert page.is_visible("live-classifier")
+        page.goto(f"{(SITE / PAGES[name]).as_uri()}.html")
+        assert page.is_visible(name)
         page.emulate_media(media="print")
-        assert not page.is_visible("live-classifier")
+        assert not page.is_visible(name)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_has_no_objection(browser, name, width, scheme):
+    try:
+        bench_pages.install(bench_pages.environment(""))
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"npm could not fetch axe: {error.stderr.strip()[-200:]}")
+    with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto(f"{(SITE / PAGES[name]).as_uri()}.html")
+        fetch(page)
+        page.add_script_tag(path=bench_pages.TOOLS / "node_modules/axe-core/axe.min.js")
+        violations = page.evaluate("async () => (await axe.run('.live')).violations")
+        assert [f"{each['id']}: {node['target'][0]}" for each in violations for node in each["nodes"]] == []
+
+
+@pytest.mark.slow
+@in_chapter("live-classifier")
 def test_chromium_gives_pythons_tokens_and_probabilities_from_the_disk(opened):
     from tools.measure.recipe import ENCODER
     from utils import wordpiece

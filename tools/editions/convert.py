@@ -14,7 +14,7 @@ from tools.editions.syntax import Directive, EditionError, directive_of, parse
 ATTRIBUTES_LINE = re.compile(r"^[ \t]*\{[ \t]*[.#][^{}]*\}[ \t]*$")
 INVISIBLE = frozenset({"myst_target", "myst_line_comment", "myst_block_break", "front_matter"})
 VERBATIM = frozenset({"fence", "code_block", "html_block"})
-ELEMENT = re.compile(r"</?live-classifier>\n?")  # of the site; an edition shows the sentence that stands in it
+ELEMENT = re.compile(r"</?live-[a-z]+>\n?")  # of the site; an edition shows the sentence that stands in it
 _MARKER = re.compile(r"[ \t>]*(?:[-*+]|\d+[.)])?[ \t]*")
 
 

@@ -119,7 +119,7 @@
       hours.forEach((_, j) => {
         rows["dot product"].cells[j].textContent = write(products[j]);
         rows.score.cells[j].textContent = write(scores[j]);
-        rows.exponential.cells[j].replaceChildren(allowed[j] ? large(exponentials[j]) : "hidden: 0");
+        rows.exponential.cells[j].replaceChildren(allowed[j] ? large(exponentials[j]) : "0");
         bars[j].text.textContent = write(weights[j]);
         bars[j].bar.style.width = `${100 * weights[j]}%`;
         rows["weight × value"].cells[j].textContent = write(weights[j] * values[j]);
@@ -174,6 +174,6 @@
       show();
     });
     show();
-    return [tag("div", { class: "beside" }, clock, day), asked.root, warmth.root, table, told, again];
+    return [tag("div", { class: "beside" }, clock, day), tag("div", { class: "dials" }, asked.root, warmth.root), table, told, again];
   });
 })();

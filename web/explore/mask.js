@@ -112,8 +112,8 @@
       take(names[0]);
     });
     const choices = names.slice(1).map((name) => button(name, () => take(name)));
-    const hint = "Rows are queries, columns are keys. Click a cell, or draw with the mouse; with the keyboard, use the arrow keys and space. All scores are equal.";
+    const hint = "Rows are queries, columns are keys. Click a cell, or draw with the mouse; with the keyboard, use the arrow keys and space. All scores are equal. A share says how much of the token of its column has arrived in the row: 1 in all.";
     show();
-    return [tag("p", { class: "legend" }, hint), depth.root, tag("div", { class: "beside" }, painted, reached), told, tag("div", { class: "hands" }, again, ...choices)];
+    return [tag("p", { class: "legend" }, hint), tag("div", { class: "dials" }, depth.root), tag("div", { class: "beside" }, painted, reached), told, tag("div", { class: "hands" }, again, ...choices)];
   });
 })();

@@ -57,17 +57,19 @@
     };
 
     // The score at every distance.
-    const graph = picture(440, 190, "", { class: "day wide" });
+    const graph = picture(440, 226, "", { class: "day wide" });
     const most = Math.max(...vectors.map((other) => sum(frequencies(pairs, 1).map((_, i) => length(query, i) * length(other, i)))));
-    const at = (away, value) => [40 + ((away + FARTHEST) / (2 * FARTHEST)) * 380, 85 - (value / most) * 78];
+    const at = (away, value) => [40 + ((away + FARTHEST) / (2 * FARTHEST)) * 380, 103 - (value / most) * 78];
     const [, middle] = at(0, 0);
-    graph.append(shape("path", { d: `M40 5V163H420M40 ${middle}H420`, class: "thin" }));
+    graph.append(shape("path", { d: `M40 23V181H420M40 ${middle}H420`, class: "thin" }));
+    graph.append(shape("text", { x: 40, y: 14, class: "soft" }, "score"));
+    graph.append(shape("text", { x: 230, y: 221, class: "soft" }, "distance of the key, in tokens"));
     for (const away of [-60, -40, -20, 0, 20, 40, 60]) {
-      graph.append(shape("text", { x: at(away, 0)[0], y: 181 }, write(away, 0)));
+      graph.append(shape("text", { x: at(away, 0)[0], y: 199 }, write(away, 0)));
     }
     for (const value of [-1, 0, 1]) {
       const height = Math.floor(most) * value;
-      graph.append(shape("text", { x: 33, y: at(0, height)[1] + 4, class: "end" }, write(height, 0)));
+      graph.append(shape("text", { x: 37, y: at(0, height)[1] + 4, class: "end" }, write(height, 0)));
     }
     const level = graph.appendChild(shape("path", { class: "level" }));
     const curve = graph.appendChild(shape("path", { class: "curve slight" }));
@@ -138,6 +140,6 @@
     const mark = (colour, words) => tag("span", {}, tag("i", { class: "swatch", style: `background:${colour}` }), words);
     const legend = tag("p", { class: "legend" }, mark(COLOURS[0], "query"), " ", mark(COLOURS[1], "key"), alike);
     show();
-    return [legend, clocks, ...dials.map((dial) => dial.root), graph, told, again];
+    return [legend, clocks, tag("div", { class: "dials" }, ...dials.map((dial) => dial.root)), graph, told, again];
   });
 })();

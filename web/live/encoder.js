@@ -49,12 +49,21 @@
     return exponentials.map((value) => value / total);
   }
 
+  // Set one weight of a row by hand; the others keep their proportions and share the rest of 1.
+  function setWeight(row, place, weight) {
+    const others = sum(row.map((value, i) => (i === place ? 0 : value)));
+    if (!others) return row; // nobody to share with
+    return row.map((value, i) => (i === place ? weight : (value / others) * (1 - weight)));
+  }
+
   // Mix values by the weights softmax(query keyᵀ · scale): [mixtures (T, D), weights (T, T)].
-  function scaledDotProductAttention(query, key, value, { allowed, scale }) {
+  // Weights that were dragged by hand, each { query, key, weight }, take the place of the computed ones.
+  function scaledDotProductAttention(query, key, value, { allowed, scale, dragged }) {
     const weights = query.map((q) => {
       const score = (k, place) => (allowed[place] ? dot(q, k) * scale : -Infinity);
       return softmax(Float32Array.from(key, score));
     });
+    for (const { query: row, key: place, weight } of dragged) weights[row] = setWeight(weights[row], place, weight);
     const output = weights.map((row) => {
       const mixture = new Float32Array(value[0].length);
       row.forEach((weight, place) => {
@@ -67,7 +76,7 @@
 
   // Let each head attend on its own part of query, key and value, and bring all heads together:
   // [output (T, d_model), weights (H, T, T)].
-  function multiHeadAttention(x, layer, { numHeads, allowed, scale, isCut }) {
+  function multiHeadAttention(x, layer, { numHeads, allowed, scale, isCut, draggedIn }) {
     const parts = [layer.query, layer.key, layer.value];
     const [query, key, value] = parts.map((part) => dense(x, part)); // (T, d_model) each
     const keyDim = query[0].length / numHeads;
@@ -79,6 +88,7 @@
       const [output, weight] = scaledDotProductAttention(own(query), own(key), own(value), {
         allowed,
         scale: scale ?? 1 / Math.sqrt(keyDim),
+        dragged: draggedIn(head),
       });
       weights.push(weight);
       if (isCut(head)) continue; // its part stays zero
@@ -99,26 +109,29 @@
   }
 
   // The encoder. Options: allowed (T), whether a token may be attended to; scale, 1/√D if undefined;
-  // cut, a set of heads to silence, each named "layer.head".
-  function encoder(tokenIds, model, { allowed, scale, cut = new Set() } = {}) {
+  // cut, a set of heads to silence, each named "layer.head"; dragged, a list of weights to set by
+  // hand, one after the other, each { layer, head, query, key, weight }.
+  function encoder(tokenIds, model, { allowed, scale, cut = new Set(), dragged = [] } = {}) {
     allowed ??= tokenIds.map(() => true);
-    let x = tokenEmbedding(tokenIds, model.embedding);
+    const hiddenStates = [tokenEmbedding(tokenIds, model.embedding)];
     const attention = model.blocks.map((block, number) => {
       const isCut = (head) => cut.has([number, head].join("."));
-      let weights;
-      const options = { numHeads: model.num_heads, allowed, scale, isCut };
-      [x, weights] = encoderLayer(x, block, options);
+      const draggedIn = (head) => dragged.filter((one) => one.layer === number && one.head === head);
+      const options = { numHeads: model.num_heads, allowed, scale, isCut, draggedIn };
+      const [x, weights] = encoderLayer(hiddenStates[number], block, options);
+      hiddenStates.push(x);
       return weights;
     });
-    return { hidden: x, attention }; // (T, d_model), (layers, H, T, T)
+    return { hiddenStates, attention }; // (layers + 1, T, d_model), (layers, H, T, T)
   }
 
   // The head: BERT's pooler makes one vector of that of [CLS], a last kernel a logit of each class.
   function classify(tokenIds, model, options) {
-    const { hidden, attention } = encoder(tokenIds, model, options);
-    const pooled = dense([hidden[0]], model.pooler)[0].map(Math.tanh);
+    const { hiddenStates, attention } = encoder(tokenIds, model, options);
+    const last = hiddenStates[hiddenStates.length - 1];
+    const pooled = dense([last[0]], model.pooler)[0].map(Math.tanh);
     const logits = dense([pooled], model.head)[0];
-    return { logits, probabilities: softmax(logits), attention };
+    return { logits, probabilities: softmax(logits), hiddenStates, attention };
   }
 
   // —— Arithmetic
@@ -158,5 +171,5 @@
     return x.map((vector, place) => vector.map((value, i) => value + y[place][i]));
   }
 
-  Object.assign(live, { encoder, classify, softmax, gelu });
+  Object.assign(live, { encoder, classify, softmax, gelu, dot });
 })((globalThis.live ??= {}));

@@ -52,20 +52,25 @@
     return words;
   }
 
-  // Cut a word into the longest pieces of the vocabulary, from left to right; [UNK] if that fails anywhere.
-  function piecesOf(word, ids) {
+  // Look for the longest pieces of the vocabulary in a word, from left to right: each try with its
+  // place in the word, the last of them unknown if nothing fits there.
+  function triesOf(word, ids) {
     const characters = [...word];
-    if (characters.length > LONGEST_WORD) return ["[UNK]"];
-    const pieces = [];
-    for (let start = 0; start < characters.length; ) {
-      let end = characters.length;
-      const piece = () => (start ? "##" : "") + characters.slice(start, end).join("");
-      while (end > start && !ids.has(piece())) end -= 1;
-      if (end === start) return ["[UNK]"];
-      pieces.push(piece());
-      start = end;
+    const tries = [];
+    for (let start = 0, end = characters.length; start < end; ) {
+      const piece = (start ? "##" : "") + characters.slice(start, end).join("");
+      const known = ids.has(piece);
+      tries.push({ start, end, piece, known });
+      [start, end] = known ? [end, characters.length] : [start, end - 1];
     }
-    return pieces;
+    return tries;
+  }
+
+  // Cut a word into these pieces, [UNK] if nothing fits anywhere: { word, tries, pieces }.
+  function cut(word, ids) {
+    const tries = [...word].length > LONGEST_WORD ? [] : triesOf(word, ids);
+    const pieces = tries.filter(({ known }) => known).map(({ piece }) => piece);
+    return { word, tries, pieces: tries.length && tries[tries.length - 1].known ? pieces : ["[UNK]"] };
   }
 
   live.Tokenizer = class Tokenizer {
@@ -81,17 +86,16 @@
 
     // Return the tokens of a text, [CLS] and [SEP] among them, at most maxLength of them.
     tokens(text, maxLength = Infinity) {
-      const pieces = [];
-      for (const part of text.split(SPECIAL)) {
-        if (SPECIAL.test(part)) pieces.push(part);
-        else for (const word of this.words(part)) pieces.push(...piecesOf(word, this.ids));
-      }
+      const pieces = this.cuts(text).flatMap((one) => one.pieces);
       return ["[CLS]", ...pieces.slice(0, maxLength - 2), "[SEP]"];
     }
 
-    // Return the words of a text before they are cut into pieces.
-    words(text) {
-      return wordsOf(normalize(text, this.kinds), this.kinds);
+    // Return how each word of a text is cut: [{ word, tries, pieces }].
+    cuts(text) {
+      return text.split(SPECIAL).flatMap((part) => {
+        if (SPECIAL.test(part)) return [{ word: part, tries: [], pieces: [part] }];
+        return wordsOf(normalize(part, this.kinds), this.kinds).map((word) => cut(word, this.ids));
+      });
     }
 
     // Return the ids of tokens.

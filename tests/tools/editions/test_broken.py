@@ -93,7 +93,7 @@ def converted(folder, *cells):
         ('<a href="https://keras.io?a=1&amp;b=2">k</a>', '<a href="https://keras.io?a=1&amp;b=2">k</a>'),
         ('- <a href="../intro.md">i</a>', f'- <a href="{SITE}intro.html">i</a>'),
         ('<!-- <a href="gone.md">x</a> --> Words.', '<!-- <a href="gone.md">x</a> --> Words.'),
-        ("<live-classifier>\n<p>On the site.</p>\n</live-classifier>\n\nWords.", "<p>On the site.</p>\n\nWords."),
+        ("<live-heads>\n<p>On the site.</p>\n</live-heads>\n\nWords.", "<p>On the site.</p>\n\nWords."),
         ('`<a href="gone.md">` in code', '`<a href="gone.md">` in code'),
         ('<img alt="a" src="data:image/png;base64,AA==">', '<img alt="a" src="data:image/png;base64,AA==">'),
         ("### Deep\n\n## Two\n\n### Three", "## 1.1. Two\n\n### 1.1.1. Three"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from tests.support import live_numpy
 from tests.support.live_node import ROOT, VOCABULARY, in_node
 from tools.live.model import PADDING, WEIGHTS, LiveClassifier
 from tools.live.write import round_rows, serialized
@@ -28,6 +29,20 @@ return given.cases.map(({ texts, padding, scale, cut, mask, attention }) => text
   return attention ? [[...found.probabilities], rows] : [...found.probabilities];
 }));
 """
+EVERYTHING = """
+const plain = (nested) => (nested.length === undefined ? nested : Array.from(nested, plain));
+return given.cases.map(({ ids, cut, ...switches }) => {
+  const found = live.classify(ids, model, { ...switches, cut: new Set(cut) });
+  return plain([found.probabilities, found.hiddenStates, found.attention]);
+});
+"""
+SETTINGS = {
+    "cut": {"cut": [(1, 2), (3, 0)]},
+    "inverted": {"allowed": "inverted"},
+    "scale": {"scale": 1},
+    "dragged": {"dragged": [(0, 1, 0, 2, 0.9), (2, 3, 4, 1, 0.0), (2, 3, 4, 0, 0.35)]},  # two of one row, in this order
+    "all": {"cut": [(2, 1)], "allowed": "inverted", "scale": 0.5, "dragged": [(1, 0, 5, 3, 1.0), (3, 2, 0, 4, 0.6)]},
+}
 
 
 def record():
@@ -91,6 +106,39 @@ def test_with_the_mask_turned_round_only_the_number_of_tokens_counts(positive):
     assert np.ptp(same) < 1e-6
     assert abs(longer - same[0]) > 1e-6
     assert np.ptp(positive["plain"][:3]) > 0.5
+
+
+def draw_tokens(draws):
+    """Return ids of seven tokens, and which of them are text: the first five."""
+    return draws.integers(0, 14_000, 7).tolist(), [True] * 5 + [False] * 2
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_switch_does_what_it_does_in_numpy(name):
+    ids, allowed = draw_tokens(np.random.default_rng(sum(map(ord, name))))
+    settings = {"allowed": allowed, **SETTINGS[name]}
+    if settings["allowed"] == "inverted":
+        settings["allowed"] = [not one for one in allowed]
+    keys = ("layer", "head", "query", "key", "weight")
+    dragged = [dict(zip(keys, one, strict=True)) for one in settings.get("dragged", ())]
+    cut = [f"{layer}.{head}" for layer, head in settings.get("cut", ())]
+    (found,) = in_node(EVERYTHING, cases=[{"ids": ids, **settings, "cut": cut, "dragged": dragged}])
+    expected = live_numpy.forward(ids, **settings)
+    for what, ours, theirs in zip(("probabilities", "states", "weights"), expected, found, strict=True):
+        assert np.abs(ours - theirs).max() < 1e-4, what
+    as_trained = live_numpy.forward(ids, allowed=allowed)
+    assert np.abs(expected[0] - as_trained[0]).max() > 1e-4, "the switch is to do something"
+    for layer, head, query, key, weight in SETTINGS[name].get("dragged", ())[-1:]:
+        row = found[2][layer][head][query]
+        assert np.isclose(row[key], weight)
+        assert np.isclose(sum(row), 1)
+
+
+def test_a_row_with_nobody_to_share_keeps_its_weight():
+    ids, only = [101, 5, 102], [False, True, False]
+    drag = {"layer": 0, "head": 0, "query": 0, "key": 1, "weight": 0.25}
+    (found,) = in_node(EVERYTHING, cases=[{"ids": ids, "cut": [], "allowed": only, "dragged": [drag]}])
+    assert found[2][0][0][0] == [0, 1, 0]
 
 
 def test_the_forward_pass_is_short_enough_to_be_read():
@@ -183,6 +231,25 @@ def test_each_switch_does_what_it_does_in_python(python, switch):
         state, mask = states[number], allowed[:, None]
         _, theirs = block.attention(state, value=state, attention_mask=mask, return_attention_scores=True)
         assert np.abs(attention[:, number] - np.asarray(theirs)).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_the_forward_pass_in_numpy_is_that_of_the_books_encoder(python):
+    draws = np.random.default_rng(29)
+    for _ in range(3):
+        ids, allowed = draw_tokens(draws)
+        probabilities, states, weights = live_numpy.forward(ids, allowed=allowed)
+        inputs = {"token_ids": np.array([ids]), "attention_mask": np.array([allowed])}
+        expected = python.encoder(**inputs, return_hidden_states=True)
+        for ours, theirs in zip(states, expected, strict=True):
+            assert np.abs(ours - np.asarray(theirs)[0]).max() < 1e-4
+        mask = np.array([[allowed]])
+        for number, block in enumerate(python.encoder.blocks):
+            state = expected[number]
+            _, theirs = block.attention(state, value=state, attention_mask=mask, return_attention_scores=True)
+            assert np.abs(weights[number] - np.asarray(theirs)[0]).max() < 1e-4
+        theirs = python.probabilities(np.array([ids]), np.array([allowed]))[0]
+        assert np.abs(probabilities - theirs).max() < 1e-4
 
 
 def python_about():

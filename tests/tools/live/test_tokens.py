@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.live_node import ROOT, in_node
+from tests.support.live_node import ROOT, VOCABULARY, in_node
 from tests.support.live_texts import awkward_texts
 from tools.live import characters
 from tools.measure.recipe import ENCODER
@@ -57,12 +57,30 @@ def test_a_long_text_is_cut_where_python_cuts_it():
     assert differing(in_node(TOKENS, texts=texts, length=32), texts, tokenizer) == []
 
 
+def test_a_word_is_cut_in_these_tries():
+    vocabulary = set(VOCABULARY.read_text(encoding="utf-8").split("\n")[:-1])
+    words = ["unaffordable", "snowboarders", "gruße", "q" * 12, "clean", "x" * 101]
+    cuts = in_node("return given.words.flatMap((word) => tokenizer.cuts(word));", words=words)
+    for word, cut in zip(words, cuts, strict=True):
+        tries, start = [], 0
+        while start < len(word) <= 100:
+            ends = range(len(word), start, -1)
+            candidates = [("##" if start else "") + word[start:end] for end in ends]
+            fitting = [piece for piece in candidates if piece in vocabulary]
+            tries += candidates[: candidates.index(fitting[0]) + 1] if fitting else candidates
+            start += len(fitting[0].removeprefix("##")) if fitting else len(word)
+        assert [one["piece"] for one in cut["tries"]] == tries, word
+        assert [one["known"] for one in cut["tries"]] == [piece in vocabulary for piece in tries]
+        assert all(one["piece"].removeprefix("##") == word[one["start"] : one["end"]] for one in cut["tries"])
+    assert [cut["pieces"] for cut in cuts if cut["word"] in ("gruße", "x" * 101)] == [["[UNK]"]] * 2
+
+
 @pytest.mark.slow
 @pytest.mark.full
 def test_every_character_that_there_is_gets_pythons_words(tokenizer):
     points = [point for point in range(0x110000) if point not in characters.SURROGATES]
     texts = [f"x{chr(point)}y" for point in points]
-    found = in_node("return given.texts.map((text) => tokenizer.words(text));", texts=texts)
+    found = in_node("return given.texts.map((text) => tokenizer.cuts(text).map(({ word }) => word));", texts=texts)
     normalise, split = tokenizer.normalizer.normalize_str, tokenizer.pre_tokenizer.pre_tokenize_str
     for text, words in zip(texts, found, strict=True):
         assert words == [word for word, _ in split(normalise(text))], ascii(text)
