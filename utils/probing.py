@@ -86,7 +86,7 @@ class Asked(NamedTuple):
     Attributes:
         rows: the sentence.
         nouns, adjectives: the words.
-        noun_columns, adjective_columns: their places in the ids of `encode`.
+        noun_columns, adjective_columns: their places in the ids of `encode_sentences`.
         plural, negated: what is true of the noun.
     """
 
@@ -114,7 +114,7 @@ def both_nouns(sentences: Sequence[Sentence]) -> Asked:
     return Asked(*(np.array(column) for column in zip(*pairs, strict=True)))
 
 
-def encode(sentences: Sequence[Sentence], tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
+def encode_sentences(sentences: Sequence[Sentence], tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (N, T) and where a piece stands; word number i of a sentence is piece i + 1.
 
     Raises:
