@@ -24,7 +24,7 @@ ASIDES = (
     "that I had not expected",
     "my friends did not know of",
 )
-DEGREES = ("", "really", "so very", "in any way")
+DEGREES = ("", "really", "so very", "in every way")
 LINKS = ("but", "and", ", while")
 VERB = "seemed"  # says nothing of how many there are
 

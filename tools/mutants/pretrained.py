@@ -3,6 +3,7 @@
 # One tuple a mutant, in the order of the fields of `tools.mutants.mutants.Mutant`.
 _PIECES = "utils.pieces"
 _EMBEDDING = "utils.transformer.embedding.TokenEmbedding.call"
+_HEAD = "utils.transformer.models.MaskedLanguageModel.logits"
 _POOLER = "utils.weights.pooler.pooled_output"
 
 PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
@@ -27,6 +28,9 @@ PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
         "np.tanh(hidden_states[:, 0] @ kernel + bias)",
         "hidden_states[:, 0] @ kernel + bias",
     ),
+    ("other-gelu", "eq-tied-scores", _HEAD, "approximate=False", "approximate=True"),
+    ("bias-forgotten", "eq-tied-scores", _HEAD, " + self.bias", ""),
+    ("head-not-normalised", "eq-tied-scores", _HEAD, "self.norm(", "("),
     (
         "every-place-counted",
         "eq-masked-words",
