@@ -1,10 +1,10 @@
 """Measure what a masked-language model learns from the book's reviews in a minute, beside tables of counts.
 
 An encoder of two layers begins with random numbers, reads training reviews of which some pieces are hidden, and names
-them. After 400 steps, as many as chapter 6 takes, and at other times up to 800 it is asked for hidden pieces of reviews of
-the test file. Two rivals need no training: the most frequent piece, and counts of neighbours, whose mixture is fitted
-to 500 reviews that were not counted. The vocabulary is what the training reviews use. Five seeds draw weights, hidden
-pieces and order. Finished trainings are kept: Ctrl-C loses only the one under way.
+them. After 400 steps, as many as chapter 6 takes, and at other times up to 800 it is asked for hidden pieces of
+reviews of the test file. Two rivals need no training: the most frequent piece, and counts of neighbours, whose mixture
+is fitted to 500 reviews that were not counted. The vocabulary is what the training reviews use. Five seeds draw
+weights, hidden pieces and order. Finished trainings are kept: Ctrl-C loses only the one under way.
 """
 
 import itertools
