@@ -4,6 +4,7 @@
 _PIECES = "utils.pieces"
 _EMBEDDING = "utils.transformer.embedding.TokenEmbedding.call"
 _HEAD = "utils.transformer.models.MaskedLanguageModel.logits"
+_RIDGE = "utils.probing.ridge"
 _POOLER = "utils.weights.pooler.pooled_output"
 
 PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
@@ -45,4 +46,6 @@ PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
         "ops.maximum(ops.sum(share), 1)",
         "ops.sum(ops.ones_like(share))",
     ),
+    ("no-penalty", "eq-ridge", _RIDGE, "+ strength * np.eye(inputs.shape[1])", ""),
+    ("targets-halved", "eq-ridge", _RIDGE, "inputs.T @ targets", "inputs.T @ targets / 2"),
 )
