@@ -21,6 +21,7 @@ ORDER = (
         "wordpiece",
         "pieces",
         "masked_words",
+        "probing",
         "number_words",
         "reviews",
         "corpora",

@@ -1,9 +1,9 @@
-"""Hidden words: what is never hidden, and the shares of the recipe."""
+"""Hidden words: what is never hidden, the shares of the recipe, counts of neighbours by hand."""
 
 import numpy as np
 import pytest
 
-from utils.masked_words import CLS, MASK, SEP, hide
+from utils.masked_words import CLS, MASK, SEP, NeighbourCounts, hide
 
 
 def test_ends_and_padding_are_never_hidden_and_what_is_not_hidden_stays():
@@ -26,3 +26,34 @@ def test_shares_are_fifteen_and_eighty_ten_ten():
     others = read[hidden & (read != ids) & (read != MASK)]
     assert others.min() > MASK
     assert np.abs(np.mean(others) - 4_500) < 150
+
+
+def test_counts_of_neighbours_by_hand():
+    counts = NeighbourCounts(np.array([[2, 5, 6, 3, 0], [2, 5, 7, 3, 0], [2, 5, 6, 8, 3]]), 10)
+    frequency = np.array([0, 0, 0, 0, 0, 3, 2, 1, 1, 0]) / 7
+    read, hidden = np.array([[2, 5, 4, 3], [2, 9, 4, 3]]), np.array([[False, False, True, False]] * 2)
+    ways = {
+        0: (frequency, frequency),
+        1: ([0] * 6 + [2 / 3, 1 / 3, 0, 0], frequency),  # after 5; after 9, which stands nowhere
+        2: ([0] * 6 + [1 / 3, 1 / 3, 1 / 3, 0],) * 2,
+        3: ([0] * 6 + [1 / 2, 1 / 2, 0, 0], frequency),
+        4: ([0.1] * 10,) * 2,
+    }
+    for way, expected in ways.items():
+        counts.weights = np.eye(5)[way]
+        np.testing.assert_allclose(counts.probabilities(read, hidden), expected, atol=1e-6)
+
+
+def test_weights_go_to_the_way_of_counting_that_foretells():
+    rng = np.random.default_rng(0)
+    left, right = rng.integers(5, 9, (2, 2000))
+    ends = np.full_like(left, CLS), np.full_like(left, SEP)
+    ids = np.stack([ends[0], left, 10 + left, right, ends[1]], axis=1)  # the left neighbour tells all
+    hidden = np.zeros((500, 5), bool)
+    hidden[:, 2] = True
+    counts = NeighbourCounts(ids[:1500], 30)
+    counts.choose_weights(np.where(hidden, MASK, ids[1500:]), hidden, ids[1500:])
+    assert counts.weights[1] + counts.weights[3] > 0.95
+    p = counts.probabilities(ids[1500:], hidden)
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+    assert (p.argmax(axis=1) == ids[1500:, 2]).all()

@@ -3,6 +3,8 @@
 # One tuple a mutant, in the order of the fields of `tools.mutants.mutants.Mutant`.
 _PIECES = "utils.pieces"
 _EMBEDDING = "utils.transformer.embedding.TokenEmbedding.call"
+_HEAD = "utils.transformer.models.MaskedLanguageModel.logits"
+_RIDGE = "utils.probing.ridge"
 _POOLER = "utils.weights.pooler.pooled_output"
 
 PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
@@ -27,6 +29,9 @@ PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
         "np.tanh(hidden_states[:, 0] @ kernel + bias)",
         "hidden_states[:, 0] @ kernel + bias",
     ),
+    ("other-gelu", "eq-tied-scores", _HEAD, "approximate=False", "approximate=True"),
+    ("bias-forgotten", "eq-tied-scores", _HEAD, " + self.bias", ""),
+    ("head-not-normalised", "eq-tied-scores", _HEAD, "self.norm(", "("),
     (
         "every-place-counted",
         "eq-masked-words",
@@ -41,4 +46,6 @@ PRETRAINED_MUTANTS: tuple[tuple[str, ...], ...] = (
         "ops.maximum(ops.sum(share), 1)",
         "ops.sum(ops.ones_like(share))",
     ),
+    ("no-penalty", "eq-ridge", _RIDGE, "+ strength * np.eye(inputs.shape[1])", ""),
+    ("targets-halved", "eq-ridge", _RIDGE, "inputs.T @ targets", "inputs.T @ targets / 2"),
 )

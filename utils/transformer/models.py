@@ -290,6 +290,51 @@ class CausalLanguageModel(ConfiguredModel):
 
 
 @keras.saving.register_keras_serializable(package="executable-transformer")
+class MaskedLanguageModel(ConfiguredModel):
+    """Name hidden pieces: an encoder, and BERT's head on top, which scores every piece of the vocabulary at each place.
+
+    Devlin et al. (2019), arXiv:1810.04805, section 3.1. The head is a dense layer with GELU, a normalisation, the
+    encoder's own table of token vectors (tied), and a bias for each piece, as in their program.
+
+    Args:
+        config: sizes and choices; tokens equal to its `pad_id` are hidden unless a call brings a mask.
+        **kwargs: name, dtype, trainable of `keras.Model`.
+
+    Raises:
+        ValueError: as `Encoder`.
+
+    Example:
+        >>> import numpy as np
+        >>> sizes = {"d_model": 8, "num_layers": 1, "num_heads": 2, "intermediate_dim": 16}
+        >>> model = MaskedLanguageModel(TransformerConfig(vocabulary_size=10, **sizes))
+        >>> tuple(model(np.array([[2, 4, 3]])).shape)
+        (1, 3, 10)
+    """
+
+    def __init__(self, config: Config, **kwargs: Any):
+        super().__init__(config, **kwargs)
+        width, dtype = self.config.d_model, self.dtype_policy
+        self.encoder = Encoder(self.config, name="encoder", dtype=dtype)
+        self.dense = keras.layers.Dense(width, name="head", dtype=dtype)
+        self.norm = keras.layers.LayerNormalization(epsilon=self.config.epsilon, name="head_norm", dtype=dtype)
+        for layer in (self.dense, self.norm):
+            layer.build((None, None, width))
+        self.bias = self.add_weight((self.config.vocabulary_size,), "zeros", name="bias")
+        self.build()
+
+    def call(self, token_ids: Any, attention_mask: Any = None, training: bool | None = None) -> Any:
+        """Return scores (B, T, V) for token_ids (B, T) and a mask (B, T) of where a token stands."""
+        if attention_mask is None:
+            attention_mask = not_padding(token_ids, self.config.pad_id)
+        return self.logits(self.encoder(token_ids, attention_mask=attention_mask, training=training))
+
+    def logits(self, hidden: Any) -> Any:
+        """Return a score of each piece, (..., V), from hidden states (..., d_model)."""
+        guess = self.norm(ops.gelu(self.dense(hidden), approximate=False))
+        return self.encoder.embedding.logits(guess) + self.bias
+
+
+@keras.saving.register_keras_serializable(package="executable-transformer")
 class TextClassifier(ConfiguredModel):
     """Read a text and name its class: an encoder, the mean of its vectors, and BERT's head on top.
 

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.naive_blocks import numbers
 from utils.training import masked_accuracy, masked_loss, shift_right
-from utils.transformer import CausalLanguageModel, Decoder, Encoder, TextClassifier, Transformer
+from utils.transformer import CausalLanguageModel, Decoder, Encoder, MaskedLanguageModel, TextClassifier, Transformer
 from utils.transformer.config import TransformerConfig, paper_config
 from utils.transformer.inputs import known_values
 
@@ -27,6 +27,7 @@ MODELS = {
     "Transformer": (Transformer, {}, (IDS, IDS[:, :3])),
     "Transformer of two vocabularies": (Transformer, {"target_vocabulary_size": 13}, (IDS, IDS[:, :3])),
     "CausalLanguageModel": (CausalLanguageModel, {}, IDS),
+    "MaskedLanguageModel": (MaskedLanguageModel, {}, IDS),
     "TextClassifier": (TextClassifier, {"num_classes": 3, "pooling": "first"}, IDS),
 }
 

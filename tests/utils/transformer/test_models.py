@@ -1,6 +1,7 @@
-"""Encoder, Decoder, Transformer, CausalLanguageModel, TextClassifier: values, properties, masks, counts."""
+"""Encoder, Decoder, Transformer, and the models on top of an encoder: values, properties, masks, counts."""
 
 import dataclasses
+from math import erf
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from keras import ops
 
 from tests.support.naive_blocks import encode, normalise, numbers
 from utils.positions import sinusoidal_positions
-from utils.transformer import CausalLanguageModel, Decoder, Encoder, TextClassifier, Transformer
+from utils.transformer import CausalLanguageModel, Decoder, Encoder, MaskedLanguageModel, TextClassifier, Transformer
 from utils.transformer.config import TransformerConfig, paper_config
 from utils.transformer.costs import encoder_decoder_parameters
 
@@ -101,6 +102,27 @@ def test_an_encoder_without_a_mask_attends_to_all_ids_even_to_pad_id():
     encoder = randomised(Encoder(CONFIG))
     ids = np.array([[3, 4, 0]])
     close(encoder(ids), numbers(encoder(ids, attention_mask=np.ones((1, 3), bool))))
+
+
+def test_scores_of_hidden_pieces_are_dense_gelu_normalisation_table_and_bias():
+    model, (ids,) = randomised(MaskedLanguageModel(CONFIG)), draw_ids(T)
+    kernel, shift = (array.astype("float64") for array in model.dense.get_weights())
+    wide = numbers(model.encoder(ids)) @ kernel + shift
+    wide = wide / 2 * (1 + np.vectorize(erf)(wide / np.sqrt(2)))
+    guess = normalise(model.norm, wide)
+    table = numbers(model.encoder.embedding.table)
+    close(model(ids), guess @ table.T + numbers(model.bias), 1e-3)
+
+
+def test_a_masked_language_model_sees_both_sides_and_no_padding():
+    model, (ids,) = randomised(MaskedLanguageModel(CONFIG)), draw_ids(T)
+    before = numbers(model(ids))
+    changed = ids.copy()
+    changed[:, 2] = ids[:, 2] % (V - 1) + 1
+    assert (np.abs(numbers(model(changed)) - before).max(-1) > 1e-4).all()
+    padded = np.pad(ids, ((0, 0), (0, 3)))
+    close(model(padded)[:, :T], before)
+    close(model(np.where(padded, padded, 7), attention_mask=padded > 0)[:, :T], before)
 
 
 @pytest.mark.parametrize("at", [0, 2, 4])
