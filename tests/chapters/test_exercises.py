@@ -79,9 +79,9 @@ def test_form_that_a_chapter_sets_is_set_in_the_words_of_its_checker(exercise_id
 
 
 @pytest.mark.parametrize("exercise_id", [*IDS, *TESTS])
-def test_model_solution_has_at_most_twelve_lines_and_the_signature_asked_for(exercise_id):
+def test_model_solution_has_few_lines_and_the_signature_asked_for(exercise_id):
     source = inspect.getsource((SOLUTIONS | TESTS)[exercise_id]).splitlines()
-    assert len(source) <= 12
+    assert len(source) <= (15 if exercise_id in TESTS else 12)
     assert source[0].strip() == f"def {EXERCISES[exercise_id].signature}:"
 
 

@@ -192,7 +192,7 @@ def test_the_lowest_bias_discourages_but_does_not_forbid():
     bias[:, 0] = np.finfo("float32").min
     query = np.repeat(query, 2, axis=1)[:, :S]
     weights = attend(query, key, value, attention_bias=bias, use_causal_mask=True)[1]
-    np.testing.assert_array_equal(weights[:, 0, 0], 1)  # the only key that query 0 may attend to
+    np.testing.assert_allclose(weights[:, 0, 0], 1, rtol=1e-6)  # the only key that query 0 may attend to
     np.testing.assert_array_equal(weights[:, 1:, 0], 0)
     np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)
     bias[2] = np.finfo("float32").min
