@@ -172,6 +172,7 @@ def test_first_numbers_of_keras_and_torch_keep_the_limits_that_the_page_explains
     assert first["linear"] == first["linear_bias"] == first["bias_inside"] == pytest.approx(512**-0.5, abs=5e-4)
     assert first["linear_inside"] == pytest.approx((6 / (512 + 2048)) ** 0.5, abs=5e-4)
     assert first["projections"] == first["projections_inside"] == pytest.approx((6 / (4 * 512)) ** 0.5, abs=5e-4)
+    assert first["output_inside"] == pytest.approx((6 / (512 + 512)) ** 0.5, abs=5e-4)
     heads = keras.layers.MultiHeadAttention(8, 64)
     heads.build((None, None, 512), (None, None, 512))
     largest = np.abs(heads.get_weights()[0]).max()

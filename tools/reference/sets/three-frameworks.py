@@ -8,8 +8,11 @@ writes the same numbers; all in evaluation, without dropout. The file holds, und
 - parameters, gradients: by PyTorch's own names; the gradients are those of `next_token_loss`;
 - pieces: the embedded source, and what each piece of the page makes of it; scores and loss of the whole;
 - layers: what `nn.TransformerEncoderLayer` and its sister make of what the layers by hand were given;
-- mistakes: scores with all padding masks turned round, and with the mask of later tokens turned round; a layer without
-  masks as it should be, and with `batch_first` forgotten;
+- without: the scores when one of the four masks is left out;
+- mistakes: scores with all padding masks turned round, and with the mask of later tokens turned round; scores without
+  the shift, and their loss; a layer without masks as it should be, and with `batch_first` forgotten;
+- nans: how many of the scores of these two masks are NaN without gradients, and how many numbers of the layers by hand
+  with gradients;
 - evaluation: the memory without gradients, where PyTorch takes another path; whether two calls agree, in training and
   in evaluation;
 - messages: what PyTorch says where it stops;
@@ -58,7 +61,7 @@ def _cases(torch: Any, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
         "parameters": named,
         "gradients": {name: parameter.grad for name, parameter in named.items()},
         **_pieces(torch, in_torch, model, source, target[:, :-1], loss),
-        "mistakes": _mistakes(torch, model, source, target[:, :-1]),
+        **_mistakes(torch, model, source, target),
         "evaluation": _evaluation(torch, model, source, target[:, :-1]),
         "messages": _messages(torch, model, source, target),
         "first": _first(torch),
@@ -94,26 +97,51 @@ def _pieces(torch: Any, in_torch: Any, model: Any, source: Any, target: Any, los
     }
 
 
-def _mistakes(torch: Any, model: Any, source: Any, target: Any) -> dict[str, Any]:
-    """Run three mistakes that raise nothing."""
+def _mistakes(torch: Any, model: Any, source: Any, whole: Any) -> dict[str, dict[str, Any]]:
+    """Leave out each mask, and run mistakes that raise nothing."""
     from tools.reference.models import in_torch
 
+    target = whole[:, :-1]
+    later = in_torch.later(target.shape[1])
+    right = {"tgt_mask": later, "tgt_key_padding_mask": target == 0}
+    right |= {f"{part}_key_padding_mask": source == 0 for part in ("src", "memory")}
+    padding_turned = {name: ~mask for name, mask in right.items() if "padding" in name}
+
     def scores(**changed: Any) -> Any:
-        masks = {f"{part}_key_padding_mask": source == 0 for part in ("src", "memory")}
-        masks |= {"tgt_key_padding_mask": target == 0, "tgt_mask": in_torch.later(target.shape[1])}
-        states = model.transformer(model.embed(source), model.embed(target), **(masks | changed))
+        states = model.transformer(model.embed(source), model.embed(target), **(right | changed))
         return states @ model.embedding.weight.T
 
-    turned = {f"{part}_key_padding_mask": source != 0 for part in ("src", "memory")}
+    def by_hand(kind: str, *given: Any) -> Any:
+        layer = getattr(in_torch, f"{kind.title()}Layer")(E, H, WIDE).double().eval()
+        layer.load_state_dict(getattr(model.transformer, kind).layers[0].state_dict())
+        return _nans(layer(*given))
+
+    with torch.no_grad():
+        nans = {"padding_turned": _nans(scores(**padding_turned)), "later_turned": _nans(scores(tgt_mask=~later))}
+    vectors, asked = model.embed(source), model.embed(target)
+    memory = model.transformer.encoder(vectors, src_key_padding_mask=source == 0)
+    nans["encoder_by_hand"] = by_hand("encoder", vectors, source != 0)
+    nans["decoder_by_hand"] = by_hand("decoder", asked, memory, target != 0, source != 0)
+    unshifted = model(source, whole)
     layer = model.transformer.encoder.layers[0]
     forgetful = torch.nn.TransformerEncoderLayer(E, H, WIDE).double().eval()
     forgetful.load_state_dict(layer.state_dict())
     return {
-        "padding_turned": scores(**turned, tgt_key_padding_mask=target != 0),
-        "later_turned": scores(tgt_mask=~in_torch.later(target.shape[1])),
-        "batch_first": layer(model.embed(source)),
-        "batch_second": forgetful(model.embed(source)),
+        "without": {name: scores(**{name: None}) for name in right},
+        "mistakes": {
+            "padding_turned": scores(**padding_turned),
+            "later_turned": scores(tgt_mask=~later),
+            "batch_first": layer(vectors),
+            "batch_second": forgetful(vectors),
+            "no_shift": unshifted,
+            "no_shift_loss": torch.nn.functional.cross_entropy(unshifted.mT, whole, ignore_index=0),
+        },
+        "nans": nans,
     }
+
+
+def _nans(found: Any) -> np.ndarray:
+    return np.array(int(found.isnan().sum()))
 
 
 def _evaluation(torch: Any, model: Any, source: Any, target: Any) -> dict[str, Any]:
@@ -128,14 +156,16 @@ def _evaluation(torch: Any, model: Any, source: Any, target: Any) -> dict[str, A
 
 
 def _messages(torch: Any, model: Any, source: Any, target: Any) -> dict[str, Any]:
-    """Return what PyTorch says of three calls that it refuses."""
+    """Return what PyTorch says of four calls that it refuses."""
     from tools.reference.models import in_torch
 
-    forgetful = torch.nn.Transformer(E, H, LAYERS, LAYERS, WIDE).double().eval()
+    forgetful = in_torch.Translator(VOCABULARY, E, H, WIDE, LAYERS).double().eval()
+    forgetful.transformer = torch.nn.Transformer(E, H, LAYERS, LAYERS, WIDE).double().eval()
     calls: dict[str, Callable[[], Any]] = {
         "no_target": lambda: model.transformer(model.embed(source)),
-        "batch_second": lambda: forgetful(model.embed(source), model.embed(target)),
-        "no_shift": lambda: model.transformer(
+        "batch_second": lambda: forgetful(source, target),
+        "batch_second_equal_lengths": lambda: forgetful(source, target[:, : source.shape[1]]),
+        "mask_too_small": lambda: model.transformer(
             model.embed(source), model.embed(target), tgt_mask=in_torch.later(target.shape[1] - 1)
         ),
     }
@@ -154,6 +184,7 @@ def _first(torch: Any) -> dict[str, np.ndarray]:
         "bias_inside": inside.linear1.bias,
         "projections": torch.nn.MultiheadAttention(512, 8).in_proj_weight,
         "projections_inside": inside.self_attn.in_proj_weight,
+        "output_inside": inside.self_attn.out_proj.weight,
     }
     largest = {name: weight.detach().abs().max().numpy().round(3) for name, weight in found.items()}
     spread = torch.nn.Embedding(1000, 512).weight.detach().std()
@@ -163,7 +194,7 @@ def _first(torch: Any) -> dict[str, np.ndarray]:
 def _complaint(call: Callable[[], Any]) -> np.ndarray:
     try:
         call()
-    except (RuntimeError, TypeError) as error:
+    except (AssertionError, RuntimeError, TypeError) as error:
         return np.array(f"{type(error).__name__}: {error}")
     raise ValueError("expected PyTorch to refuse this call; it did not: correct what the page says of it")
 
