@@ -14,12 +14,12 @@ from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 from utils.exercises.engine.forms import FindTheBug, Prediction, WriteATest
 
-CASE_PARAMETERS = [  # one in four every day, from each exercise
+CASE_PARAMETERS = [  # one in four every day, from each exercise, and all each night
     pytest.param(
         one,
         trial,
         id=f"{one}: {EXERCISES[one].cases()[trial].name}",
-        marks=[pytest.mark.slow] if trial % 4 else [],
+        marks=[pytest.mark.slow, pytest.mark.full] if trial % 4 else [],
     )
     for one in TESTS
     for trial in range(EXERCISES[one].trials)

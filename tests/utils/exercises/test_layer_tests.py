@@ -181,8 +181,8 @@ def test_orders_that_leave_tokens_where_they_are_are_refused_with_their_places(s
 
 @pytest.mark.parametrize(
     "settings",
-    [  # one in four every day
-        pytest.param(settings, id=name, marks=[pytest.mark.slow] if n % 4 else [])
+    [  # one in four every day, and all each night
+        pytest.param(settings, id=name, marks=[pytest.mark.slow, pytest.mark.full] if n % 4 else [])
         for n, (name, settings) in enumerate(WEAK.items())
     ],
 )
