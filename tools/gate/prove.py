@@ -26,7 +26,9 @@ REPORTS = ROOT / "_build" / "reports"
 COVERAGE = REPORTS / "coverage"
 LEAST_COVERAGE = 95  # per cent of the lines and branches of utils/
 ENVIRONMENT_TESTS = "tests/tools/reader"
-PAGE_TESTS = tuple(f"tests/site/test_{name}.py" for name in ("pages", "browser", "exploring", "editions", "live"))
+PAGE_TESTS = tuple(
+    f"tests/site/test_{name}.py" for name in ("pages", "browser", "exploring", "editions", "live", "tabs")
+)
 GATE_TESTS = (
     *("tests/test_house.py", "tests/test_workflows.py"),
     *(
