@@ -36,6 +36,7 @@ def trial(mistake, seed):
     return losses[-1], int(number_words.exact_matches(rows, labels).sum())
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("mistake", "seed", "right"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support import site_checks
+from tests.support.thinning import SCREENS, thinned
 from tools.bench import pages as bench_pages
 from tools.notebooks.chapters import ROOT, find_chapters, read_chapter
 from tools.site.pages import SITE
@@ -522,9 +523,9 @@ def at_home(browser):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "slider", "result"), FOLLOWING)
-@pytest.mark.parametrize("window", [{"width": 360, "height": 800}, {"width": 1440, "height": 800}])
-def test_a_slider_stays_in_sight_beside_what_follows_it(at_home, name, slider, result, window):
-    element = at_home(name, viewport=window)
+@pytest.mark.parametrize("width", thinned([("phone", 360), ("desk", 1440)]))
+def test_a_slider_stays_in_sight_beside_what_follows_it(at_home, name, slider, result, width):
+    element = at_home(name, viewport={"width": width, "height": 800})
     followed = element.locator(result)
     followed.evaluate("(part) => part.scrollIntoView({ block: 'center' })")
     assert element.get_by_role("slider", name=slider).evaluate(IN_SIGHT)
@@ -589,8 +590,7 @@ def test_a_touch_asks_and_steps(opened):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), thinned(SCREENS.items()))
 def test_axe_has_no_objection(opened, width, scheme):
     try:
         bench_pages.install(bench_pages.environment(""))

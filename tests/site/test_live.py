@@ -15,6 +15,7 @@ import pytest
 
 from tests.support import live_numpy, site_checks
 from tests.support.live_texts import awkward_texts
+from tests.support.thinning import SCREENS, thinned
 from tests.tools.live.test_forward_pass import check_probabilities, reviews
 from tools.bench import pages as bench_pages
 from tools.notebooks.chapters import ROOT
@@ -431,8 +432,7 @@ def test_the_element_is_not_printed_and_without_a_script_it_is_not_there(browser
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), thinned(SCREENS.items()))
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_has_no_objection(browser, name, width, scheme):
     try:

@@ -1,7 +1,8 @@
 """Prove that every check of an equation can fail: run each chapter once, and each checking cell under its mutants.
 
-A chapter runs in one kernel. Before a cell tagged `checks:eq-...` runs for good, it is tried apart: once as the code
-stands, when it must pass, then once for each mutant of its equation, when it must raise.
+A chapter runs in one kernel, as far as its last checking cell. Before a cell tagged `checks:eq-...` runs for good, it
+is tried apart: once as the code stands, when it must pass, then once for each mutant of its equation, when it must
+raise.
 """
 
 import argparse
@@ -35,7 +36,11 @@ from tools.notebooks.kernels import CELL_TIMEOUT, CellFailed, run_cells
 
 
 def with_trials(chapter: Chapter, mutants: Sequence[Mutant]) -> tuple[NotebookNode, dict[int, Trial]]:
-    """Return the notebook with trial cells before each checking cell, and the trials by index of their cell."""
+    """Return the notebook as far as its last checking cell, with trial cells before each of them.
+
+    Returns:
+        The notebook, and the trials by index of their cell.
+    """
     notebook = copy.deepcopy(chapter.notebook)
     cells: list[NotebookNode] = []
     trials: dict[int, Trial] = {}
@@ -47,7 +52,7 @@ def with_trials(chapter: Chapter, mutants: Sequence[Mutant]) -> tuple[NotebookNo
                 trials[len(cells)] = Trial(number, label, mutant)
                 cells.append(_trial_cell(cell.source, mutant))
         cells.append(cell)
-    notebook.cells = cells
+    notebook.cells = cells[: max(trials, default=-1) + 2]
     return notebook, trials
 
 

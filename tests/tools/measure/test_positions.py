@@ -36,6 +36,7 @@ def test_yarn_sharpens_and_the_others_do_not():
     assert positions.stretched("yarn")["sharpness"] == pytest.approx((1 + np.log(8) / 10) ** 2)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_each_seed_is_trained_by_itself():
     pytest.importorskip("jax")

@@ -48,6 +48,7 @@ def test_a_decoder_without_its_causal_mask_sees_what_comes_later_and_another_doe
         assert translate(model, source, 3, start_id=START_ID).shape == (2, 4)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_a_short_training_leaves_its_figures_and_weights(tmp_path, monkeypatch):
     sizes = {"d_model": 8, "num_heads": 2, "num_layers": 1, "intermediate_dim": 16}

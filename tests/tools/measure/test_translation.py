@@ -92,6 +92,7 @@ def run(tmp_path_factory):
     return codes, place
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_it_is_trained_resumed_and_scored(run):
     codes, place = run
@@ -111,6 +112,7 @@ def test_it_is_trained_resumed_and_scored(run):
     assert result["settings"]["d_model"] == SMALL.d_model
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_no_sentence_of_the_corpus_is_in_the_file(run):
     text = (run[1] / "translation.json").read_text(encoding="utf-8")

@@ -94,6 +94,7 @@ def test_answers_do_not_depend_on_the_company_of_longer_texts(tuned):
     np.testing.assert_allclose(tuned.predict_probability(texts), alone, atol=1e-6)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_interrupted_between_two_steps_and_resumed_it_ends_with_the_same_bits(bert, tmp_path, monkeypatch):
     few = {"max_length": 16, "batch_size": 32}

@@ -10,19 +10,15 @@ import pytest
 
 from tests.support.exercise_toys import Hidden, message
 from tests.support.form_solutions import MENDED_LINES, PREDICTIONS, TESTS, mended
+from tests.support.thinning import thinned
 from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 from utils.exercises.engine.forms import FindTheBug, Prediction, WriteATest
 
-CASE_PARAMETERS = [  # one in four every day, from each exercise, and all each night
-    pytest.param(
-        one,
-        trial,
-        id=f"{one}: {EXERCISES[one].cases()[trial].name}",
-        marks=[pytest.mark.slow, pytest.mark.full] if trial % 4 else [],
-    )
+CASE_PARAMETERS = [  # of each exercise
+    parameters
     for one in TESTS
-    for trial in range(EXERCISES[one].trials)
+    for parameters in thinned((f"{one}: {case.name}", (one, at)) for at, case in enumerate(EXERCISES[one].cases()))
 ]
 FORM_MISTAKES = [(one, mistake) for one in (*TESTS, *MENDED_LINES) for mistake in EXERCISES[one].mistakes]
 OTHER_SHAPES = ("training-test-batch", "pretrained-test-padding")  # what comes out is not shaped like what goes in
@@ -612,7 +608,7 @@ def test_a_sound_test_of_layers_passes_whatever_the_size_of_its_changes(settings
     assert check("heads-test", of_any_size(**settings))
 
 
-@pytest.mark.parametrize(("answer", "text"), SLACK.values(), ids=list(SLACK))
+@pytest.mark.parametrize(("answer", "text"), thinned(SLACK.items()))
 def test_a_test_of_one_order_or_of_one_row_is_shown_what_it_lets_pass(answer, text):
     told = message("heads-test", answer)
     unmoved = "are never moved by a shuffle" in told
@@ -1077,7 +1073,10 @@ CARELESS = [
 ]
 
 
-@pytest.mark.parametrize(("exercise_id", "answer", "text"), CARELESS)
+@pytest.mark.parametrize(
+    ("exercise_id", "answer", "text"),
+    thinned(((f"{one}: {text}", (one, answer, text)) for one, answer, text in CARELESS), every=3),
+)
 def test_careless_test_is_refused_by_name(exercise_id, answer, text):
     assert message(exercise_id, answer).startswith(text)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.exercise_toys import message
+from tests.support.thinning import thinned
 from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 
@@ -171,7 +172,7 @@ WEAK = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("settings", "places"), NEVER_MOVED.values(), ids=list(NEVER_MOVED))
+@pytest.mark.parametrize(("settings", "places"), thinned(NEVER_MOVED.items()))
 def test_orders_that_leave_tokens_where_they_are_are_refused_with_their_places(settings, places):
     assert (
         message("heads-test", a_test(**settings))
@@ -179,13 +180,7 @@ def test_orders_that_leave_tokens_where_they_are_are_refused_with_their_places(s
     )
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [  # one in four every day, and all each night
-        pytest.param(settings, id=name, marks=[pytest.mark.slow, pytest.mark.full] if n % 4 else [])
-        for n, (name, settings) in enumerate(WEAK.items())
-    ],
-)
+@pytest.mark.parametrize("settings", thinned(WEAK.items()))
 def test_a_test_that_leaves_a_part_out_is_refused(settings):
     told = message("heads-test", a_test(**settings))
     assert told.startswith(
