@@ -50,9 +50,9 @@ SENSITIVE_TESTS = (
     *(f"tests/utils/transformer/test_{name}.py" for name in ("in_keras", "reference")),
 )
 OTHER_BACKENDS = ("jax", "torch")  # on which the committed outputs, those of TensorFlow, must hold too
-# Chapters that they run at every change: those that build what the others use. The others, which train and ask with the
-# same layers, run there in `make test-full`.
-EVERY_CHANGE = ("01", "02", "03", "04")
+# Chapters that they run at every change: the layers and the models that the others use. The others run there in
+# `make test-full`.
+EVERY_CHANGE = ("02", "04")
 GROUPS = {"lint": ("style", "spelling", "chapters-lint")}
 
 

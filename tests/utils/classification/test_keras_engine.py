@@ -278,6 +278,7 @@ sys.exit(f"imported: {loaded}" if loaded else status)
 """
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_without_ktrain_tf_keras_and_transformers_the_keras_engine_trains_answers_and_measures(place):
     def run(*arguments, given=""):

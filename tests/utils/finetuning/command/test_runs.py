@@ -132,6 +132,7 @@ def test_a_tsv_file_with_columns_of_its_own_becomes_a_classifier(place, run_here
     assert err == ""
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_folds_are_measured_and_the_classifier_trained_on_all_is_exported(place, run_here):
     write_rows(place / "own.csv", ",", ("text", "label"))
@@ -150,7 +151,7 @@ def test_folds_are_measured_and_the_classifier_trained_on_all_is_exported(place,
     assert abs(probability - rows).max() < 1e-4
 
 
-@pytest.mark.full  # every change interrupts the first epoch, below, and goes on bit for bit in test_training.py
+@pytest.mark.full  # every change kills a training in test_killed.py and goes on bit for bit in test_training.py
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on_where_it_was(place):
     write_rows(place / "own.csv", ",", ("text", "label"))
@@ -182,6 +183,7 @@ def cpu_seconds(number):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_an_interruption_in_the_first_epoch_keeps_its_batches_and_ends_in_seconds(place):
     with (place / "long.csv").open("w", newline="", encoding="utf-8") as file:
