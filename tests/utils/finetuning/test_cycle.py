@@ -91,6 +91,7 @@ def test_a_peak_that_is_not_a_positive_number_is_refused(peak):
         one_cycle(7, peak)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_rates_are_those_of_ktrain_step_by_step():
     command = [sys.executable, "-c", KTRAIN]

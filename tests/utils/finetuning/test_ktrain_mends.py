@@ -86,6 +86,7 @@ NEEDED = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize("mend", NEEDED)
 def test_training_fails_without_the_mend_which_is_otherwise_to_be_removed(mend, tmp_path):

@@ -44,6 +44,7 @@ def test_same_seed_repeats_bit_for_bit_and_another_does_not(bert):
     assert any((a != b).any() for a, b in zip(weights_of(first), weights_of(other), strict=True))
 
 
+@pytest.mark.full
 def test_search_for_a_learning_rate_leaves_no_trace_in_what_is_trained(bert):
     plain = FineTuning(TEXTS, LABELS, bert, **CHOICES)
     searched = FineTuning(TEXTS, LABELS, bert, **CHOICES)
@@ -89,6 +90,7 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(calm_bert, tmp_
     assert_same_weights(whole, finished)
 
 
+@pytest.mark.full
 def test_a_long_epoch_is_kept_from_time_to_time_and_goes_on_in_its_middle(calm_bert, tmp_path):
     whole = fine_tune(TEXTS, LABELS, calm_bert, learning_rate=PEAK, epochs=2, progress=False, **CHOICES)
     tuning, states = FineTuning(TEXTS, LABELS, calm_bert, **CHOICES), []
@@ -134,6 +136,7 @@ def test_random_weights_have_the_shape_of_the_pretrained_and_nothing_of_their_co
         assert "classifier/bias" in variable.name or (mine != theirs).any(), variable.name
 
 
+@pytest.mark.full
 def test_padding_everything_to_one_length_is_ktrains_own_way_and_learns_the_same(calm_bert):
     padded = FineTuning(TEXTS, LABELS, calm_bert, pad_to_max_length=True, **CHOICES)
     own = FineTuning(TEXTS, LABELS, calm_bert, **CHOICES)
@@ -167,6 +170,7 @@ def test_nothing_is_left_in_the_folder_of_temporary_files(bert, tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.full
 def test_numbered_labels_give_the_names_of_their_classes(calm_bert):
     numbers = [["down", "level", "up"].index(label) for label in LABELS]
     named = FineTuning(TEXTS, LABELS, calm_bert, **CHOICES)
