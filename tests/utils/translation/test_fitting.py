@@ -96,6 +96,7 @@ def test_stopped_and_resumed_it_has_the_weights_of_one_that_was_never_stopped(
     check_that_it_resumes(EagerFitting, whole, tmp_path, monkeypatch)
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_so_it_does_with_compiled_steps_which_meet_their_shapes_in_another_order(tmp_path, monkeypatch, interruptible):
     check_that_it_resumes(Fitting, trained(Fitting, tmp_path / "whole"), tmp_path / "again", monkeypatch)

@@ -214,6 +214,7 @@ def train_and_score(task, texts, labels, num_outputs, encoder):
     return model.predict(last, verbose=0), encodings[160:]
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_each_head_learns_its_task():
     drawn = sentences(200, seed=0)
