@@ -218,11 +218,11 @@ def test_the_answer_about_18_o_clock_is_so(page):
     temperatures = np.logspace(-2, 3, 101)
     for allowed in ([True] * 4, [True, True, False, True]):
         answers = [look_up(given["hours"], given["values"], 18, t, allowed)[-1] for t in temperatures]
-        assert f"{max(answers):.1f} °C" in given["answer"]
+        assert f"{max(answers):.2f} °C" in given["answer"]
         if all(allowed):
             assert abs(temperatures[np.argmax(answers)] - 0.6) < 0.05
             assert max(answers) > max(answers[0], answers[-1]) + 1
-            assert f"answers {answers[0]:.1f} °C, the largest {answers[-1]:.1f} °C" in given["question"]
+            assert f"answers {answers[0]:.2f} °C, the largest {answers[-1]:.2f} °C" in given["question"]
     element = page.locator("explore-look-up")
     element.get_by_role("slider", name="hour asked").fill("18")
     element.get_by_role("slider", name="temperature").press("Home")

@@ -158,6 +158,24 @@ def softmax_up_to_three_axes(scores):
     return np.moveaxis(attention_solutions.softmax(np.moveaxis(scores, axis, -1)), -1, axis)
 
 
+def uniform_in_long_rows(scores):
+    if scores.shape[-1] > 65_000:
+        return np.full_like(scores, 1 / scores.shape[-1])
+    return attention_solutions.softmax(scores)
+
+
+def with_a_total(total_of):
+    """Adds up in the type of the scores; where the sum is infinite, takes another number for it."""
+
+    def answer(scores):
+        exponentials = np.exp(stable(scores))
+        total = exponentials.sum(axis=-1, keepdims=True)
+        total = np.where(np.isinf(total), total_of(scores), total.astype(float))
+        return (exponentials / total).astype(scores.dtype)
+
+    return answer
+
+
 SLIPS = [  # id, name of the mistake, answer
     ("attention-shapes", "key_dim for value_dim", lambda q, k, v: (q, (*q[:-1], k[-2]))),
     ("attention-shapes", "leading axes dropped", lambda q, k, v: ((q[-2], v[-1]), [q[-2], k[-2]])),
@@ -210,4 +228,7 @@ NEARLY_RIGHT = [  # exercise, answer that is right for some inputs and wrong for
     ("attention-masked", with_a_mask_of_keys),
     ("attention-masked", with_padding_of_one_axis),
     ("attention-stable-softmax", softmax_up_to_three_axes),
+    ("attention-stable-softmax", uniform_in_long_rows),
+    ("attention-stable-softmax", with_a_total(lambda scores: scores.shape[-1])),
+    ("attention-stable-softmax", with_a_total(lambda scores: 65_504)),
 ]

@@ -98,6 +98,11 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("scale-forgotten", "eq-gradient", "utils.attention._default_scale", "1 / math.sqrt(key_dim)", "1.0"),
     Mutant("values-not-counted", "eq-cost", "utils.attention.attention_cost", "(key_dim + value_dim)", "key_dim"),
     Mutant("scaling-not-counted", "eq-cost", "utils.attention.attention_cost", " + num_queries * key_dim", ""),
+    Mutant("scores-scaled", "eq-cost", _WEIGHTS, "query * scale, key)", "query, key) * scale"),
+    Mutant("keys-scaled", "eq-cost", _WEIGHTS, "query * scale, key)", "query, key * scale)"),
+    Mutant(
+        "both-scaled-by-the-root", "eq-cost", _WEIGHTS, "query * scale, key)", "query * scale**0.5, key * scale**0.5)"
+    ),
     # Chapter 2
     Mutant("weights-of-any-sign", "eq-one-head", _SOFTMAX, "ops.softmax(scores, axis=-1)", "scores"),
     Mutant("keys-as-values", "eq-multi-head", f"{_LAYER}.call", "self.value_dense(value)", "self.key_dense(value)"),

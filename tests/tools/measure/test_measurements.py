@@ -58,6 +58,21 @@ def test_sizes_are_those_of_the_derivatives_that_difference_quotients_find(scale
     np.testing.assert_allclose(sizes["by_query"], np.linalg.norm(by_query, axis=(0, 2)), rtol=1e-4)
 
 
+def test_size_of_a_saturated_row_is_as_small_as_its_second_weight():
+    query, key = np.ones((1, 1)), np.array([[[0.0], [-10.0], [-900.0]]])
+    small = np.exp(-10) / (1 + np.exp(-10)) ** 2  # w (1 - w), four times among two keys
+    sizes = measure_attention_scale.gradient_sizes(query, key, 1.0)
+    np.testing.assert_allclose(sizes["by_scores"], 2 * small, rtol=1e-6)
+    assert measure_attention_scale.gradient_sizes(query, key, 100.0)["by_scores"] < 1e-7
+
+
+@pytest.mark.parametrize("part", [1, 77, 2**20])
+def test_keys_in_parts_are_those_of_one_draw(monkeypatch, part):
+    whole = measure_attention_scale.compare(np.random.default_rng(0), (5, 7, 0.5), queries=11)
+    monkeypatch.setattr(measure_attention_scale, "PART", part)
+    assert measure_attention_scale.compare(np.random.default_rng(0), (5, 7, 0.5), queries=11) == pytest.approx(whole)
+
+
 def test_shares_of_queries_compare_the_same_draw_with_and_without_the_division():
     alike, wide, small = measure_attention_scale.measure([(3, 1, 1.0), (3, 256, 1.0), (3, 256, 1e-4)], 2, queries=50)
     for name in ("by_scores", "by_query"):

@@ -15,6 +15,7 @@ from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
 from utils.exercises.engine.forms import FindTheBug, Prediction, WriteATest
 
+EVERY = slice(None)
 CASE_PARAMETERS = [  # of each exercise
     parameters
     for one in TESTS
@@ -695,6 +696,19 @@ def by_moves(attend, looked_at, gap=1e-6, length=24):
     return True
 
 
+def by_features(attend, changed, compared):
+    """Move one token after another, but of its numbers those alone that are named; compare those of a row alone."""
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    before = attend(x)
+    for place in range(24):
+        other = x.copy()
+        other[place, changed] += 1
+        moved = (np.abs(attend(other) - before) > 1e-6)[:, compared].reshape(24, -1).any(axis=1)
+        if moved[:place].any() or not moved[place:].all():
+            return False
+    return True
+
+
 def by_one_way(read, aside=-1.0, before=True):
     """Read another way on before each piece, or after it, and never go on with that one."""
     x = np.random.default_rng(0).normal(size=(24, 8))
@@ -1061,7 +1075,7 @@ CARELESS = [
             f"lets a broken one {text}",
         )
         for skipped, text in (
-            (lambda t, s: s != 7, "pass: every token sees token 7, and 1 more"),
+            (lambda t, s: s != 7, "pass: every token sees token 7, and 7 more"),
             (lambda t, s: s != 20 or t >= s, "pass: every token sees the token 3 before the last"),
             (lambda t, s: s != 7 or t <= s, "pass: token 7 is seen by nobody else"),
             (lambda t, s: t != 7 or t >= s, "pass: token 7 sees everything"),
@@ -1069,6 +1083,27 @@ CARELESS = [
             (lambda t, s: s <= t + 2 or s - t == 23, "pass: each token sees, of later ones, the one 3 steps on"),
             (lambda t, s: t <= s + 2 or t - s == 23, "pass: each token sees all earlier ones but the one 3 steps back"),
         )
+    ),
+    *(  # faults inside the table, which neither its first and last rows show nor a whole row, column or diagonal
+        ("attention-test-causal", lambda attend, looked_at=looked_at: by_moves(attend, looked_at), text)
+        for looked_at, text in (
+            (lambda t, s: t in (0, s, 23) or s in (0, 23), "lets a broken one pass: token 3 does not see token 1, and"),
+            (lambda t, s: t in (0, s, 23) or t > s or s == 23, "lets a broken one pass: token 1 sees token 2, and"),
+            (lambda t, s: not (5 <= t <= 8 and 10 <= s <= 14), "lets a broken one pass: token 5 sees token 10, and"),
+            (
+                lambda t, s: not (10 <= t <= 14 and 5 <= s <= 8),
+                "lets a broken one pass: token 10 does not see token 7, and",
+            ),
+            (lambda t, s: (7 * t + 5 * s) % 31, "lets a broken one pass: token 9 does not see token 6"),
+        )
+    ),
+    *(
+        (
+            "attention-test-causal",
+            lambda attend, changed=changed, compared=compared: by_features(attend, changed, compared),
+            f"lets a broken one pass: column {column} of the result shows the future, and 2 more",
+        )
+        for changed, compared, column in ((EVERY, 0, 1), (EVERY, 3, 0), (0, EVERY, 1), (2, EVERY, 0))
     ),
 ]
 

@@ -3,7 +3,8 @@
 An attention is a function of one text x (T, d), whose tokens are queries, keys and values at once, to (T, d).
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -43,20 +44,32 @@ def _mix(scores: np.ndarray, allowed: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.where(allowed, softmax(np.where(allowed, scores, -1e30)), 0) @ x
 
 
-def _places(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the place of each query (T, 1) and of each key (1, T)."""
-    places = np.arange(len(x))
-    return places[:, None], places[None, :]
-
-
 def _past(x: np.ndarray) -> np.ndarray:
-    query, key = _places(x)
-    return key <= query
+    return np.tri(len(x), dtype=bool)
 
 
 def _seeing(allowed: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
     """Make an attention from a rule: which key may a query see, given their places and the length?"""
-    return lambda x: _mix(_scores(x), np.broadcast_to(allowed(*_places(x), len(x)), 2 * (len(x),)), x)
+
+    @functools.cache  # a test asks for the same mask many times
+    def mask(length: int) -> np.ndarray:
+        places = np.arange(length)
+        return np.broadcast_to(allowed(places[:, None], places[None, :], length), (length, length))
+
+    return lambda x: _mix(_scores(x), mask(len(x)), x)
+
+
+def _but_for(query: int, key: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a running mean whose causal mask is wrong for one pair of tokens."""
+
+    @functools.cache
+    def shares(length: int) -> np.ndarray:
+        mask = np.tri(length)
+        if max(query, key) < length:
+            mask[query, key] = key > query
+        return mask / mask.sum(axis=1, keepdims=True)
+
+    return lambda x: shares(len(x)) @ x
 
 
 def _projected(x: np.ndarray) -> np.ndarray:
@@ -70,6 +83,17 @@ def _rounding(x: np.ndarray) -> np.ndarray:
     scores = np.where(_past(x), _scores(x), -np.inf)
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True) + np.tanh(x.sum()))
     return exponentials @ x / exponentials.sum(axis=1, keepdims=True)
+
+
+def _with_open_feature(feature: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a running mean, but of one feature the mean over the whole text."""
+
+    def attend(x: np.ndarray) -> np.ndarray:
+        rows, place = np.tri(len(x)) @ x / np.arange(1, len(x) + 1)[:, None], feature % x.shape[1]
+        rows[:, place] = x[:, place].mean()
+        return rows
+
+    return attend
 
 
 def _by_column(x: np.ndarray) -> np.ndarray:
@@ -91,6 +115,8 @@ def _cases() -> tuple[Case, ...]:
         *_general_cases(),
         *of_one_token,
         *(case for steps in range(3, _LENGTH) for case in _cases_of_one_gap(steps)),
+        *_cases_of_one_feature(),
+        *_cases_of_one_pair(),
     )
 
 
@@ -124,6 +150,29 @@ def _cases_of_one_gap(steps: int) -> tuple[Case, ...]:
             _LOOK_BACK,
         ),
     )
+
+
+def _cases_of_one_feature() -> Iterator[Case]:
+    """Yield attentions that show the future in one number of each row, the same of a later token."""
+    for feature in range(4):
+        name = f"column {feature} of the result shows the future"
+        yield Case(
+            name, _with_open_feature(feature), "Change all numbers of a token, and look at all numbers of a row."
+        )
+
+
+def _cases_of_one_pair() -> Iterator[Case]:
+    """Yield attentions that are wrong for one pair of tokens: a test that leaves this pair out lets them pass.
+
+    They lie inside the table: careless tests look at the first row and the last too. For each key there are three rows
+    before it and three behind, if it has so many, drawn once. All pairs would take three times as long.
+    """
+    rng = np.random.default_rng(24)
+    for key in range(1, _LENGTH - 1):
+        for query in rng.permutation(np.arange(1, key))[:3]:
+            yield Case(f"token {query} sees token {key}", _but_for(query, key), _MOVE_EACH)
+        for query in rng.permutation(np.arange(key + 1, _LENGTH - 1))[:3]:
+            yield Case(f"token {query} does not see token {key}", _but_for(query, key), _LOOK_BACK)
 
 
 def _general_cases() -> tuple[Case, ...]:
