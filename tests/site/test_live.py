@@ -318,20 +318,31 @@ def test_the_answer_about_the_head_that_decides_is_so():
     assert cut[DECIDING] == without
     assert min(others) > 0.95
     row, key = 1 + SECOND.split().index("not"), 1 + SECOND.split().index("but")
+    last_was = 1 + SECOND.split().index("was", row)
+    assert found_by_numpy(SECOND, dragged=[(*DECIDING, row, last_was, 1.0)])[2][(*DECIDING, row, key)] == 0
     for words, value in (
         ('As trained, the probability of "positive" is {:.2f}.', positive(SECOND)),
         ("Without this head it is {:.2f}.", without),
         ("Its weight on *but* is {:.2f}.", found_by_numpy(SECOND)[2][(*DECIDING, row, key)]),
         ("Drag it down to 0, and the probability is {:.2f}.", positive(SECOND, dragged=[(*DECIDING, row, key, 0.0)])),
+        ("yet the probability is {:.2f}.", positive(SECOND, dragged=[(*DECIDING, row, last_was, 1.0)])),
     ):
         assert words.format(value) in story
     first = "nobody could call the room clean ."
     assert max(positive(first, cut=[each]) for each in HEADS) < 0.5
 
 
+def test_what_counts_is_where_the_weight_of_but_goes():
+    """Each weight of the row of *not* up to 1: *but* and the second *was* keep the answer, and no other does."""
+    words = SECOND.split()
+    drags = [(*DECIDING, 1 + words.index("not"), key, 1.0) for key in range(2 + len(words) + PADDING)]
+    kept = [key for key, drag in enumerate(drags) if positive(SECOND, dragged=[drag]) > 0.5]
+    assert kept == [1 + words.index("but"), 1 + words.index("was", words.index("but"))]
+
+
 @pytest.mark.slow
 def test_no_weight_of_another_row_of_this_head_turns_the_answer():
-    size = 2 + len(SECOND.split())
+    size = 2 + len(SECOND.split()) + PADDING
     rows = set(range(size)) - {1 + SECOND.split().index("not")}
     drags = [(*DECIDING, row, key, 1.0) for row in rows for key in range(size)]
     assert min(positive(SECOND, dragged=[drag]) for drag in drags) > 0.5

@@ -136,6 +136,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "self.num_heads, self.key_dim",
     ),
     Mutant(
+        "sharper-where-keys-are-few",
+        "eq-cache",
+        _WEIGHTS,
+        "query * scale",
+        "query * scale * (5 / key.shape[-2]) ** 0.5",
+    ),
+    Mutant(
         "heads-in-reverse",
         "eq-sum-of-heads",
         f"{_LAYER}.call",

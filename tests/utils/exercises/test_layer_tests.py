@@ -164,6 +164,19 @@ WEAK = {
     "its own row": {"moves": lambda moved, text, place: moved[place]},
     "all rows but one": {"moves": lambda moved, text, place: moved.sum() >= 19},
     "every second row": {"moves": lambda moved, text, place: moved[::2].all()},
+    **{
+        f"all rows but the one {n} places on": {
+            "moves": lambda moved, text, place, n=n: moved[but((place + n) % 20)].all()
+        }
+        for n in range(20)
+    },
+    **{
+        f"the same in text {n} alone": {
+            "moves": lambda moved, text, place, n=n: np.delete(moved, [(place + 6) % 20] * (text == n)).all()
+        }
+        for n in (0, 1)
+    },
+    "all rows but the mirrored one": {"moves": lambda moved, text, place: moved[but(19 - place)].all()},
     "row 12 in the first text alone": {"moves": lambda moved, text, place: np.delete(moved, [12] * text).all()},
     **{f"token {n} of text 0 changed and not looked at": {"skipped": [(0, n)]} for n in (0, 6, 19)},
     "token 3 changed and not looked at": {"skipped": [(0, 3), (1, 3)]},
@@ -186,6 +199,19 @@ def test_a_test_that_leaves_a_part_out_is_refused(settings):
     assert told.startswith(
         ("lets a broken one pass: ", "in texts of 20 tokens, these are never ", "tries one text alone")
     )
+
+
+ORBITS = {
+    "one circle": TWO[:1],
+    "one circle, once and twice round": [TWO[0], TWO[0][TWO[0]]],
+    "a circle and the way back": [TWO[0], np.argsort(TWO[0])],
+}
+
+
+@pytest.mark.parametrize("orders", ORBITS.values(), ids=ORBITS)
+def test_orders_that_keep_a_distance_along_a_circle_are_refused_with_two_places(orders):
+    told = message("heads-test", a_test(orders))
+    assert told.startswith("in texts of 20 tokens, the orders never lead places 0 and 1 to places ")
 
 
 def test_the_chapter_says_how_many_layers_are_handed_over():

@@ -189,6 +189,17 @@ def test_masks_equal_keras_layer():
         assert_same(run(ours, *inputs, **options), run(theirs, *inputs, **options))
 
 
+@pytest.mark.parametrize("name", ["value_mask", "key_mask"])
+def test_where_keras_takes_texts_for_heads(name):
+    inputs, mask = draw(), np.random.default_rng(7).random((B, 1, T, S)) > 0.5
+    padded = np.array([[True] * S, [True, True] + [False] * (S - 2)])
+    layers = [build(inputs, kind, num_heads=B) for kind in (MultiHeadAttention, keras.layers.MultiHeadAttention)]
+    ours, theirs = (run(layer, *inputs, attention_mask=mask, **{name: padded}) for layer in layers)
+    assert_same(ours, run(layers[1], *inputs, attention_mask=mask[:, 0] & padded[:, None]))
+    assert_same(theirs, run(layers[1], *inputs, attention_mask=mask & padded[None, :, None]))
+    assert np.abs(ours[0] - theirs[0]).max() > 0.1
+
+
 BIASES = [(B, H, T, S), (H, T, S), (T, S), (B, 1, T, S), (H, 1, S), ()]
 
 

@@ -36,8 +36,8 @@ class Witness(Protocol):
     def look(self, *inputs: Any) -> None:
         """Take note of the inputs of one call of a sound case."""
 
-    def missing(self) -> Finding | None:
-        """Say what was never tried, or return None."""
+    def missing(self, all_right: bool) -> Finding | None:
+        """Say what was never tried, or return None; `all_right` where the test told all cases apart."""
 
 
 class _Handed:
@@ -112,9 +112,13 @@ class WriteATest(Exercise):
     def review(self, outcomes: Sequence[Any]) -> Finding | None:
         """Return what the test never tried, though it let all sound cases pass, or None."""
         sound = [one for one in outcomes if one.inputs[0]._case.sound]
-        if self.witness is None or not all(same(one.expected, one.received, self.rtol) for one in sound):
+        if self.witness is None or not self._all_right(sound):
             return None
-        return next(filter(None, (one.used[0]._witness.missing() for one in sound)), None)
+        all_right = self._all_right(outcomes)
+        return next(filter(None, (one.used[0]._witness.missing(all_right) for one in sound)), None)
+
+    def _all_right(self, outcomes: Sequence[Any]) -> bool:
+        return all(same(one.expected, one.received, self.rtol) for one in outcomes)
 
     def explain(self, wrong: Sequence[Any]) -> Finding:
         """Name the sound case that was refused, or the broken one that slipped through."""

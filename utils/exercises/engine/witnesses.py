@@ -8,6 +8,7 @@ import numpy as np
 from utils.exercises.engine.exercise import Finding
 
 _ALONE = "Change each token of a text, one after another and no other with it. Tokens are counted from 0."
+_PAIRS = "A fault that depends on two places may stay hidden from these orders. Take a few more, each drawn at random."
 _MOVED = "A random order may leave some tokens where they are. Shuffle in several orders. Tokens are counted from 0."
 
 
@@ -43,7 +44,7 @@ class ChangedAlone:
         for place, mark in enumerate(marks):
             changed[place] |= self._first.setdefault((len(text), place, whole ^ mark), text[place]) != text[place]
 
-    def missing(self) -> Finding | None:
+    def missing(self, all_right: bool) -> Finding | None:
         """Name the tokens that were never changed alone, for the length at which the fewest are missing."""
         return self._fewest(self._changed, "changed alone", _ALONE)
 
@@ -65,16 +66,48 @@ class ChangedAndMoved(ChangedAlone):
         super().__init__(room)
         self._order: dict[tuple, np.ndarray] = {}  # tokens in any order to the order that came first
         self._moved: dict[int, np.ndarray] = {}  # length to what was moved (T, d)
+        self._orders: dict[int, set[tuple[int, ...]]] = {}  # length to orders: which place each token came from
 
     def _note(self, text: np.ndarray) -> None:
         super()._note(text)
         tokens = len(text), *sorted(hash(token.tobytes()) for token in text)
         moved = self._moved.setdefault(len(text), np.zeros(text.shape, bool))
-        moved |= self._order.setdefault(tokens, text) != text
+        first = self._order.setdefault(tokens, text)
+        moved |= first != text
+        came_from = {token.tobytes(): place for place, token in enumerate(first)}
+        if len(came_from) == len(text):  # no two tokens are alike
+            order = tuple(came_from[token.tobytes()] for token in text)
+            self._orders.setdefault(len(text), set()).add(order)
 
-    def missing(self) -> Finding | None:
-        """Name the tokens that were never changed alone, or else the places that kept their tokens in each order."""
-        return super().missing() or self._fewest(self._moved, "moved by a shuffle", _MOVED)
+    def missing(self, all_right: bool) -> Finding | None:
+        """Name the tokens that were never changed alone, or the places that kept their tokens in each order.
+
+        If there are none, and all cases were told apart, name two places: no order, nor several of them one after
+        another, leads places 0 and 1 to these.
+        """
+        found = super().missing(all_right) or self._fewest(self._moved, "moved by a shuffle", _MOVED)
+        return self._apart() if found is None and all_right else found
+
+    def _apart(self) -> Finding | None:
+        """Name two places that places 0 and 1 never reach, for the length at which the fewest pairs are left."""
+        left = {length: _never_reached(orders, length) for length, orders in sorted(self._orders.items())}
+        left = {length: pairs for length, pairs in left.items() if length > self.room}
+        length = min(left, key=lambda length: len(left[length]), default=0)
+        if not length or not len(left[length]):
+            return None
+        one, other = left[length][0]
+        told = f"in texts of {length} tokens, the orders never lead places 0 and 1 to places {one} and {other}"
+        return Finding(told, _PAIRS)
+
+
+def _never_reached(orders: set[tuple[int, ...]], length: int) -> np.ndarray:
+    """Return the pairs of places (N, 2) to which orders, one after another, never lead places 0 and 1."""
+    reached, before = np.eye(length, dtype=bool), None
+    reached[0, 1] = True
+    while before != (before := int(reached.sum())):
+        for order in orders:
+            reached |= reached[np.ix_(order, order)]
+    return np.argwhere(~reached)
 
 
 def _listed(places: list[int]) -> str:
