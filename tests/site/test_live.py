@@ -152,9 +152,9 @@ def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_
     assert page.evaluate("() => document.activeElement.ariaLabel") == "layer 2, head 3"
     trained = probability(page)
     page.keyboard.press("x")
-    assert page.evaluate("() => document.activeElement.ariaLabel") == "layer 2, head 3, cut, moved 0.00"
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "layer 2, head 3, cut"
     assert probability(page) != trained
-    assert f"as trained: positive, {trained:.3f}" in status(page)
+    assert f"Probability of “positive”: {probability(page):.2f} (as trained: {trained:.2f})" in status(page)
     page.focus("live-classifier .live-tokens [aria-checked=true]")
     page.keyboard.press("End")
     assert page.inner_text("live-classifier .live-tokens [aria-checked=true] span") == "[PAD]"
@@ -171,7 +171,7 @@ def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_
 
 
 def words_carry_what_the_probability_loses(page):
-    page.wait_for_selector("live-classifier .live-words li:nth-child(7)", timeout=10_000)
+    page.wait_for_selector("live-classifier .live-words[aria-busy=false] li:nth-child(7)", timeout=10_000)
     items = page.eval_on_selector_all(".live-words li", "(items) => items.map((item) => item.textContent)")
     words, shown = zip(*(item.split() for item in items), strict=True)
     assert words == ("A", "superb", "cast", "and", "a", "gripping", "plot.")
@@ -179,6 +179,46 @@ def words_carry_what_the_probability_loses(page):
     rests = page.evaluate("(texts) => texts.map((text) => element.classify(text).probabilities[1])", texts)
     assert np.allclose([float(number) for number in shown], probability(page) - np.array(rests), atol=0.0051)
     assert len(set(shown)) > 1
+
+
+@in_chapter("live-classifier")
+def test_nothing_moves_while_the_words_are_weighed_again(opened):
+    page = opened
+    fetch(page)
+    page.wait_for_selector(".live-words[aria-busy=false] li:nth-child(6)", timeout=10_000)
+    below = "() => [scrollY + document.querySelector('.live-heads').getBoundingClientRect().y, element.words.ariaBusy]"
+    place, _ = page.evaluate(below)
+    words = page.inner_text(".live-words")
+    page.get_by_label("cut its whole layer").check()
+    assert page.evaluate(below) == [place, "true"]
+    assert page.inner_text(".live-words") == words
+    page.wait_for_selector(".live-words[aria-busy=false]", timeout=10_000)
+    assert page.evaluate(below) == [place, "false"]
+    assert page.inner_text(".live-words") != words
+
+
+@in_chapter("live-classifier")
+def test_a_review_without_words_and_a_mask_that_hides_them_are_told(opened):
+    page = opened
+    fetch(page)
+    page.get_by_label("inverted: hides the text").check()
+    assert "no word is read" in page.inner_text(".live")
+    page.fill(".live input[type=text]", " ")
+    page.wait_for_function("() => element.result.tokens.length === 6")
+    assert status(page).startswith("Nothing is there to read.")
+    assert page.locator(".live-words li").count() == 0
+
+
+@in_chapter("live-classifier")
+def test_heads_that_were_cut_before_their_layer_stay_cut_after_it(opened):
+    page = opened
+    fetch(page)
+    page.locator(".live-heads button").nth(9).click()
+    page.keyboard.press("x")
+    page.get_by_label("cut its whole layer").check()
+    assert page.locator(".live-heads .live-cut").count() == 4
+    page.get_by_label("cut its whole layer").uncheck()
+    assert page.evaluate("() => [...element.cut]") == ["2.1"]
 
 
 def is_readable(page):
@@ -223,13 +263,17 @@ def test_a_weight_is_dragged_with_the_keyboard_and_python_finds_what_follows(ope
     page.focus(".live-tokens [aria-checked=true]")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
-    handle = page.locator(".live-handle")
-    handle.focus()
-    for key in ("ArrowRight", "ArrowRight", "End", "PageDown", "ArrowDown"):
+    page.focus(".live-matrix")
+    for key in ("ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    slider = page.locator(".live-weight")
+    slider.focus()
+    for key in ("End", "PageDown", "PageDown", "ArrowDown", *["ArrowLeft"] * 9):
         page.keyboard.press(key)
     page.wait_for_function("() => element.dragged.size && Math.abs(element.weight() - 0.7) < 1e-6")
-    assert handle.get_attribute("aria-label") == "weight of room in the row of not"
-    assert handle.get_attribute("aria-valuenow") == "0.70"
+    assert slider.get_attribute("aria-label") == "weight of “room” in the row of “not”"
+    assert slider.input_value() == "0.7"
+    assert "Row “not”, column “room”: 0.70 (as trained: " in page.inner_text(".live")
     after, _, now = in_numpy(page, dragged=[(1, 0, 4, 2, 0.7)])
     assert abs(probability(page) - after[1]) < 1e-4
     assert abs(after[1] - before[1]) > 0.1
@@ -268,27 +312,139 @@ def test_a_weight_is_dragged_with_the_mouse_beside_other_switches(opened):
     probabilities, _, weights = in_numpy(page, allowed=hidden, scale=1, cut=[(2, 2)], dragged=[drag])
     assert abs(probability(page) - probabilities[1]) < 1e-4
     assert np.allclose(shown_row(page), weights[1, 0, 0], atol=0.0051)
-    assert "One weight is set by hand." in page.inner_text(".live")
+    assert "One weight is set by hand (●)." in page.inner_text(".live")
     page.locator(".live input[type=text]").fill("Superb soup.")
     page.wait_for_function("() => element.result.tokens[1] === 'superb' && element.dragged.size === 0")
+    assert "the weights that were set by hand are as computed again" in page.inner_text(".live")
+
+
+MARKED_CELLS = """() => [...document.querySelectorAll(".live-matrix circle")].map((mark) => {
+  const { x, y, width } = mark.getBoundingClientRect();
+  const cell = document.elementsFromPoint(x + width / 2, y + width / 2).find((part) => part.dataset.row);
+  return [Number(cell.dataset.row), Number(cell.dataset.column)];
+})"""
+
+
+def pulls(page, row, column, up):
+    """Drag a cell with the mouse, and let the page draw what follows."""
+    x, y = cell_at(page, row, column)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - up)
+    page.mouse.up()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@in_chapter("live-heads", viewport={"width": 1440, "height": 900})
+def test_cells_beside_the_marked_one_are_chosen_at_a_click(opened):
+    page = opened
+    fetch(page)
+    for row, column in ((4, 4), (3, 4), (4, 4), (5, 4), (4, 4), (4, 3), (4, 4), (4, 5)):
+        page.mouse.click(*cell_at(page, row, column))
+        assert page.evaluate("() => [element.query, element.key, element.dragged.size]") == [row, column, 0]
+
+
+@in_chapter("live-heads", viewport={"width": 1440, "height": 900})
+def test_a_weight_that_would_change_nothing_cannot_be_set(opened):
+    page = opened
+    fetch(page)
+    pulls(page, 0, 9, 40)  # to the first [PAD]
+    assert "The mask hides “[PAD]” (1 of 4): its weight stays 0." in page.inner_text(".live")
+    assert page.evaluate("() => [element.key, element.dragged.size, element.slider.disabled]") == [9, 0, True]
+    page.get_by_label("inverted: hides the text").check()
+    pulls(page, 0, 0, 40)
+    assert "The mask hides “[CLS]”: its weight stays 0." in page.inner_text(".live")
+    page.get_by_role("button", name="As trained").click()
+    page.get_by_label("cut this head").check()
+    pulls(page, 1, 0, 40)
+    assert "Layer 1, head 1 is cut" in page.inner_text(".live")
+    assert page.locator(".live-heads .live-cut span").inner_text() == ""
+    assert page.evaluate("() => [element.dragged.size, element.slider.disabled]") == [0, True]
+    page.get_by_label("cut this head").uncheck()
+    pulls(page, 1, 0, 40)
+    assert page.evaluate("() => [element.dragged.size, element.slider.disabled]") == [1, False]
+
+
+@in_chapter("live-heads", viewport={"width": 1440, "height": 900})
+def test_weights_set_by_hand_are_marked_and_a_row_can_be_put_back(opened):
+    page = opened
+    fetch(page)
+    trained = probability(page)
+    pulls(page, 1, 1, 40)
+    pulls(page, 4, 2, 40)
+    pulls(page, 4, 3, 30)  # in the place of the one before
+    assert "2 weights are set by hand (●)." in page.inner_text(".live")
+    marks = page.locator(".live-matrix circle")
+    assert page.evaluate(MARKED_CELLS) == [[1, 1], [4, 3]]
+    back = page.get_by_role("button", name="Put this row back")
+    back.click()
+    assert marks.count() == 1
+    assert back.get_attribute("aria-disabled") == "true"
+    page.mouse.click(*cell_at(page, 1, 5))
+    back.click()
+    assert marks.count() == 0
+    assert probability(page) == trained
+    pulls(page, 1, 1, 40)
+    page.get_by_role("button", name="The soup was not good").click()
+    assert "the weights that were set by hand are as computed again" in page.inner_text(".live")
+
+
+SHORT, LONG = "The soup was not good, but kind.", " ".join(["Superb soup"] * 15)
+
+
+@in_chapter("live-heads")
+def test_the_table_fits_or_keeps_its_names_in_sight(opened):
+    page = opened
+    fetch(page)
+    more = page.get_by_text("More columns to the right")
+    for width, text, fits in ((360, SHORT, True), (360, LONG, False), (1440, LONG, True)):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.fill(".live input[type=text]", text)
+        page.wait_for_function("(text) => element.trained.tokens.includes('but') === text.includes('but')", arg=text)
+        page.wait_for_function("() => element.width === element.matrix.clientWidth")
+        assert page.evaluate("() => element.matrix.scrollWidth <= element.matrix.clientWidth") == fits
+        assert more.is_visible() != fits
+        if not fits:
+            page.evaluate("() => { element.matrix.scrollLeft = 1000; }")
+            page.wait_for_function(
+                "() => element.matrix.scrollLeft > 0 && element.names.getAttribute('transform') !== 'translate(0 0)'"
+            )
+            shown, name = (
+                page.locator(".live-matrix").bounding_box(),
+                page.locator(".live-matrix g .live-chosen").bounding_box(),
+            )
+            assert shown["x"] <= name["x"] < shown["x"] + 100
 
 
 @in_chapter("live-heads", has_touch=True, is_mobile=True)
-def test_a_finger_chooses_a_cell_and_drags_it(opened):
+def test_a_finger_chooses_cells_scrolls_over_them_and_sets_a_weight_with_the_slider(opened):
     page = opened
     fetch(page)
-    page.touchscreen.tap(*cell_at(page, 3, 1))
-    assert page.evaluate("() => [element.query, element.key, element.dragged.size]") == [3, 1, 0]
-    start = page.evaluate("() => element.weight()")
-    x, y = cell_at(page, 3, 1)
+    assert page.evaluate("() => document.activeElement.type") != "text", "this would bring up the keyboard"
+    assert page.locator(".live .live-keys:visible").count() == 0
+    for row, column in ((3, 2), (3, 1), (2, 1), (3, 1)):
+        page.touchscreen.tap(*cell_at(page, row, column))
+        assert page.evaluate("() => [element.query, element.key, element.dragged.size]") == [row, column, 0]
     scrolled = page.evaluate("() => scrollY")
+    x, y = cell_at(page, 3, 1)
+    swipes(page, *[(x, y - up) for up in range(0, 120, 20)])
+    page.wait_for_function("(scrolled) => scrollY > scrolled + 50", arg=scrolled)
+    assert page.evaluate("() => element.dragged.size") == 0
+    page.locator(".live-weight").evaluate("(e) => e.scrollIntoView({ block: 'center' })")
+    box = page.locator(".live-weight").bounding_box()
+    start = box["x"] + 8 + (box["width"] - 16) * page.evaluate("() => element.weight()")
+    middle = box["y"] + box["height"] / 2
+    swipes(page, *[(start + right, middle) for right in range(0, 80, 20)])
+    page.wait_for_function("() => element.dragged.size === 1 && element.weight() > 0.2")
+
+
+def swipes(page, *places):
+    """Move a finger over these places."""
     session = page.context.new_cdp_session(page)
-    steps = ("touchStart", y), ("touchMove", y - 30), ("touchMove", y - 60), ("touchEnd", None)
-    for kind, height in steps:
-        points = [] if height is None else [{"x": x, "y": height}]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    page.wait_for_function("(weight) => Math.abs(element.weight() - weight) < 1e-6", arg=min(1, start + 0.5))
-    assert page.evaluate("() => scrollY") == scrolled
+    for at, (x, y) in enumerate(places):
+        kind = "touchMove" if at else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 SECOND = "the soup was not good , but the staff was kind ."
@@ -324,7 +480,7 @@ def test_the_answer_about_the_head_that_decides_is_so():
         ('As trained, the probability of "positive" is {:.2f}.', positive(SECOND)),
         ("Without this head it is {:.2f}.", without),
         ("Its weight on *but* is {:.2f}.", found_by_numpy(SECOND)[2][(*DECIDING, row, key)]),
-        ("Drag it down to 0, and the probability is {:.2f}.", positive(SECOND, dragged=[(*DECIDING, row, key, 0.0)])),
+        ("Set it to 0, and the probability is {:.2f}.", positive(SECOND, dragged=[(*DECIDING, row, key, 0.0)])),
         ("yet the probability is {:.2f}.", positive(SECOND, dragged=[(*DECIDING, row, last_was, 1.0)])),
     ):
         assert words.format(value) in story
@@ -358,19 +514,19 @@ def test_a_word_is_cut_try_by_try_and_hidden_states_are_pythons(opened):
     told = page.locator(".live-told")
     page.focus(".live-tokens [aria-checked=true]")
     page.keyboard.press("ArrowRight")
-    assert told.inner_text() == "Is cookbooks, whole, a piece of the vocabulary?"
+    assert told.inner_text() == "Is “cookbooks”, whole, a piece of the vocabulary?"
     onwards = page.get_by_role("button", name="Next try")
     onwards.focus()
     texts = []
     for _ in range(12):
         page.keyboard.press("Enter")
         texts.append(told.inner_text())
-    assert texts[0] == "Try 1: cookbooks is no piece of the vocabulary."
-    assert texts[5] == "Try 6: cook is a piece of the vocabulary."
-    assert texts[8] == texts[11] == "Try 9: ##s is a piece of the vocabulary. cookbooks becomes cook ##book ##s."
+    assert texts[0] == "Try 1: “cookbooks” is no piece of the vocabulary."
+    assert texts[5] == "Try 6: “cook” is a piece of the vocabulary."
+    assert texts[8] == texts[11] == "Try 9: “##s” is a piece of the vocabulary. “cookbooks” becomes cook ##book ##s."
     assert onwards.get_attribute("aria-disabled") == "true"
     page.get_by_role("button", name="Back").click()
-    assert told.inner_text().startswith("Try 8: ##book ")
+    assert told.inner_text().startswith("Try 8: “##book” ")
     types(page, "The soup was dull, the room was not.")
     _, states, _ = in_numpy(page)
     assert (
@@ -387,6 +543,28 @@ def test_a_word_is_cut_try_by_try_and_hidden_states_are_pythons(opened):
         assert np.allclose(shown, unit @ unit[0], atol=0.0051)
         page.keyboard.press("ArrowRight")
     is_readable(page)
+
+
+@in_chapter("live-states")
+def test_the_chosen_token_stays_when_another_word_is_exchanged(opened):
+    page = opened
+    fetch(page)
+    page.get_by_role("button", name="The soup was delicious").click()
+    page.locator(".live-matrix rect[data-row='8'][data-column='3']").click()
+    assert "Row “was” (2 of 2), column “was” (1 of 2): 0.65" in page.inner_text(".live")
+    for verdict in ("unaffordable", "", "superb"):
+        text = f"The soup was {verdict}, the service was awful."
+        page.fill(".live input[type=text]", text)
+        page.wait_for_function(
+            "(text) => element.chips.root.textContent.includes(text)",
+            arg="un" if verdict == "unaffordable" else verdict,
+        )
+        page.wait_for_function(
+            "(text) => element.tokenizer.tokens(text).length === element.result.tokens.length - 4", arg=text
+        )
+        assert "Row “was” (2 of 2), column “was” (1 of 2)" in page.inner_text(".live")
+        assert page.inner_text(".live-tokens:not(:first-of-type) [aria-checked=true] span") == "was"
+    assert page.locator(".live .live-answer").evaluate("(e) => getComputedStyle(e).position") == "static"
 
 
 def test_the_answer_about_the_two_verdicts_is_so():
@@ -407,7 +585,8 @@ def test_the_answer_about_the_two_verdicts_is_so():
     assert f"it is {same[0]:.2f} or {same[1]:.2f}" in story
     both = alike("awful", "service", "awful")[2]
     assert f"in place of *delicious*, and it is {both:.2f}" in story
-    assert min(*same, both) > 0.9
+    assert "is 0.91 or more" in story
+    assert min(round(found, 2) for found in (*same, both)) >= 0.91
     assert f"leaves it at {alike('delicious', 'soup', 'awful')[2]:.2f}" in story
 
 

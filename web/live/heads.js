@@ -3,7 +3,7 @@
 (function (live) {
   "use strict";
 
-  const { make, write, Choice, Panel } = live;
+  const { make, write, draw, Choice, Panel } = live;
   const PAUSE = 500; // milliseconds after the answer: before the words
   const PIXELS = 120; // that a hand goes up from weight 0 to weight 1
   const MASKS = {
@@ -21,7 +21,7 @@
 
   const DECIDED = "The soup was not good, but the staff was kind."; // by one head
 
-  const isOn = (name, box) => make("label", { className: "live-choice" }, box, ` ${name}`);
+  const isOn = (name, box, ...more) => make("label", { className: "live-choice" }, box, ` ${name}`, ...more);
 
   class HeadsPanel extends Panel {
     get label() {
@@ -38,7 +38,11 @@
       Object.assign(this, { layer: 0, head: 0, cut: new Set(), dragged: new Map(), mask: "trained", scale: undefined });
       this.layers = this.model.blocks.length;
       this.heads = this.model.num_heads;
-      return [this.buildHeads(), this.buildTable(), this.buildSwitches()];
+      this.wereCut = {}; // of each layer that was cut as a whole: the heads that were cut before
+      this.reset = make("button", { type: "button", className: "live-button" }, "As trained");
+      this.reset.addEventListener("click", () => this.putBack());
+      this.answer.append(this.reset);
+      return [this.buildSwitches(), this.buildHeads(), this.buildTable()];
     }
 
     buildHeads() {
@@ -52,11 +56,12 @@
       this.cutBox.addEventListener("change", () => this.cutHead(this.cutBox.checked));
       this.cutLayerBox = make("input", { type: "checkbox" });
       this.cutLayerBox.addEventListener("change", () => {
-        for (let head = 0; head < this.heads; head += 1) this.setCut(head, this.cutLayerBox.checked);
-        this.now();
+        this.cutLayer(this.cutLayerBox.checked);
       });
       this.headName = make("strong");
-      const moved = "A number below a head: the share of its weights that has moved since training, averaged over the tokens.";
+      const moved =
+        "When you change something, the number below a head says which share of its weights has moved since training, " +
+        "averaged over the tokens.";
       return make(
         "div",
         { className: "live-part" },
@@ -69,7 +74,7 @@
             "div",
             { className: "live-beside" },
             make("p", { className: "live-note" }, this.headName),
-            isOn("cut this head (x)", this.cutBox),
+            isOn("cut this head", this.cutBox, make("span", { className: "live-keys" }, " (key x on its picture)")),
             isOn("cut its whole layer", this.cutLayerBox),
             make("p", { className: "live-note" }, moved),
           ),
@@ -92,20 +97,12 @@
         this.scale = this.scaleBox.checked ? 1 : undefined;
         this.now();
       });
-      const reset = make("button", { type: "button", className: "live-button" }, "As trained");
-      reset.addEventListener("click", () => this.reset());
       const legend = make("legend", { className: "live-label" }, "The mask");
       return make(
         "div",
         { className: "live-part live-columns" },
         make("fieldset", {}, legend, ...this.maskBoxes),
-        make(
-          "div",
-          {},
-          make("p", { className: "live-label" }, "The scores"),
-          isOn("do not divide by √dₖ", this.scaleBox),
-          make("p", { className: "live-row" }, reset),
-        ),
+        make("div", {}, make("p", { className: "live-label" }, "The scores"), isOn("do not divide by √dₖ", this.scaleBox)),
       );
     }
 
@@ -125,13 +122,22 @@
       this.now();
     }
 
+    // Cut the heads of a layer, or put back those that were not cut before.
+    cutLayer(isCut) {
+      const heads = [...Array(this.heads).keys()];
+      const before = this.wereCut[this.layer] ?? [];
+      this.wereCut[this.layer] = isCut ? heads.filter((head) => this.cut.has(this.name(head))) : [];
+      heads.forEach((head) => this.setCut(head, isCut || before.includes(head)));
+      this.now();
+    }
+
     chooseHead(at) {
       [this.layer, this.head] = [Math.floor(at / this.heads), at % this.heads];
       this.show();
     }
 
-    reset() {
-      Object.assign(this, { mask: "trained", scale: undefined });
+    putBack() {
+      Object.assign(this, { mask: "trained", scale: undefined, wereCut: {} });
       this.cut.clear();
       this.dragged.clear();
       this.scaleBox.checked = false;
@@ -144,14 +150,15 @@
     }
 
     switches(tokens) {
-      const dragged = [...this.dragged.values()];
-      return { allowed: tokens.map(MASKS[this.mask][1]), scale: this.scale, cut: this.cut, dragged };
+      const allowed = tokens.map(MASKS[this.mask][1]);
+      const dragged = [...this.dragged.values()].filter(({ key }) => allowed[key]);
+      return { allowed, scale: this.scale, cut: this.cut, dragged };
     }
 
     // ── What is drawn ──────────────────────────────────────────────────────────────────────────────────────────────
 
     show() {
-      const { tokens, attention } = this.result;
+      const { attention } = this.result;
       const isCut = this.cut.has(this.name());
       const weights = attention[this.layer][this.head];
       const row = weights[this.query];
@@ -160,14 +167,15 @@
       this.cutBox.checked = isCut;
       this.cutLayerBox.checked = [...Array(this.heads).keys()].every((head) => this.cut.has(this.name(head)));
       this.drawHeads();
-      this.tokenLabel.textContent =
-        `${title}. Choose a token: from where does it take its mixture? ` +
-        `${tokens[this.query]} takes most from ${tokens[row.indexOf(Math.max(...row))]}`;
-      this.drawChips(tokens, row);
-      return this.drawTable(tokens, weights, `Weights of layer ${this.layer + 1}, head ${this.head + 1}`, [
-        "token that attends (query)",
-        "attended to (key)",
-      ]);
+      this.reset.ariaDisabled = String(this.isAsTrained());
+      const takes = `${this.quote(this.query)} takes most from ${this.quote(row.indexOf(Math.max(...row)))}`;
+      this.tokenLabel.textContent = isCut
+        ? `${title} is cut: these weights are computed, but no token gets anything from here. Choose a token`
+        : `${title}. Choose a token: from where does it take its mixture? ${takes}`;
+      this.table.classList.toggle("live-off", isCut);
+      this.drawChips(row);
+      this.tellCell(write(row[this.key]));
+      return this.drawTable(weights, `Weights of layer ${this.layer + 1}, head ${this.head + 1}`);
     }
 
     // The share of a head's weights that has moved since training: of each token's row, then averaged.
@@ -183,10 +191,11 @@
       this.grid.buttons.forEach((button, at) => {
         const [layer, head] = [Math.floor(at / this.heads), at % this.heads];
         const isCut = this.cut.has(`${layer}.${head}`);
-        const share = this.isAsTrained() ? "" : this.moved(layer, head).toFixed(2);
+        const share = isCut || this.isAsTrained() ? "" : this.moved(layer, head).toFixed(2);
         button.lastChild.textContent = share;
         button.ariaLabel = `layer ${layer + 1}, head ${head + 1}${isCut ? ", cut" : ""}${share && `, moved ${share}`}`;
         button.classList.toggle("live-cut", isCut);
+        button.classList.remove("live-set");
         this.drawSmall(button.firstChild, this.result.attention[layer][head]);
       });
       this.grid.mark(this.layer * this.heads + this.head);
@@ -198,25 +207,30 @@
   class ClassifierPanel extends HeadsPanel {
     build() {
       this.words = make("ol", { className: "live-words" });
-      return [
-        make("p", { className: "live-label" }, "What each word carries"),
-        make("p", { className: "live-note" }, "What the probability of the answer loses without the word."),
-        this.words,
-        ...super.build(),
-      ];
+      this.wordNote = make("p", { className: "live-note" });
+      const [switches, ...rest] = super.build();
+      const label = make("p", { className: "live-label" }, "What each word carries");
+      return [switches, make("div", { className: "live-part" }, label, this.wordNote, this.words), ...rest];
     }
 
+    // What is known of the words stays, pale, until the new numbers are there: nothing below them moves.
     now() {
       super.now();
       clearTimeout(this.pause);
-      this.words.replaceChildren();
-      const { probabilities } = this.result;
-      this.pause = setTimeout(() => this.occlude(this.input.value, probabilities[1] > probabilities[0] ? 1 : 0), PAUSE);
+      this.wordNote.textContent =
+        this.mask === "inverted"
+          ? "The mask hides every word, so no word is read. The numbers differ from 0 all the same: without a word there are fewer tokens."
+          : "What the probability of the answer loses without the word. Below 0, the word speaks against the answer.";
+      const words = this.input.value.split(/\s+/).filter(Boolean);
+      if (words.join(" ") !== this.shown) this.showWords(words);
+      this.words.ariaBusy = "true";
+      this.pause = setTimeout(() => this.occlude(words), PAUSE);
     }
 
     // Leave out one word at a time; between two the page is free for the reader.
-    occlude(text, answer) {
-      const words = text.split(/\s+/).filter(Boolean);
+    occlude(words) {
+      const { probabilities } = this.result;
+      const answer = probabilities[1] > probabilities[0] ? 1 : 0;
       const found = [];
       const next = () => {
         if (found.length === words.length) {
@@ -224,7 +238,7 @@
           return;
         }
         const rest = words.filter((_, at) => at !== found.length).join(" ");
-        found.push(this.result.probabilities[answer] - this.classify(rest).probabilities[answer]);
+        found.push(probabilities[answer] - this.classify(rest).probabilities[answer]);
         this.pause = setTimeout(next, 0);
       };
       next();
@@ -232,13 +246,15 @@
 
     showWords(words, drops) {
       const items = words.map((word, at) => {
-        const drop = Math.round(drops[at] * 100) / 100 || 0;
+        const drop = drops ? Math.round(drops[at] * 100) / 100 || 0 : 0;
         const item = make("li", { dataset: { side: drop < 0 ? "against" : "for" } });
-        item.append(word, " ", make("span", {}, `${drop > 0 ? "+" : ""}${write(drop)}`));
+        item.append(word, " ", make("span", {}, drops ? `${drop > 0 ? "+" : ""}${write(drop)}` : "…"));
         item.style.setProperty("--share", Math.min(1, Math.abs(drop)));
         return item;
       });
       this.words.replaceChildren(...items);
+      this.words.ariaBusy = String(!drops);
+      this.shown = words.join(" ");
     }
   }
 
@@ -249,92 +265,96 @@
       return [EXAMPLES[0], DECIDED, ...EXAMPLES.slice(1, 3)];
     }
 
-    // A handle lies on one cell of the table: up makes its weight larger, down smaller.
+    // The weight of the marked cell: a slider for all, and with the mouse the cell itself, up and down. A finger on the
+    // table chooses or scrolls.
     buildTable() {
       const part = super.buildTable();
-      this.key = 0;
-      this.handle = make("div", { className: "live-handle", role: "slider", tabIndex: 0 }, make("i"));
-      for (const [name, value] of Object.entries({ valuemin: 0, valuemax: 1, orientation: "vertical" })) {
-        this.handle.setAttribute(`aria-${name}`, value);
-      }
-      this.handle.addEventListener("keydown", (event) => this.dragWithKey(event));
-      let start; // where the hand was, and the weight there
-      const begin = (event) => {
-        start = { y: event.clientY, weight: this.weight() };
-        this.handle.setPointerCapture(event.pointerId);
-        this.handle.focus({ preventScroll: true });
-        event.preventDefault();
-      };
-      this.handle.addEventListener("pointerdown", begin);
-      this.handle.addEventListener("pointermove", (event) => {
-        if (this.handle.hasPointerCapture(event.pointerId)) this.drag(start.weight + (start.y - event.clientY) / PIXELS);
+      this.slider = make("input", { type: "range", min: 0, max: 1, step: 0.01, className: "live-weight" });
+      this.slider.addEventListener("input", () => this.drag(Number(this.slider.value)));
+      this.rowBack = make("button", { type: "button" }, "Put this row back");
+      this.rowBack.addEventListener("click", () => {
+        this.dragged.delete(this.rowName());
+        this.now();
       });
+      let start; // where the hand was, and the weight there
       this.picture.addEventListener("pointerdown", (event) => {
         const { row, column } = event.target.dataset;
-        if (!row || event.pointerType !== "mouse") return; // a finger may want to scroll: it chooses a cell first
+        if (!row || event.button || event.pointerType !== "mouse") return;
+        event.preventDefault();
         this.chooseCell(Number(row), Number(column));
-        begin(event);
+        this.matrix.focus({ preventScroll: true });
+        this.picture.setPointerCapture(event.pointerId);
+        start = { y: event.clientY, weight: this.weight() };
       });
-      this.matrix.append(this.handle);
-      this.matrix.removeAttribute("tabindex"); // its handle takes the focus
-      this.dragNote = make("p", { className: "live-note" });
-      const hint =
-        "The marked cell can be dragged up and down, with a mouse or a finger; the rest of its row shares what is left of 1. " +
-        "With the keyboard: up and down, Page Up, Page Down, Home and End for the weight, left and right for another cell.";
-      part.append(this.dragNote, make("p", { className: "live-note live-small" }, hint));
+      this.picture.addEventListener("pointermove", (event) => {
+        const up = start?.y - event.clientY;
+        if (this.picture.hasPointerCapture(event.pointerId) && up) this.drag(start.weight + up / PIXELS);
+      });
+      this.dragNote = make("p", { className: "live-note live-small" });
+      const keys = " With a mouse, drag a cell up or down. In the table, the arrow keys choose a cell.";
+      const hint = make("p", { className: "live-note live-small" }, "In each row, one weight can be set: the others share what is left of 1.");
+      hint.append(make("span", { className: "live-keys" }, keys));
+      this.cellNote.after(make("p", { className: "live-row" }, this.slider, this.rowBack), this.dragNote, hint);
       return part;
     }
 
     readText() {
-      this.dragged.clear(); // a place in another text is another token
+      this.dropped ||= this.dragged.size > 0; // a place in another text is another token
+      this.dragged.clear();
       super.readText();
     }
 
-    chooseCell(row, column) {
-      this.key = column;
-      this.chooseQuery(row);
+    putBack() {
+      this.dropped = false;
+      super.putBack();
     }
 
     weight() {
       return this.result.attention[this.layer][this.head][this.query][this.key];
     }
 
+    rowName() {
+      return [this.layer, this.head, this.query].join(".");
+    }
+
+    // Why the marked weight cannot be set, if so.
+    refusal() {
+      if (this.cut.has(this.name())) return "This head is cut: its weights count for nothing.";
+      const isAllowed = MASKS[this.mask][1](this.result.tokens[this.key]);
+      return isAllowed ? "" : `The mask hides ${this.quote(this.key)}: its weight stays 0.`;
+    }
+
     // Set the marked weight; what is computed follows with the next picture of the screen.
     drag(weight) {
+      if (this.refusal()) return;
       const { layer, head, query, key } = this;
-      const name = [layer, head, query, key].join(".");
-      this.dragged.delete(name); // the last comes last
-      this.dragged.set(name, { layer, head, query, key, weight: Math.min(1, Math.max(0, weight)) });
+      this.dragged.set(this.rowName(), { layer, head, query, key, weight: Math.min(1, Math.max(0, weight)) });
+      this.dropped = false;
       this.frame ??= requestAnimationFrame(() => {
         this.frame = undefined;
         this.now();
       });
     }
 
-    dragWithKey(event) {
-      const weight = this.dragged.get([this.layer, this.head, this.query, this.key].join("."))?.weight ?? this.weight();
-      const step = { ArrowUp: 0.05, ArrowDown: -0.05, PageUp: 0.25, PageDown: -0.25, Home: -1, End: 1 }[event.key];
-      const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!step && !move) return;
-      event.preventDefault();
-      if (step) this.drag(weight + step);
-      else this.key = Math.min(this.result.tokens.length - 1, Math.max(0, this.key + move));
-      if (move) this.show();
-    }
-
     show() {
-      const { tokens } = this.result;
-      this.key = Math.min(this.key, tokens.length - 1);
-      const { room, cell } = super.show();
-      const [weight, then] = [this.weight(), this.trained.attention[this.layer][this.head][this.query][this.key]];
-      this.handle.style.left = `${room + cell * this.key}px`;
-      this.handle.style.top = `${room + cell * this.query}px`;
-      this.handle.setAttribute("aria-label", `weight of ${tokens[this.key]} in the row of ${tokens[this.query]}`);
-      this.handle.setAttribute("aria-valuenow", weight.toFixed(2));
+      const box = super.show();
+      const then = this.trained.attention[this.layer][this.head][this.query][this.key];
+      this.tellCell(`${write(this.weight())} (as trained: ${write(then)})`);
+      const refusal = this.refusal();
+      this.slider.value = this.weight();
+      this.slider.disabled = Boolean(refusal);
+      this.slider.ariaLabel = `weight of ${this.quote(this.key)} in the row of ${this.quote(this.query)}`;
+      this.rowBack.ariaDisabled = String(!this.dragged.has(this.rowName()));
       const count = this.dragged.size;
-      const byHand = count ? ` ${count === 1 ? "One weight is" : `${count} weights are`} set by hand.` : "";
-      this.dragNote.textContent =
-        `Row ${tokens[this.query]}, column ${tokens[this.key]}: weight ${weight.toFixed(2)} (as trained: ${then.toFixed(2)}).${byHand}`;
+      const byHand = count ? `${count === 1 ? "One weight is" : `${count} weights are`} set by hand (●).` : "None is set by hand.";
+      const dropped = this.dropped ? "The text is another: the weights that were set by hand are as computed again." : byHand;
+      this.dragNote.textContent = refusal || dropped;
+      for (const { layer, head, query, key } of this.dragged.values()) {
+        this.grid.buttons[layer * this.heads + head].classList.add("live-set");
+        if (layer !== this.layer || head !== this.head) continue;
+        const { x, y, width } = box(query, key);
+        this.names.before(draw("circle", { cx: x + width / 2, cy: y + width / 2, r: width / 5 }));
+      }
     }
   }
 

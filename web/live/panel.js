@@ -4,7 +4,8 @@
 
   const PADDING = 4; // [PAD] tokens after the text, as in a batch
   const SOON = 60; // milliseconds after the last key: before the answer
-  const CELL = 17; // pixels of the table
+  const CELL = 17; // pixels of the table, if there is room
+  const SMALLEST = 11; // for a finger, and for the names
   let made = 0; // panels so far, for names that are used once
 
   function make(tag, properties = {}, ...children) {
@@ -20,6 +21,23 @@
   }
 
   const write = (number, digits = 2) => number.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1").replace("-", "−");
+
+  // An element of a picture; of a long text, the beginning.
+  function draw(tag, attributes = {}, text = "") {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.textContent = text.length > 12 ? `${text.slice(0, 11)}…` : text;
+    return element;
+  }
+
+  // Where the token that stood at a place stands now: as far from the beginning if all before it is as it was, as far
+  // from the end if all after it is.
+  function follow(then, at, now) {
+    const shift = now.length - then.length;
+    if (then.slice(0, at + 1).join(" ") === now.slice(0, at + 1).join(" ")) return at;
+    if (then.slice(at).join(" ") === now.slice(at + shift).join(" ")) return at + shift;
+    return Math.min(at, now.length - 1);
+  }
 
   // A group of buttons of which one is chosen: arrow keys, Home and End move in it, Tab stops at it alone.
   class Choice {
@@ -66,8 +84,10 @@
 
   class Panel {
     constructor(element, model, tokenizer) {
-      Object.assign(this, { element, model, tokenizer, query: 0, number: (made += 1) });
+      Object.assign(this, { element, model, tokenizer, number: (made += 1) });
+      this.chosen = { tokens: ["[CLS]"], query: 0, key: 0 }; // a cell, and the text in which it was chosen
       const hadFocus = element.contains(document.activeElement) || document.activeElement === document.body;
+      const hasKeys = matchMedia("(hover: hover)").matches; // on a phone, focus would bring up the keyboard
       const id = `live-${this.number}`;
       this.input = make("input", { id, type: "text", value: this.examples[0], autocomplete: "off", spellcheck: false });
       this.input.addEventListener("input", () => {
@@ -79,53 +99,81 @@
         button.addEventListener("click", () => {
           this.input.value = text;
           this.readText();
+          this.keep();
         });
         return button;
       });
       const { shift, changed, reviews } = live.contents;
-      const rounding =
+      const about =
+        "The classifier of chapter 8, with seed 0, runs in this page, its weights rounded to eight bits. " +
         `Rounding moved the probabilities of ${reviews.toLocaleString("en")} test reviews by at most ` +
         `${shift.toFixed(3)}, and changed the answer of ${changed}.`;
       this.status = element.status;
       this.bar = make("span");
-      this.sides = [0, 1].map(() => make("span"));
       const meter = make("span", { className: "live-meter" }, this.bar);
-      this.meter = make("p", { className: "live-row", ariaHidden: "true" }, this.sides[0], meter, this.sides[1]);
+      const sides = make("p", { className: "live-row", ariaHidden: "true" }, model.classes[0], meter, model.classes[1]);
+      this.answer = make("div", { className: "live-row" }, sides);
       this.count = make("p", { className: "live-note" });
-      element.button.parentElement.replaceWith(make("p", { className: "live-note" }, rounding));
+      element.button.parentElement.previousElementSibling.remove();
+      element.button.parentElement.replaceWith(make("p", { className: "live-note" }, about));
       element.append(
         make("label", { htmlFor: id, className: "live-label" }, this.label),
         this.input,
         make("p", { className: "live-row" }, ...examples),
         this.count,
-        make("div", { className: "live-answer" }, this.status, this.meter),
+        make("div", { className: "live-answer" }, this.status, this.answer),
         ...this.build(),
       );
       const redraw = () => this.show();
       new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+      addEventListener("resize", () => this.matrix.clientWidth !== this.width && redraw());
       this.readText();
-      if (hadFocus) this.input.focus({ preventScroll: true });
+      if (hadFocus && hasKeys) this.input.focus({ preventScroll: true });
     }
 
     // A row of tokens to choose from, and a table with a row and a column for each.
     buildTable() {
       this.tokenLabel = make("p", { className: "live-label" });
-      this.chips = new Choice("live-tokens", "The row of the table", 0, (at) => this.chooseQuery(at));
+      this.chips = new Choice("live-tokens", "The row of the table", 0, (at) => this.chooseCell(at, this.key));
+      this.cellNote = make("p", { className: "live-note", role: "status" });
+      this.more = make("p", { className: "live-note" }, "More columns to the right, [PAD] among them: scroll the table sideways →");
       this.picture = make("div", { role: "img" });
       this.picture.addEventListener("click", ({ target: { dataset } }) => {
         if (dataset.row) this.chooseCell(Number(dataset.row), Number(dataset.column));
       });
-      this.matrix = make("div", { className: "live-matrix", tabIndex: 0, role: "group", ariaLabel: "The table" }, this.picture);
-      return make("div", { className: "live-part" }, this.tokenLabel, this.chips.root, this.matrix);
+      this.matrix = make("div", { className: "live-matrix", tabIndex: 0, role: "application" }, this.picture);
+      this.matrix.ariaLabel = "The table: arrow keys choose a cell";
+      this.matrix.addEventListener("scroll", () => this.stickNames());
+      this.matrix.addEventListener("keydown", (event) => {
+        const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        const [row, column] = [this.query + step[0], this.key + step[1]];
+        if (row in this.result.tokens && column in this.result.tokens) this.chooseCell(row, column);
+      });
+      this.table = make(
+        "div",
+        { className: "live-part" },
+        ...[this.tokenLabel, this.chips.root, this.cellNote, this.more, this.matrix],
+      );
+      return this.table;
     }
 
-    chooseCell(row) {
-      this.chooseQuery(row);
-    }
-
-    chooseQuery(at) {
-      this.query = at;
+    chooseCell(query, key) {
+      Object.assign(this, { query, key });
+      this.keep();
       this.show();
+    }
+
+    keep() {
+      this.chosen = { tokens: this.result.tokens, query: this.query, key: this.key };
+    }
+
+    // A token in quotes; of several that are equal, which.
+    quote(at) {
+      const { tokens } = this.result;
+      const equal = [...tokens.keys()].filter((place) => tokens[place] === tokens[at]);
+      return `“${tokens[at]}”${equal.length > 1 ? ` (${equal.indexOf(at) + 1} of ${equal.length})` : ""}`;
     }
 
     // Return what the network makes of a text, with switches as they stand or without any.
@@ -143,7 +191,7 @@
       clearTimeout(this.soon);
       const text = this.input.value;
       this.trained = this.classify(text, true);
-      this.query = Math.min(this.query, this.trained.tokens.length - 1);
+      for (const name of ["query", "key"]) this[name] = follow(this.chosen.tokens, this.chosen[name], this.trained.tokens);
       const [count, most] = [this.tokenizer.tokens(text).length, this.model.max_length];
       this.count.textContent = `${count} tokens${count > most ? `, of which ${most} are read` : ""}; ${PADDING} of padding follow.`;
       this.now();
@@ -151,16 +199,13 @@
 
     now() {
       this.result = this.isAsTrained() ? this.trained : this.classify(this.input.value);
-      const { classes } = this.model;
-      const tell = ({ probabilities }) => {
-        const answer = probabilities[1] > probabilities[0] ? 1 : 0;
-        return `${classes[answer]}, ${probabilities[answer].toFixed(3)}`;
-      };
-      const before = this.isAsTrained() ? "" : ` (as trained: ${tell(this.trained)})`;
-      this.status.textContent = `${tell(this.result).replace(",", ", probability")}${before}`;
-      const { probabilities } = this.result;
-      this.bar.style.width = `${100 * probabilities[1]}%`;
-      this.sides.forEach((side, at) => (side.textContent = `${classes[at]} ${probabilities[at].toFixed(2)}`));
+      const positive = this.result.probabilities[1];
+      const isEmpty = this.result.tokens[1] === "[SEP]";
+      const answer = isEmpty ? "Nothing is there to read" : this.model.classes[positive > 0.5 ? 1 : 0];
+      const before = this.isAsTrained() ? "" : ` (as trained: ${write(this.trained.probabilities[1])})`;
+      this.status.textContent = `${answer}. Probability of “positive”: ${write(positive)}${before}`;
+      this.bar.style.left = `${100 * Math.min(0.5, positive)}%`;
+      this.bar.style.width = `${100 * Math.abs(positive - 0.5)}%`;
       this.show();
     }
 
@@ -181,7 +226,8 @@
       );
     }
 
-    drawChips(tokens, row) {
+    drawChips(row) {
+      const { tokens } = this.result;
       this.chips.fill(tokens.length, () => [make("span"), make("span")]);
       this.chips.buttons.forEach((button, at) => {
         button.firstChild.textContent = tokens[at];
@@ -191,48 +237,54 @@
       this.chips.mark(this.query);
     }
 
-    // Draw the table; label says what it shows, axes what its rows and columns are.
-    drawTable(tokens, rows, label, axes) {
+    // Draw the table; label says what it shows. Where there are many cells they are smaller, so that all are in sight.
+    drawTable(rows, label) {
+      const { tokens } = this.result;
       const size = tokens.length;
-      const room = 6.5 * Math.min(12, Math.max(...tokens.map((token) => token.length))) + 26;
-      const side = room + CELL * size + 4;
-      const draw = (tag, attributes, text) => {
-        const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-        for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-        if (text !== undefined) element.textContent = text.length > 12 ? `${text.slice(0, 11)}…` : text;
-        return element;
-      };
-      const title = (text, transform) => {
-        const element = draw("text", { transform, "text-anchor": "middle", class: "live-axis" });
-        element.textContent = text;
-        return element;
-      };
+      const room = 6.5 * Math.min(12, Math.max(...tokens.map((token) => token.length))) + 8;
+      this.width = this.matrix.clientWidth;
+      const cell = Math.max(SMALLEST, Math.min(CELL, (this.width - room - 2) / size));
+      const side = room + cell * size + 2;
       const picture = draw("svg", { width: side, height: side, viewBox: `0 0 ${side} ${side}`, "aria-hidden": "true" });
-      const middle = room + (CELL * size) / 2;
-      picture.append(title(`${axes[0]} ↓`, `translate(12 ${middle}) rotate(-90)`), title(`${axes[1]} →`, `translate(${middle} 12)`));
+      picture.style.fontSize = `${Math.min(11, cell - 1)}px`;
+      this.names = draw("g"); // of the rows: they stay in sight when the table is scrolled
+      this.names.append(draw("rect", { width: room - 1, height: side, class: "live-ground" }));
       tokens.forEach((token, at) => {
-        const place = room + CELL * (at + 0.5);
-        const turned = `translate(${place + 4} ${room - 5}) rotate(-90)`;
-        picture.append(
-          draw("text", { x: room - 5, y: place + 4, "text-anchor": "end", class: at === this.query ? "live-chosen" : "" }, token),
-          draw("text", { transform: turned }, token),
-        );
+        const place = room + cell * (at + 0.5) + 4;
+        const isChosen = at === this.query ? "live-chosen" : "";
+        this.names.append(draw("text", { x: room - 5, y: place, "text-anchor": "end", class: isChosen }, token));
+        picture.append(draw("text", { transform: `translate(${place} ${room - 5}) rotate(-90)` }, token));
       });
+      const box = (row, column, rest) => ({ x: room + cell * column, y: room + cell * row, width: cell, height: cell, ...rest });
       rows.forEach((row, y) =>
         row.forEach((value, x) => {
-          const place = { x: room + CELL * x, y: room + CELL * y, width: CELL, height: CELL };
-          const cell = draw("rect", { ...place, "fill-opacity": Math.max(0, value).toFixed(3) });
-          Object.assign(cell.dataset, { row: y, column: x });
-          picture.append(cell);
+          const part = draw("rect", box(y, x, { "fill-opacity": Math.max(0, value).toFixed(3) }));
+          Object.assign(part.dataset, { row: y, column: x });
+          picture.append(part);
         }),
       );
-      const frame = { x: room, y: room + CELL * this.query, width: CELL * size, height: CELL, class: "live-frame" };
-      picture.append(draw("rect", frame));
-      this.picture.ariaLabel = `${label}: ${size} rows, ${size} columns. The row of ${tokens[this.query]} stands in numbers above.`;
+      picture.append(
+        draw("rect", box(this.query, 0, { width: cell * size, class: "live-frame" })),
+        draw("rect", box(this.query, this.key, { class: "live-frame live-marked" })),
+        draw("path", { d: `M${room} ${side}L${side} ${room}`, class: "live-stroke" }),
+        this.names,
+      );
+      this.picture.ariaLabel = `${label}: ${size} rows, ${size} columns. The row of ${this.quote(this.query)} stands in numbers above.`;
       this.picture.replaceChildren(picture);
-      return { room, cell: CELL };
+      this.more.hidden = side <= this.width;
+      this.stickNames();
+      return box;
+    }
+
+    stickNames() {
+      this.names.setAttribute("transform", `translate(${this.matrix.scrollLeft} 0)`);
+    }
+
+    // Say what the marked cell holds.
+    tellCell(value) {
+      this.cellNote.textContent = `Row ${this.quote(this.query)}, column ${this.quote(this.key)}: ${value}`;
     }
   }
 
-  Object.assign(live, { make, write, Choice, Panel, panels: {} });
+  Object.assign(live, { make, write, draw, Choice, Panel, panels: {} });
 })((globalThis.live ??= {}));

@@ -35,10 +35,11 @@
       this.words = new Choice("live-tokens", "The word to cut", 0, (at) => this.chooseWord(at));
       this.letters = make("p", { className: "live-letters", ariaHidden: "true" });
       this.told = make("p", { className: "live-told", role: "status" });
+      this.again = make("button", { type: "button" }, "Start again");
       this.back = make("button", { type: "button" }, "Back");
       this.onwards = make("button", { type: "button" }, "Next try");
       this.end = make("button", { type: "button" }, "To the end");
-      for (const [button, steps] of [[this.back, -1], [this.onwards, 1], [this.end, Infinity]]) {
+      for (const [button, steps] of [[this.again, -Infinity], [this.back, -1], [this.onwards, 1], [this.end, Infinity]]) {
         button.addEventListener("click", () => this.take(steps));
       }
       return make(
@@ -47,8 +48,8 @@
         make("p", { className: "live-label" }, "How a word is cut: choose one. The number says in how many tries"),
         this.words.root,
         this.letters,
+        make("p", { className: "live-row" }, this.again, this.back, this.onwards, this.end),
         this.told,
-        make("p", { className: "live-row" }, this.back, this.onwards, this.end),
       );
     }
 
@@ -87,11 +88,12 @@
       });
       this.letters.replaceChildren(...letters);
       const isOver = this.step === tries.length;
-      const tried = last && `Try ${this.step}: ${last.piece} is ${last.known ? "a piece" : "no piece"} of the vocabulary.`;
-      const over = isOver ? ` ${word} becomes ${pieces.join(" ")}.` : "";
-      this.told.textContent = (tried ?? `Is ${word}, whole, a piece of the vocabulary?`) + over;
-      if (!tries.length) this.told.textContent = word && `${word} is not looked up in parts: it becomes ${pieces.join(" ")}.`;
-      this.back.ariaDisabled = String(this.step === 0);
+      const tried = last && `Try ${this.step}: “${last.piece}” is ${last.known ? "a piece" : "no piece"} of the vocabulary.`;
+      const over = isOver ? ` “${word}” becomes ${pieces.join(" ")}.` : "";
+      this.told.textContent = (tried ?? `Is “${word}”, whole, a piece of the vocabulary?`) + over;
+      if (!tries.length) this.told.textContent = word && `“${word}” is not looked up in parts: it becomes ${pieces.join(" ")}.`;
+      this.told.classList.toggle("live-hit", Boolean(last?.known));
+      this.again.ariaDisabled = this.back.ariaDisabled = String(this.step === 0);
       this.onwards.ariaDisabled = this.end.ariaDisabled = String(isOver);
     }
 
@@ -104,7 +106,7 @@
         this.show();
       });
       this.strip.fill(count, () => [make("canvas", { width: 8, height: 8 }), make("span")]);
-      this.strip.buttons.forEach((button, at) => (button.lastChild.textContent = at ? `layer ${at}` : "embedding"));
+      this.strip.buttons.forEach((button, at) => (button.lastChild.textContent = at ? `layer ${at}` : "embed\u00adding"));
       return make(
         "div",
         { className: "live-part" },
@@ -116,17 +118,18 @@
 
     show() {
       this.showWord();
-      const { tokens, hiddenStates } = this.result;
+      const { hiddenStates } = this.result;
       const tables = hiddenStates.map(cosines);
       this.strip.buttons.forEach((button, at) => this.drawSmall(button.firstChild, tables[at]));
       this.strip.mark(this.layer);
       const after = this.layer ? `layer ${this.layer}` : "the embedding";
       const row = tables[this.layer][this.query];
-      const others = row.map((value, at) => (at === this.query || tokens[at] === "[PAD]" ? -2 : value));
-      const nearest = tokens[others.indexOf(Math.max(...others))];
-      this.tokenLabel.textContent = `After ${after}. Choose a token: ${tokens[this.query]} is most like ${nearest}`;
-      this.drawChips(tokens, row);
-      this.drawTable(tokens, tables[this.layer], `Cosines of the hidden states after ${after}`, ["token", "token"]);
+      const others = row.map((value, at) => (at === this.query ? -2 : value));
+      const nearest = this.quote(others.indexOf(Math.max(...others)));
+      this.tokenLabel.textContent = `After ${after}. Choose a token: ${this.quote(this.query)} is most like ${nearest}`;
+      this.drawChips(row);
+      this.drawTable(tables[this.layer], `Cosines of the hidden states after ${after}`);
+      this.tellCell(live.write(row[this.key], 3));
     }
   }
 
