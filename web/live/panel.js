@@ -241,7 +241,7 @@
     drawTable(rows, label) {
       const { tokens } = this.result;
       const size = tokens.length;
-      const room = 6.5 * Math.min(12, Math.max(...tokens.map((token) => token.length))) + 8;
+      const room = 7 * Math.min(12, Math.max(...tokens.map((token) => token.length))) + 8;
       this.width = this.matrix.clientWidth;
       const cell = Math.max(SMALLEST, Math.min(CELL, (this.width - room - 2) / size));
       const side = room + cell * size + 2;
@@ -266,7 +266,7 @@
       picture.append(
         draw("rect", box(this.query, 0, { width: cell * size, class: "live-frame" })),
         draw("rect", box(this.query, this.key, { class: "live-frame live-marked" })),
-        draw("path", { d: `M${room} ${side}L${side} ${room}`, class: "live-stroke" }),
+        draw("path", { d: `M${room} ${room}L${side} ${side}`, class: "live-stroke" }),
         this.names,
       );
       this.picture.ariaLabel = `${label}: ${size} rows, ${size} columns. The row of ${this.quote(this.query)} stands in numbers above.`;
