@@ -546,6 +546,34 @@ def test_a_word_is_cut_try_by_try_and_hidden_states_are_pythons(opened):
 
 
 @in_chapter("live-states")
+def test_an_empty_text_has_no_word_to_cut(opened):
+    page = opened
+    fetch(page)
+    page.fill(".live input[type=text]", "")
+    page.wait_for_function("() => element.cuts.length === 0")
+    page.get_by_role("button", name="Next try").focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".live-told").inner_text() == ""
+
+
+@in_chapter("live-heads")
+def test_a_cell_that_keys_choose_comes_into_sight(opened):
+    page = opened
+    fetch(page)
+    page.fill(".live input[type=text]", "the soup was good " * 6)
+    page.wait_for_function("() => element.result.tokens.length > 25")
+    page.focus(".live-matrix")
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    seen = """() => {
+        const cell = element.picture.querySelector(`[data-row="${element.query}"][data-column="${element.key}"]`);
+        const [inner, outer] = [cell, element.matrix].map((part) => part.getBoundingClientRect());
+        return element.key > 20 && inner.left >= outer.left - 1 && inner.right <= outer.right + 1;
+    }"""
+    page.wait_for_function(seen)
+
+
+@in_chapter("live-states")
 def test_the_chosen_token_stays_when_another_word_is_exchanged(opened):
     page = opened
     fetch(page)

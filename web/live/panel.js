@@ -49,8 +49,9 @@
         const wide = columns || this.buttons.length;
         const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: columns ? -wide : -1, ArrowDown: columns ? wide : 1 };
         const to = { Home: 0, End: this.buttons.length - 1 }[event.key] ?? at + (steps[event.key] ?? NaN);
-        if (at < 0 || !(to in this.buttons)) return;
+        if (at < 0 || Number.isNaN(to)) return;
         event.preventDefault();
+        if (!(to in this.buttons)) return;
         choose(to);
         this.buttons[to].focus();
       });
@@ -149,7 +150,10 @@
         if (!step) return;
         event.preventDefault();
         const [row, column] = [this.query + step[0], this.key + step[1]];
-        if (row in this.result.tokens && column in this.result.tokens) this.chooseCell(row, column);
+        if (!(row in this.result.tokens && column in this.result.tokens)) return;
+        this.chooseCell(row, column);
+        const cell = this.picture.querySelector(`[data-row="${row}"][data-column="${column}"]`);
+        cell.scrollIntoView({ block: "nearest", inline: "nearest" });
       });
       this.table = make(
         "div",

@@ -59,7 +59,7 @@
     }
 
     take(steps) {
-      const { tries } = this.cuts[this.word];
+      const { tries = [] } = this.cuts[this.word] ?? {};
       this.step = Math.max(0, Math.min(tries.length, this.step + steps));
       this.showWord();
     }
