@@ -78,7 +78,7 @@ def test_page_is_sound_from_the_disk(context, name):
 def test_search_finds_a_page_without_a_network(context, address, way):
     page = context.new_page()
     page.goto((address if way == "http" else SITE.as_uri()) + "/search.html?q=divide")
-    page.wait_for_selector("#search-results li a", timeout=5000)
+    page.wait_for_selector("#search-results li a")
     assert page.locator("#search-results li a").count() > 1
     if way == "http":  # from the disk no browser lets a page read another, so there is no text below the titles
         page.wait_for_selector("#search-results li .context")

@@ -171,7 +171,7 @@ def test_a_reader_fetches_the_network_types_a_review_and_looks_into_it_with_the_
 
 
 def words_carry_what_the_probability_loses(page):
-    page.wait_for_selector("live-classifier .live-words[aria-busy=false] li:nth-child(7)", timeout=10_000)
+    page.wait_for_selector("live-classifier .live-words[aria-busy=false] li:nth-child(7)")
     items = page.eval_on_selector_all(".live-words li", "(items) => items.map((item) => item.textContent)")
     words, shown = zip(*(item.split() for item in items), strict=True)
     assert words == ("A", "superb", "cast", "and", "a", "gripping", "plot.")
@@ -185,14 +185,14 @@ def words_carry_what_the_probability_loses(page):
 def test_nothing_moves_while_the_words_are_weighed_again(opened):
     page = opened
     fetch(page)
-    page.wait_for_selector(".live-words[aria-busy=false] li:nth-child(6)", timeout=10_000)
+    page.wait_for_selector(".live-words[aria-busy=false] li:nth-child(6)")
     below = "() => [scrollY + document.querySelector('.live-heads').getBoundingClientRect().y, element.words.ariaBusy]"
     place, _ = page.evaluate(below)
     words = page.inner_text(".live-words")
     page.get_by_label("cut its whole layer").check()
     assert page.evaluate(below) == [place, "true"]
     assert page.inner_text(".live-words") == words
-    page.wait_for_selector(".live-words[aria-busy=false]", timeout=10_000)
+    page.wait_for_selector(".live-words[aria-busy=false]")
     assert page.evaluate(below) == [place, "false"]
     assert page.inner_text(".live-words") != words
 

@@ -130,7 +130,7 @@ def visit(context: BrowserContext, url: str, *, width: int = 360, folder: Path |
         yield look(page, result)
         page.set_viewport_size({"width": 1440, "height": 800})
         page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-        page.wait_for_function("document.documentElement.dataset.theme === 'dark'", timeout=5000)
+        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
         yield look(page, result)
         page.emulate_media(media="print", color_scheme="dark", reduced_motion="reduce")
         yield look(page, result)
