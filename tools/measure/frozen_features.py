@@ -7,7 +7,6 @@ in which no sentence states the verdict beside the phenomenon. 0.96 is the best 
 is nothing left to choose, and every seed gives the same. KERAS_BACKEND=numpy will do.
 """
 
-import argparse
 import itertools
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from tqdm import tqdm
 
 from tools.files import Kept
 from tools.measure.learning_curve import SIZES, tested_reviews
-from tools.measure.recipe import ENCODER, REVIEWS, command_parser, digest
+from tools.measure.recipe import ENCODER, REVIEWS, command_parser, digest, parse_several
 from tools.measure.results import PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 from utils.transformer.models import mean_of_tokens
@@ -97,19 +96,10 @@ def summary(found: dict[str, float], seeds: Sequence[int]) -> list[dict[str, Any
     return table
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_parser(__doc__, WORK)
-    chosen = parser.parse_args(arguments)
-    if len(set(chosen.seeds)) < 2:
-        parser.error(f"expected --seeds with at least two different ones; received {chosen.seeds}")
-    return chosen
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 when the file is written, 2 when something is missing, 130 when interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = parse(arguments)
+    chosen = parse_several(command_parser(__doc__, WORK), arguments)
     files = {"weights": ENCODER / "model.safetensors"} | {name: REVIEWS / f"{name}.csv" for name in ("train", "test")}
     try:
         read = {f"{name}_sha256": digest(path) for name, path in files.items()}

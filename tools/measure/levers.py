@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from tqdm import tqdm
 
-from tools.measure.recipe import BATCH, ENCODER, LEARNING_RATE, REVIEWS, command_parser, digest
+from tools.measure.recipe import BATCH, ENCODER, LEARNING_RATE, REVIEWS, command_parser, digest, parse_several
 from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils.files import write_whole
 
@@ -193,9 +193,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="encoders to start from (default: data/checkpoints/mini-bert)",
     )
     parser.add_argument("--data", type=Path, default=REVIEWS, help="train.csv and test.csv (default: data/reviews)")
-    chosen = parser.parse_args(arguments)
-    if len(set(chosen.seeds)) < 2:
-        parser.error(f"expected --seeds with at least two different ones; received {chosen.seeds}")
+    chosen = parse_several(parser, arguments)
     if wrong := [named for named in chosen.checkpoint if not all(named.partition("="))]:
         parser.error(f"expected --checkpoint NAME=FOLDER; received {wrong[0]!r}")
     return chosen

@@ -6,7 +6,6 @@ task with four times as many as well, so that no rival wins for want of training
 Finished trainings are kept: Ctrl-C loses only the one under way. The figures go to data/results/own-text.json.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
-from tools.measure.recipe import BATCH, ENCODER, EPOCHS, LEARNING_RATE, REVIEWS, command_parser, digest
+from tools.measure.recipe import BATCH, ENCODER, EPOCHS, LEARNING_RATE, REVIEWS, command_parser, digest, parse_several
 from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
 from utils import corpora
 
@@ -112,19 +111,10 @@ def summary(task: Task, rival: str, found: Sequence[dict[str, float]]) -> dict[s
     return row
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_parser(__doc__, WORK)
-    chosen = parser.parse_args(arguments)
-    if len(set(chosen.seeds)) < 2:
-        parser.error(f"expected --seeds with at least two different ones; received {chosen.seeds}")
-    return chosen
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 when the file is written, 2 when something is missing, 130 when interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = parse(arguments)
+    chosen = parse_several(command_parser(__doc__, WORK), arguments)
     try:
         digests = [digest(path) for path in (FILE, ENCODER / "model.safetensors")]
     except OSError as error:

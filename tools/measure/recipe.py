@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.measure.results import RESULTS, ROOT
@@ -29,3 +30,11 @@ def command_parser(about: str | None, work: Path) -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, default=work, help=kept)
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (default: data/results)")
     return parser
+
+
+def parse_several(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Read a command line whose figures have a deviation, and so need at least two different seeds."""
+    chosen = parser.parse_args(arguments)
+    if len(set(chosen.seeds)) < 2:
+        parser.error(f"expected --seeds with at least two different ones; received {chosen.seeds}")
+    return chosen

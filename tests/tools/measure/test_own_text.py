@@ -92,7 +92,7 @@ def test_interruption_keeps_what_is_finished(tmp_path, monkeypatch, capsys):
 
 def test_one_seed_shows_no_spread_and_is_refused(capsys):
     with pytest.raises(SystemExit):
-        measure_own_text.parse(["--seeds", "3", "3"])
+        measure_own_text.main(["--seeds", "3", "3"])
     assert "two different ones" in capsys.readouterr().err
 
 

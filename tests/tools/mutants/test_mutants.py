@@ -197,6 +197,14 @@ def test_cell_that_catches_nothing_beside_one_that_does_is_named(tmp_path):
     assert found["cell [5]"] == ("catches none", "add a mutant that it catches, or drop `checks:eq-sum`")
 
 
+def test_nothing_runs_after_the_last_checking_cell(tmp_path):
+    content = notebook([*sound_cells(), code("raise SystemError")])
+    assert verdicts_of(tmp_path, content, CAUGHT_MUTANT) == {"minus": ("caught", "")}
+    prepare = code("raise SystemError")
+    found = verdicts_of(tmp_path, checking("assert doubled_sum(1, 2) == 6", prepare), CAUGHT_MUTANT)
+    assert found["minus"][0] == "not run"
+
+
 def test_trial_leaves_variables_arrays_and_generators_as_they_were(tmp_path):
     prepare = code(
         "import numpy as np\nrng, array, box, total = np.random.default_rng(7), np.zeros(3), [1], 6.0\n"
