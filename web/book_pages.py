@@ -11,7 +11,8 @@
 - drawings that carry their numbers get the scripts that let them move;
 - a page that has a classifier to try gets its scripts, and the site its weights;
 - every page has a description, keeps room for its pictures, and names for screen readers what the theme does not;
-- what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles.
+- what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles;
+- parts of code that look like the rest of it are not marked.
 """
 
 import contextlib
@@ -95,6 +96,7 @@ SUMMARY = re.compile(r'<summary aria-label="[^"]*">')
 LOGO = re.compile(r'<a class="navbar-brand logo".*?</a>', re.DOTALL)
 SEARCH_BUTTON = re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"')
 PLOT = re.compile(r'<img (?![^>]*\bwidth=)([^>]*\bsrc="([^"]*_images/[^"]*\.png)"[^>]*)>')
+PLAIN_CODE = re.compile(r'<span class="(?:nn?|nx|p|w)">([^<]*)</span>')  # names, marks, spaces: the colour of all code
 SMALLEST_LABEL = 8.5 / 72 * 110  # pixels; points in a heatmap's cells and dots per inch as in utils/plotting.py
 READABLE = 9  # pixels
 NOT_SEARCHED = '".headerlink", "script", "style"'
@@ -235,7 +237,10 @@ def mended_head(head: str) -> str:
 
 
 def mended_content(app: Sphinx, content: str) -> str:
-    """Return a page's content with the room of its pictures reserved, and names and landmarks for screen readers."""
+    """Return a page's content with the room of its pictures reserved, and names and landmarks for screen readers.
+
+    In code, the marks of what looks like the rest go: they are a third of a page's elements.
+    """
     sources = {name: path for path, name in app.builder.images.items()}  # copied only after all pages are written
 
     def framed(match: re.Match[str]) -> str:
@@ -245,7 +250,7 @@ def mended_content(app: Sphinx, content: str) -> str:
         image = f'<img width="{width}" height="{height}" style="min-width: {least}px" {match[1]}>'
         return f'<span class="plot" tabindex="0">{image}</span>'
 
-    content = PLOT.sub(framed, content)
+    content = PLAIN_CODE.sub(r"\1", PLOT.sub(framed, content))
     content = SUMMARY.sub("<summary>", content)
     content = content.replace('role="doc-biblioentry"', 'role="listitem"')
     content = SEARCH_BUTTON.sub(r"\1", content)

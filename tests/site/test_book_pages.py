@@ -108,13 +108,19 @@ def test_a_folded_cell_without_a_line_gets_that_of_its_kind():
     ]  # fmt: skip
 
 
+class App:
+    class builder:
+        images = {}  # noqa: RUF012
+
+
+def test_code_loses_the_marks_that_change_nothing():
+    made = '<span class="k">def</span><span class="w"> </span><span class="nf">f</span><span class="p">():</span>'
+    assert book_pages.mended_content(App, made) == '<span class="k">def</span> <span class="nf">f</span>():'
+
+
 def test_screen_readers_read_the_line_of_a_fold():
     class Translator:
         body = []  # noqa: RUF012
-
-    class App:
-        class builder:
-            images = {}  # noqa: RUF012
 
     line = "Checked: a < b & c"
     visit_HideCellInput(Translator, nodes.Element(prompt_show=line, prompt_hide=line))

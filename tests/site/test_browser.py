@@ -121,6 +121,10 @@ FAULTS = {
     "a font that does not load": (BAD_FONT, "font KaTeX_Main"),
     "a broken image": ('<img alt="x" src="page.html">', "image shows nothing"),
     "a box cut beside an empty margin": (f'<pre style="width:50px;overflow:auto">{"x" * 40}</pre>', "room, "),
+    "text that a box laid out late clips": (
+        f'<p style="content-visibility:auto;width:50px">{"x" * 40}</p>',
+        "clipped there",
+    ),
     "faint text": ('<p style="color:#999">pale</p>', "pale (P ): 2.85"),
     "a page wider than the phone": ('<div class="wide" style="width:500px">x</div>', "DIV wide"),
 }

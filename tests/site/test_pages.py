@@ -7,6 +7,9 @@ import hashlib
 import re
 
 import pytest
+import yaml
+from pygments import token
+from pygments.styles import get_style_by_name
 from sphinx.config import Config
 from sphinxcontrib import katex
 
@@ -166,6 +169,19 @@ def test_a_poor_head_is_reported(faulty, cut, message):
     problems = site_checks.head_of_page(faulty(page=SOUND.replace(cut, "")))
     assert len(problems) == 1
     assert message in problems[0]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_code_that_lost_its_marks_has_the_colour_that_they_give(theme):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]
+    style = get_style_by_name(config["html_theme_options"][f"pygments_{theme}_style"])
+    marks = (token.Name, token.Name.Namespace, token.Name.Other, token.Punctuation, token.Text.Whitespace)
+    assert all(style.style_for_token(mark) == style.style_for_token(token.Text) for mark in marks)
+    assert sorted(token.STANDARD_TYPES[mark] for mark in marks) == ["n", "nn", "nx", "p", "w"]
+    assert f'"{theme}"] .highlight{{background: {style.background_color}' in (SITE / "_static/pygments.css").read_text()
+    code = (SITE / "chapters" / "01-attention.html").read_text(encoding="utf-8")
+    assert '<span class="k">def</span> <span class="nf">' in code
+    assert not re.search(r'<span class="(nn?|nx|p|w)">[^<]*</span>', code)
 
 
 def test_the_icon_script_is_reported(faulty):

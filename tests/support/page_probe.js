@@ -52,7 +52,12 @@
   const cut = [...document.querySelectorAll("article pre")].filter(
     (box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1 && free(box) > 64, // more than what boxes within boxes leave free
   );
+  const isClipped = (style) => style.contentVisibility === "auto" && style.overflowX === "visible";
+  const clipped = [...document.querySelectorAll("article *")].filter(
+    (e) => e.scrollWidth > e.clientWidth + 16 && isClipped(getComputedStyle(e)), // 16 px: overflow-clip-margin
+  );
   return {
+    clipped: clipped.map((e) => `"${e.textContent.trim().slice(0, 40)}"`),
     cut: cut.map((box) => `${Math.round(free(box))} px beside "${box.textContent.trim().slice(0, 40)}"`),
     formulas: formulas.length,
     displayed: document.querySelectorAll("article div.math").length,

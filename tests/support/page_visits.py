@@ -71,6 +71,7 @@ class Visit:
         problems += [f"image shows nothing: {source}" for source in state["broken"]]
         problems += [f"text too faint (contrast below WCAG AA): {text}" for text in state["faint"]]
         problems += [f"a line is cut though there is room, {where}: let the box use it" for where in state["cut"]]
+        problems += [f"wider than its box, and clipped there: {text}" for text in state["clipped"]]
         if state["overflow"] > 0:
             wide = ", ".join(state["spill"])
             problems.append(f"wider than the screen by {state['overflow']} px: let it scroll in its own box: {wide}")

@@ -276,6 +276,9 @@
         this.dragged.delete(this.rowName());
         this.now();
       });
+      this.matrix.addEventListener("keydown", ({ key }) => {
+        if (key === "Delete" || key === "Backspace") this.rowBack.click();
+      });
       let start; // where the hand was, and the weight there
       this.picture.addEventListener("pointerdown", (event) => {
         const { row, column } = event.target.dataset;
@@ -291,7 +294,7 @@
         if (this.picture.hasPointerCapture(event.pointerId) && up) this.drag(start.weight + up / PIXELS);
       });
       this.dragNote = make("p", { className: "live-note live-small" });
-      const keys = " With a mouse, drag a cell up or down. In the table, the arrow keys choose a cell.";
+      const keys = " With a mouse, drag a cell up or down. In the table, the arrow keys choose a cell, and Delete puts its row back.";
       const hint = make("p", { className: "live-note live-small" }, "In each row, one weight can be set: the others share what is left of 1.");
       hint.append(make("span", { className: "live-keys" }, keys));
       this.cellNote.after(make("p", { className: "live-row" }, this.slider, this.rowBack), this.dragNote, hint);

@@ -197,7 +197,7 @@
       this.trained = this.classify(text, true);
       for (const name of ["query", "key"]) this[name] = follow(this.chosen.tokens, this.chosen[name], this.trained.tokens);
       const [count, most] = [this.tokenizer.tokens(text).length, this.model.max_length];
-      this.count.textContent = `${count} tokens${count > most ? `, of which ${most} are read` : ""}; ${PADDING} of padding follow.`;
+      this.count.textContent = `${count} tokens${count > most ? `, of which the first ${most - 1} and [SEP] are read` : ""}; ${PADDING} of padding follow.`;
       this.now();
     }
 

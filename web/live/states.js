@@ -65,7 +65,8 @@
     }
 
     readText() {
-      this.cuts = this.tokenizer.cuts(this.input.value);
+      let room = this.model.max_length - 2; // for pieces, between [CLS] and [SEP]
+      this.cuts = this.tokenizer.cuts(this.input.value).filter(({ pieces }) => (room -= pieces.length) > -pieces.length);
       [this.word, this.step] = [Math.max(0, Math.min(this.word, this.cuts.length - 1)), 0];
       super.readText();
     }
