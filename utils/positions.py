@@ -174,7 +174,6 @@ class LearnedPositions(keras.layers.Layer):
         offset = _known_or_tensor("offset", offset)
         _check_room(inputs.shape[1], offset, self.max_length)
         table = ops.convert_to_tensor(self.embeddings)
-        # TensorFlow's slice raises where a length that it alone knows leaves the table; rows by index could be zeros.
         rows = ops.slice(table, (offset, 0), (ops.shape(inputs)[1], self.d_model))  # (T, d_model)
         return ops.add(inputs, rows)
 
@@ -454,7 +453,10 @@ def _check_tokens(shape: tuple, d_model: int) -> None:
 
 
 def _check_room(length: Any, offset: Any, max_length: int) -> None:
-    """Raise ValueError unless positions offset to offset + length - 1 are in the table, as far as they are known."""
+    """Raise ValueError unless positions offset to offset + length - 1 are in the table, as far as they are known.
+
+    A length that TensorFlow alone knows is left to its slice, which raises; rows by index could be zeros.
+    """
     if length is None or not (_is_known(length) and _is_known(offset)):
         return
     if offset + length > max_length:
