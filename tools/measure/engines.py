@@ -1,11 +1,11 @@
 """Fine-tune mini-bert on the reviews with the book's own engine, as chapter 8 does with ktrain, and compare the two.
 
 Accuracy: five seeds of the recipe of chapter 8 (`tools/measure/recipe.py`) with `--engine keras`, answered on the test
-reviews. The same for ktrain stands in answers.json already. Low-rank adapters: the same again, with the encoder frozen
-and adapters of rank 8 beside query and value, at two peaks of the learning rate. Pace: both engines train the same
-reviews in turns, each turn in a process of its own, on one machine and in one run; the first epoch of a turn, which
-also compiles, is left out. Finished parts are kept: Ctrl-C loses only the one under way. `--settings` and `--turns`
-choose some of the parts. The figures go to data/results/engines.json.
+reviews that chapter 8 counts on. The same for ktrain stands in answers.json already. Low-rank adapters: the same again,
+with the encoder frozen and adapters of rank 8 beside query and value, at two peaks of the learning rate. Pace: both
+engines train the same reviews in turns, each turn in a process of its own, on one machine and in one run; the first
+epoch of a turn, which also compiles, is left out. Finished parts are kept: Ctrl-C loses only the one under way.
+`--settings` and `--turns` choose some of the parts. The figures go to data/results/engines.json.
 """
 
 import json
@@ -22,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tools.files import Kept
+from tools.measure.learning_curve import tested_reviews
 from tools.measure.recipe import (
     BATCH,
     ENCODER,
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "weights_sha256": digest(ENCODER / "model.safetensors"),
         }
         parts = corpora.split(corpora.load("reviews", "train"), HELD_OUT, SPLIT_SEED)
-        test = corpora.load("reviews", "test")
+        test = tested_reviews()
     except (OSError, corpora.CorpusError) as error:
         print(f"engines: {error}", file=sys.stderr)
         return 2
