@@ -88,8 +88,7 @@ def report_lines(evaluation: Evaluation, report: dict[str, Any]) -> list[str]:
     lines = [
         f"accuracy {evaluation.accuracy:.3f} of {counted(len(evaluation.truth), 'text')} (always {name!r}: "
         f"{share:.3f})",
-        f"confidence is {report['calibration_error']:.3f} from accuracy on average (temperature "
-        f"{report['temperature']:.2f})",
+        f"calibration error {report['calibration_error']:.3f} (temperature {report['temperature']:.2f})",
         "",
     ]
     rows = [

@@ -182,11 +182,10 @@ def calibration_line(figures: dict[str, Any]) -> str:
 
     Example:
         >>> calibration_line({"temperature": 1.62, "calibration_error_before": 0.071, "calibration_error": 0.02})
-        'confidence was 0.07 from accuracy on average; divided by temperature 1.62, as it is kept, 0.02'
+        'calibration error 0.07; at temperature 1.62, which is kept: 0.02'
     """
     before, after = figures["calibration_error_before"], figures["calibration_error"]
-    kept = f"divided by temperature {figures['temperature']:.2f}, as it is kept, {after:.2f}"
-    return f"confidence was {before:.2f} from accuracy on average; {kept}"
+    return f"calibration error {before:.2f}; at temperature {figures['temperature']:.2f}, which is kept: {after:.2f}"
 
 
 def result_warnings(evaluation: Evaluation) -> list[str]:

@@ -46,7 +46,7 @@ def test_report_has_accuracy_beside_the_majority_share_and_each_class(evaluate):
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "accuracy 0.818 of 11 texts (always 'good': 0.636)"
-    assert lines[1].startswith("confidence is 0.")
+    assert lines[1].startswith("calibration error 0.")
     assert lines[3:6] == [
         "class   precision  recall     F1  texts",
         "'bad'       0.750   0.750  0.750      4",

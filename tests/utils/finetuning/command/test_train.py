@@ -53,7 +53,7 @@ def test_probabilities_are_calibrated_on_held_out_texts_and_the_temperature_is_k
     result = json.loads(printed.out)
     assert result["temperature"] == 1.5
     assert result["calibration_error_before"] != result["calibration_error"]
-    assert "divided by temperature 1.50, as it is kept" in printed.err
+    assert "at temperature 1.50, which is kept: " in printed.err
     assert json.loads((place / "out" / "classifier.json").read_text())["temperature"] == 1.5
 
 
