@@ -12,7 +12,8 @@
 - a page that has a classifier to try gets its scripts, and the site its weights;
 - every page has a description, keeps room for its pictures, and names for screen readers what the theme does not;
 - what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles;
-- parts of code that look like the rest of it are not marked.
+- parts of code that look like the rest of it are not marked;
+- the theme asks of each box whether it scrolls, for the keyboard, when nothing else is to be done.
 """
 
 import contextlib
@@ -100,6 +101,7 @@ PLAIN_CODE = re.compile(r'<span class="(?:nn?|nx|p|w)">([^<]*)</span>')  # names
 SMALLEST_LABEL = 8.5 / 72 * 110  # pixels; points in a heatmap's cells and dots per inch as in utils/plotting.py
 READABLE = 9  # pixels
 NOT_SEARCHED = '".headerlink", "script", "style"'
+FINDS_SCROLLING = "e.tabIndex=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1"
 
 
 def restore_repository(app: Sphinx, config: Config) -> None:
@@ -299,7 +301,7 @@ def finish_site(app: Sphinx, failure: Exception | None) -> None:
     """Copy the root page to `index.html` (both lie in the top folder, so its links hold), drop what no page uses.
 
     Raises:
-        ValueError: Sphinx's search reads pages in another way than this extension knows.
+        ValueError: a script of Sphinx or of the theme is another than this extension knows.
     """
     page = Path(app.outdir) / f"{app.config.root_doc}.html"
     if failure is not None or not page.is_file():
@@ -307,14 +309,23 @@ def finish_site(app: Sphinx, failure: Exception | None) -> None:
     if page.name != "index.html":
         shutil.copyfile(page, page.with_name("index.html"))
     purge(Path(app.outdir))
-    script = Path(app.outdir) / "_static" / "searchtools.js"
-    text = script.read_text(encoding="utf-8")
-    if NOT_SEARCHED not in text:
-        raise ValueError(
-            f"expected {NOT_SEARCHED} in searchtools.js: let the search pass over typeset formulas in another way"
-        )
     left_out = f'{NOT_SEARCHED}, ".katex-html", "semantics > :first-child"'
-    script.write_text(text.replace(NOT_SEARCHED, left_out), encoding="utf-8")
+    change_script(app, "searchtools.js", NOT_SEARCHED, left_out, "let the search pass over typeset formulas")
+    later = f"(window.requestIdleCallback||setTimeout)(()=>{{{FINDS_SCROLLING}}})"
+    change_script(app, "scripts/pydata-sphinx-theme.js", FINDS_SCROLLING, later, "put off the search for what scrolls")
+
+
+def change_script(app: Sphinx, name: str, old: str, new: str, purpose: str) -> None:
+    """Change a script that Sphinx or the theme brings along.
+
+    Raises:
+        ValueError: the script is another than this extension knows.
+    """
+    script = Path(app.outdir) / "_static" / name
+    text = script.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise ValueError(f"expected {old} once in {name}: {purpose} in another way")
+    script.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -96,6 +96,17 @@ def test_the_skip_link_is_the_first_stop_of_the_keyboard_and_leads_to_the_text(c
     page.close()
 
 
+def test_what_scrolls_is_a_stop_of_the_keyboard_and_nothing_else_is(context, address):
+    page = context.new_page()
+    page.goto(f"{address}/chapters/03-positions.html")
+    boxes = """() => [...document.querySelectorAll("article pre")].map(
+        (box) => [box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight ? 0 : -1, box.tabIndex]
+    )"""
+    page.wait_for_function(f"() => ({boxes})().every(([wanted, found]) => wanted === found)")
+    assert {wanted for wanted, _ in page.evaluate(boxes)} == {0, -1}
+    page.close()
+
+
 SOUND = """<!doctype html><html lang="en" style="background:#fff"><head><title>x</title>
 <link rel="icon" href="data:,"></head><body><article><p>Plain text.</p>{}</article></body></html>"""
 MATHML = '<span class="katex-mathml" style="position:absolute"><math><mi>x</mi></math></span>'

@@ -131,5 +131,6 @@ def numpy_loss(
     wanted = target[:, 1:]
     odds = np.exp(scores - scores.max(axis=-1, keepdims=True))
     chances = odds / odds.sum(axis=-1, keepdims=True)
-    chosen = np.take_along_axis(chances, wanted[..., None], axis=-1)[..., 0]
+    # The chance of each wanted token, (B, T): wanted says which of V to take.
+    chosen = np.take_along_axis(chances, wanted[:, :, None], axis=2)[:, :, 0]
     return float(-np.log(chosen[wanted != PAD]).mean())

@@ -89,6 +89,29 @@ def test_another_message_of_torch_would_be_seen(require, tmp_path):
     assert [line.partition(":")[0] for line in reference.differences(NAME, tmp_path)] == ["messages/no_target"]
 
 
+def test_a_query_that_sees_nothing_gets_zero_without_weights_and_nan_with_them(require, monkeypatch):
+    torch = require("torch")
+    layer = torch.nn.MultiheadAttention(8, 2, batch_first=True).eval()
+    x, hidden = torch.randn(2, 3, 8), torch.ones(3, 3, dtype=torch.bool)
+    heads = torch.randn(2, 2, 3, 4)
+    assert not torch.nn.functional.scaled_dot_product_attention(heads, heads, heads, attn_mask=~hidden).any()
+    assert layer(x, x, x, attn_mask=hidden)[0].isnan().all()
+    answer, weights = layer(x, x, x, attn_mask=hidden, need_weights=False)
+    assert weights is None
+    torch.testing.assert_close(answer, layer.out_proj.bias.expand_as(answer))
+    with torch.no_grad():
+        assert layer(x, x, x, attn_mask=hidden, need_weights=False)[0].isnan().all()  # the fast path
+    forward, asked = torch.nn.MultiheadAttention.forward, []
+
+    def listens(self, *given, **named):
+        asked.append(named["need_weights"])
+        return forward(self, *given, **named)
+
+    monkeypatch.setattr(torch.nn.MultiheadAttention, "forward", listens)
+    torch.nn.Transformer(8, 2, 1, 1, 11, batch_first=True).eval()(x, x)
+    assert asked == [False] * 3
+
+
 def resolved(word, require):
     """Return (object, argument or None) that a word such as `nn.Linear(in_features)` names."""
     path, _, argument = word.removesuffix(")").partition("(")

@@ -13,15 +13,18 @@ writes the same numbers; all in evaluation, without dropout. The file holds, und
   the shift, and their loss; a layer without masks as it should be, and with `batch_first` forgotten;
 - nans: how many of the scores of these two masks are NaN without gradients, and how many numbers of the layers by hand
   with gradients;
-- evaluation: the memory without gradients, where PyTorch takes another path; whether two calls agree, in training and
-  in evaluation;
+- nans_elsewhere: the same of the scores without gradients and without PyTorch's fast path ("slow"), and of the layers
+  by hand without gradients ("silent");
+- evaluation: the memory without gradients, where PyTorch takes its fast path, and without that path ("slow"); whether
+  two calls agree, in training and in evaluation;
 - messages: what PyTorch says where it stops;
 - first: the largest of the numbers that layers begin with at width 512, to three digits after the point, and the spread
   of those that are normal, to one.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -120,8 +123,12 @@ def _mistakes(torch: Any, model: Any, source: Any, whole: Any) -> dict[str, dict
         nans = {"padding_turned": _nans(scores(**padding_turned)), "later_turned": _nans(scores(tgt_mask=~later))}
     vectors, asked = model.embed(source), model.embed(target)
     memory = model.transformer.encoder(vectors, src_key_padding_mask=source == 0)
-    nans["encoder_by_hand"] = by_hand("encoder", vectors, source != 0)
-    nans["decoder_by_hand"] = by_hand("decoder", asked, memory, target != 0, source != 0)
+    layers = {"encoder": (vectors, source != 0), "decoder": (asked, memory, target != 0, source != 0)}
+    nans |= {f"{kind}_by_hand": by_hand(kind, *given) for kind, given in layers.items()}
+    with _slowly(torch):
+        slow = {"padding_turned_slow": scores(**padding_turned), "later_turned_slow": scores(tgt_mask=~later)}
+    with torch.no_grad():
+        silent = {f"{kind}_by_hand_silent": by_hand(kind, *given) for kind, given in layers.items()}
     unshifted = model(source, whole)
     layer = model.transformer.encoder.layers[0]
     forgetful = torch.nn.TransformerEncoderLayer(E, H, WIDE).double().eval()
@@ -137,7 +144,20 @@ def _mistakes(torch: Any, model: Any, source: Any, whole: Any) -> dict[str, dict
             "no_shift_loss": torch.nn.functional.cross_entropy(unshifted.mT, whole, ignore_index=0),
         },
         "nans": nans,
+        "nans_elsewhere": {name: _nans(found) for name, found in slow.items()} | silent,
     }
+
+
+@contextmanager
+def _slowly(torch: Any) -> Iterator[None]:
+    """Compute without gradients and without the fast path."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _nans(found: Any) -> np.ndarray:
@@ -146,13 +166,19 @@ def _nans(found: Any) -> np.ndarray:
 
 def _evaluation(torch: Any, model: Any, source: Any, target: Any) -> dict[str, Any]:
     """Run the encoder without gradients, and the whole twice in each mode."""
+
+    def memory() -> Any:
+        return model.transformer.encoder(model.embed(source), src_key_padding_mask=source == 0)
+
     with torch.no_grad():
-        memory = model.transformer.encoder(model.embed(source), src_key_padding_mask=source == 0)
+        found = {"memory": memory()}
+    with _slowly(torch):
+        found["memory_slow"] = memory()
     agree = {}
     for mode in ("training", "evaluation"):
         model.train(mode == "training")
         agree[f"twice_in_{mode}"] = np.array(bool(torch.equal(model(source, target), model(source, target))))
-    return {"memory": memory} | agree
+    return found | agree
 
 
 def _messages(torch: Any, model: Any, source: Any, target: Any) -> dict[str, Any]:
