@@ -14,8 +14,9 @@ def one_cycle(steps: int, peak: float) -> np.ndarray:
 
     With S = steps/2, rounded up, the rate rises in a straight line from a tenth of the peak, at step 0, to the peak, at
     step S; from there it falls in a straight line that would reach a thousandth of the peak at step 2S, which is after
-    the last. The policy is that of Smith and Topin (2017), arXiv:1708.07120, and Smith (2018), arXiv:1803.09820, who
-    keep a last stretch of the steps for the fall below the first rate; ktrain lets the whole second half fall so far.
+    the last. The policy is that of Smith and Topin (2017), arXiv:1708.07120, and Smith (2018), arXiv:1803.09820. In
+    these papers the rate comes back to its first value, and only in the last few steps does it fall lower. In ktrain it
+    falls in one straight line, through the whole second half.
 
     Args:
         steps: batches in an epoch times epochs.
