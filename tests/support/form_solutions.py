@@ -20,7 +20,7 @@ def layer_is_sound(layer):
     x, order = rng.normal(size=(2, 20, 12)), np.arange(20)
     before = layer(x)
     for circle in (rng.permutation(20), rng.permutation(20)):
-        order[circle] = np.roll(circle, 1)  # each place gets the token of the next
+        order[circle] = np.roll(circle, 1)  # each place gets another's token
         if not np.allclose(layer(x[:, order]), before[:, order], atol=1e-6):
             return False
     for text, place in np.ndindex(2, 20):

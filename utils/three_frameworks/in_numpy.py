@@ -48,7 +48,7 @@ def numpy_attend(
     scores = query @ key.swapaxes(-1, -2) / np.sqrt(size)  # (B, H, T, S)
     scores = np.where(allowed[:, None], scores, -1e9)
     shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    heads = shares / shares.sum(axis=-1, keepdims=True) @ value
+    heads = (shares / shares.sum(axis=-1, keepdims=True)) @ value
     output = np.einsum(
         "bhtd,hdm->btm", heads, weights[f"{name}/attention_output/kernel"]
     )

@@ -34,7 +34,7 @@ def _shuffled(layer: Layer, x: np.ndarray | None = None) -> bool:
     x = _texts() if x is None else x
     rng, rows, order = np.random.default_rng(1), layer(x), np.arange(x.shape[1])
     for circle in (rng.permutation(order), rng.permutation(order)):
-        order[circle] = np.roll(circle, 1)  # each place gets the token of the next: none keeps its own
+        order[circle] = np.roll(circle, 1)  # each place gets another's token: none keeps its own
         if not np.allclose(layer(x[:, order]), rows[:, order], atol=1e-6):
             return False
     return True
