@@ -77,6 +77,13 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("mask-as-score", "eq-mask", "utils.attention._mask_scores", "ops.where(some, -math.inf, 0.0)", "0.0"),
     Mutant("empty-row-uniform", "eq-mask", _WEIGHTS, "ops.where(allowed, weights, 0.0)", "weights"),
     Mutant("hidden-nan-let-through", "eq-mask", _ATTENTION, "zero_hidden(value, allowed, axis=-2)", "value"),
+    Mutant(
+        "hidden-only-where-the-whole-batch-does-not-look",
+        "eq-mask",
+        "utils.attention.zero_hidden",
+        "ops.any(allowed, axis=axis)",
+        "ops.any(allowed, axis=(axis % len(allowed.shape), *range(len(allowed.shape) - 2)))",
+    ),
     Mutant("hidden-nan-in-gradients", "eq-mask", _WEIGHTS, "zero_hidden(key, allowed, axis=-2)", "key"),
     Mutant("nan-of-empty-row-in-gradients", "eq-mask", _WEIGHTS, "zero_hidden(query, allowed, axis=-1)", "query"),
     Mutant("always-causal", "eq-equivariance", "utils.attention.allowed_pairs", "if use_causal_mask:", "if True:"),

@@ -240,6 +240,18 @@ def test_a_key_that_no_query_may_attend_to_contributes_nothing_whatever_stands_i
     assert all(np.isfinite(part).all() for part in softcapped)
 
 
+def test_what_stands_in_the_padding_of_one_text_stays_out_where_another_text_has_a_token_there():
+    query, key, value = draw(B, H)
+    allowed = np.ones((B, 1, 1, S), bool)
+    for text in range(B):
+        allowed[text, ..., S - 1 - text] = False
+    expected = attend(query, key, value, allowed)
+    key[~np.broadcast_to(allowed[:, :, 0], (B, H, S))] = np.nan
+    value[~np.broadcast_to(allowed[:, :, 0], (B, H, S))] = np.nan
+    for got, want in zip(attend(query, key, value, allowed), expected, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 @hides
 def test_gradients_are_finite_and_unmoved_by_what_stands_in_a_hidden_key(options, number):

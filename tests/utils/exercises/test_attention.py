@@ -11,6 +11,8 @@ from tests.support.attention_slips import (
     maximum_of_all_keys,
     softmax_then_renormalised,
     stream_from_a_number,
+    stream_of_long_blocks,
+    stream_squeezed,
 )
 from tests.support.attention_solutions import BY_ID
 from tests.support.exercise_toys import Hidden
@@ -99,6 +101,28 @@ def test_finite_number_that_is_low_enough_for_the_stated_range_passes(added):
     assert check("attention-masked", forbidden)
 
 
+@pytest.mark.parametrize("gap", [12, 40])
+def test_forbidden_key_that_keeps_a_weight_below_the_tolerance_fails(gap):
+    def forbidden(query, key, value, mask):
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(key.shape[-1])
+        largest = np.where(mask, scores, -1e300).max(axis=-1, keepdims=True)
+        weights = softmax(np.where(mask, scores, largest - gap)) * mask.any(axis=-1, keepdims=True)
+        return weights @ value, weights
+
+    told = check("attention-masked", forbidden)
+    assert f"a forbidden key keeps a weight: up to {np.exp(-gap):.0e}" in told.message
+    assert "−∞" in told.hint
+
+
+def test_number_below_the_lowest_stated_score_by_little_fails():
+    def forbidden(query, key, value, mask):
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(key.shape[-1])
+        weights = softmax(np.where(mask, scores, -1010)) * mask.any(axis=-1, keepdims=True)
+        return weights @ value, weights
+
+    assert "a forbidden key keeps a weight" in check("attention-masked", forbidden).message
+
+
 @pytest.mark.parametrize("answer", [exponentials_masked, maximum_of_all_keys, softmax_then_renormalised])
 def test_masked_attention_that_is_right_for_small_scores_alone_fails(answer):
     exercise = EXERCISES["attention-masked"]
@@ -140,6 +164,19 @@ def test_answer_for_some_axes_and_masks_alone_fails(exercise_id, answer):
     exercise = EXERCISES[exercise_id]
     inputs = next(exercise.draw(trial) for trial in range(exercise.trials) if exercise.draw(trial)[0].ndim == 2)
     np.testing.assert_allclose(answer(*inputs)[0], exercise.reference(*inputs)[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("answer", [stream_of_long_blocks, stream_squeezed])
+def test_stream_that_is_right_for_long_blocks_alone_fails(answer):
+    exercise = EXERCISES["attention-streaming"]
+    np.testing.assert_allclose(answer(*exercise.draw(0)), exercise.reference(*exercise.draw(0)))
+    assert not check("attention-streaming", answer)
+
+
+def test_streams_have_blocks_of_one_row_and_one_has_one_block_and_one_query():
+    drawn = [EXERCISES["attention-streaming"].draw(trial) for trial in range(8)]
+    assert sum(min(len(key) for key, _ in blocks._blocks) == 1 for _, blocks in drawn) == 2
+    assert [len(query) for query, blocks in drawn if len(blocks._blocks) == 1] == [1]
 
 
 def test_stream_that_begins_with_a_number_in_place_of_minus_infinity_fails():

@@ -1069,6 +1069,26 @@ CARELESS = [
         for gap in (1e-4, 1e-3)
     ),
     *(
+        ("attention-test-causal", lambda attend, gap=gap: by_moves(attend, lambda t, s: True, gap), text)
+        for gap, text in (
+            (2e-6, "lets a broken one pass: later tokens move a row by 1.5 millionths"),
+            (3e-5, "lets a broken one pass: later tokens move a row by 1.5 millionths"),
+            (1e-7, "refuses one that is sound: another text moves its rows by less than a millionth"),
+        )
+    ),
+    *(  # the first row, the last row, the first column and the last, but for their ends
+        (
+            "attention-test-causal",
+            lambda attend, looked_at=looked_at: by_moves(attend, looked_at),
+            f"lets a broken one pass: token {text}, and 2 more",
+        )
+        for looked_at, text in (
+            (lambda t, s: t != 0 or s in (0, 1, 23), "0 sees token 13"),
+            (lambda t, s: t != 23 or s in (0, 22, 23), "23 does not see token 17"),
+            (lambda t, s: s != 0 or t in (0, 1, 23), "18 does not see token 0"),
+        )
+    ),
+    *(
         (
             "attention-test-causal",
             lambda attend, skipped=skipped: by_moves(attend, skipped),

@@ -13,6 +13,7 @@ from utils.exercises.engine.exercise import Mistake
 from utils.exercises.engine.forms import Case, WriteATest
 
 _LENGTH = 24  # tokens of the texts for which an attention is judged
+_SHARING = 14  # pairs of tokens for which one attention is wrong, if each has none of its own
 _ROOM = 16  # tokens for which one of the broken masks has room
 
 
@@ -59,14 +60,15 @@ def _seeing(allowed: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.nda
     return lambda x: _mix(_scores(x), mask(len(x)), x)
 
 
-def _but_for(query: int, key: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Make a running mean whose causal mask is wrong for one pair of tokens."""
+def _but_for(*pairs: tuple[int, int]) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a running mean whose causal mask is wrong for some pairs (query, key) of tokens."""
 
     @functools.cache
     def shares(length: int) -> np.ndarray:
         mask = np.tri(length)
-        if max(query, key) < length:
-            mask[query, key] = key > query
+        for query, key in pairs:
+            if max(query, key) < length:
+                mask[query, key] = key > query
         return mask / mask.sum(axis=1, keepdims=True)
 
     return lambda x: shares(len(x)) @ x
@@ -83,6 +85,16 @@ def _rounding(x: np.ndarray) -> np.ndarray:
     scores = np.where(_past(x), _scores(x), -np.inf)
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True) + np.tanh(x.sum()))
     return exponentials @ x / exponentials.sum(axis=1, keepdims=True)
+
+
+def _moves_less_than_a_millionth(x: np.ndarray) -> np.ndarray:
+    """Shift one column by what the whole text decides, by 8e-7 at most: no row has changed by more than 1e-6."""
+    return np.tri(len(x)) @ x / np.arange(1, len(x) + 1)[:, None] + 4e-7 * np.cos(777 * x.sum()) * np.eye(x.shape[1])[0]
+
+
+def _moves_more_than_a_millionth(x: np.ndarray) -> np.ndarray:
+    """Add a little of each later token. Its size hardly hangs on what is drawn: the largest gap is near 1.5e-6."""
+    return np.tri(len(x)) @ x / np.arange(1, len(x) + 1)[:, None] + 7.5e-7 * np.tri(len(x), k=-1).T @ np.cos(777 * x)
 
 
 def _with_open_feature(feature: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -116,7 +128,7 @@ def _cases() -> tuple[Case, ...]:
         *of_one_token,
         *(case for steps in range(3, _LENGTH) for case in _cases_of_one_gap(steps)),
         *_cases_of_one_feature(),
-        *_cases_of_one_pair(),
+        *_cases_of_pairs(),
     )
 
 
@@ -161,18 +173,47 @@ def _cases_of_one_feature() -> Iterator[Case]:
         )
 
 
-def _cases_of_one_pair() -> Iterator[Case]:
+def _cases_of_pairs() -> Iterator[Case]:
     """Yield attentions that are wrong for one pair of tokens: a test that leaves this pair out lets them pass.
 
-    They lie inside the table: careless tests look at the first row and the last too. For each key there are three rows
-    before it and three behind, if it has so many, drawn once. All pairs would take three times as long.
+    All pairs one by one would take three times as long. So those that have no case of their own share one with others.
+    """
+    single = [*_inner_pairs(), *_outer_pairs()]
+    for query, key in single:
+        yield _case_of_pairs((query, key))
+    pairs = {(query, key) for query in range(_LENGTH) for key in range(_LENGTH) if key != query} - set(single)
+    rng = np.random.default_rng(25)
+    for ahead in (True, False):
+        left = rng.permutation([pair for pair in sorted(pairs) if (pair[1] > pair[0]) == ahead])
+        for start in range(0, len(left), _SHARING):
+            yield _case_of_pairs(*((int(query), int(key)) for query, key in left[start : start + _SHARING]))
+
+
+def _case_of_pairs(*pairs: tuple[int, int]) -> Case:
+    """Make an attention that is wrong for these pairs (query, key), all of the future or all of the past."""
+    query, key = pairs[0]
+    name = f"token {query} {'sees' if key > query else 'does not see'} token {key}"
+    others = f"; {len(pairs) - 1} more pairs are wrong" if pairs[1:] else ""
+    return Case(name + others, _but_for(*pairs), _MOVE_EACH if key > query else _LOOK_BACK)
+
+
+def _inner_pairs() -> Iterator[tuple[int, int]]:
+    """Yield for each key three rows before it and three behind, if it has so many, drawn once.
+
+    They lie inside the table: careless tests look at the first row and the last too.
     """
     rng = np.random.default_rng(24)
     for key in range(1, _LENGTH - 1):
-        for query in rng.permutation(np.arange(1, key))[:3]:
-            yield Case(f"token {query} sees token {key}", _but_for(query, key), _MOVE_EACH)
-        for query in rng.permutation(np.arange(key + 1, _LENGTH - 1))[:3]:
-            yield Case(f"token {query} does not see token {key}", _but_for(query, key), _LOOK_BACK)
+        for queries in (np.arange(1, key), np.arange(key + 1, _LENGTH - 1)):
+            yield from ((int(query), key) for query in rng.permutation(queries)[:3])
+
+
+def _outer_pairs() -> Iterator[tuple[int, int]]:
+    """Yield three pairs of the first row, of the last row, of the first column and of the last, drawn once."""
+    rng, last = np.random.default_rng(26), _LENGTH - 1
+    for edge in (0, last):
+        yield from ((edge, int(key)) for key in rng.permutation(np.arange(1, last))[:3])
+        yield from ((int(query), edge) for query in rng.permutation(np.arange(1, last))[:3])
 
 
 def _general_cases() -> tuple[Case, ...]:
@@ -183,6 +224,7 @@ def _general_cases() -> tuple[Case, ...]:
         Case("projections for query, key and value", _projected),
         Case("float32", lambda x: _mix(_scores(x), _past(x), x).astype(np.float32)),
         Case("it rounds a little otherwise for another text", _rounding),
+        Case("another text moves its rows by less than a millionth", _moves_less_than_a_millionth),
         Case("there is no mask", _seeing(lambda q, k, n: k >= 0), _MOVE_EACH),
         Case("the mask is inverted", _seeing(lambda q, k, n: k >= q), _MOVE_EACH),
         Case("each token sees one too far ahead", _seeing(lambda q, k, n: k <= q + 1), _MOVE_EACH),
@@ -203,6 +245,7 @@ def _general_cases() -> tuple[Case, ...]:
         Case("forbidden scores become 0", lambda x: softmax(np.where(_past(x), _scores(x), 0)) @ x, _MOVE_EACH),
         Case("forbidden scores are lowered by 5", lambda x: softmax(_scores(x) - 5 * ~_past(x)) @ x, _MOVE_EACH),
         Case("forbidden scores are lowered by 11", lambda x: softmax(_scores(x) - 11 * ~_past(x)) @ x, _SMALL_GAPS),
+        Case("later tokens move a row by 1.5 millionths", _moves_more_than_a_millionth, _SMALL_GAPS),
         Case("the mask comes after the softmax", lambda x: (_past(x) * softmax(_scores(x))) @ x, _MOVE_EACH),
         Case("the softmax runs over the queries", _by_column, _MOVE_EACH),
         Case(

@@ -3,12 +3,14 @@
 True means "may attend". Letters in shapes: B leading axis, T queries, S keys.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from utils.exercises.attention.inputs import sizes, softmax
-from utils.exercises.engine.exercise import Exercise, Mistake
+from utils.exercises.engine.comparison import same
+from utils.exercises.engine.exercise import Exercise, Finding, Mistake
 
 _WHOLE_ROWS = 5  # of six trials the one whose mask is (T, 1): a query may attend to every key or to none
 
@@ -132,7 +134,27 @@ def _weights_of_empty_rows(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask.any(axis=-1, keepdims=True), weights, np.nan)
 
 
-MASKED = Exercise(
+_NOT_LOW_ENOUGH = (
+    "No number is below every score, but −∞ is. Put it in the place of a forbidden score, whatever that was."
+)
+
+
+class _UnderAMask(Exercise):
+    """Weights are compared up to rounding, but those of forbidden keys exactly: no rounding makes them more than 0."""
+
+    def review(self, outcomes: Sequence[Any]) -> Finding | None:
+        """Say how much a forbidden key keeps, where all else is right; None: nothing."""
+        if not all(same(one.expected, one.received, self.rtol) for one in outcomes):
+            return None
+        kept = max(
+            float(np.abs(weights[~np.broadcast_to(mask, weights.shape)]).max())
+            for weights, mask in ((one.received[1], one.inputs[3]) for one in outcomes)
+        )
+        message = f"nearly right, but a forbidden key keeps a weight: up to {kept:.0e}, where it has to be 0"
+        return Finding(message, _NOT_LOW_ENOUGH) if kept else None
+
+
+MASKED = _UnderAMask(
     id="attention-masked",
     title="attention under a mask",
     reference=masked_attention,
@@ -173,7 +195,7 @@ MASKED = Exercise(
         *_ways(
             "not low enough",
             "a forbidden key takes weight from permitted ones: the number that forbids it is not low enough",
-            "No number is below every score, but −∞ is. Put it in the place of a forbidden score, whatever that was.",
+            _NOT_LOW_ENOUGH,
             (way for number in (-30, -50, -100, -1000) for way in _not_low_enough(number)),
         ),
         Mistake(
