@@ -217,14 +217,15 @@ def by_sentence(layer):
     return True
 
 
+OTHER = np.random.default_rng(77).normal(size=12)  # what is added to a token
 CHANGES = {
-    "one more": lambda token, rng: token + 1,
+    "more": lambda token, rng: token + OTHER,
     "another": lambda token, rng: rng.normal(size=12),
     "zeros": lambda token, rng: 0 * token,
 }
 
 
-def by_changes(change="one more", seed=0, enough=lambda moved, place: moved.all(), places=range(20)):
+def by_changes(change="more", seed=0, enough=lambda moved, place: moved.all(), places=range(20)):
     """Make the model's test with changes of one kind, another draw, or with less that is changed or looked at."""
 
     def answer(layer):
@@ -250,7 +251,7 @@ def in_a_chain(layer):
     assert shuffled(layer, x)
     before = layer(x)
     for text, place in np.ndindex(2, 20):
-        x[text, place] -= 1
+        x[text, place] -= OTHER
         after = layer(x)
         moved = np.abs(after - before).max(axis=-1) > 1e-6
         if not moved[text].all() or moved[1 - text].any():
@@ -264,9 +265,9 @@ def taken_back(layer):
     x = np.random.default_rng(6).normal(size=(2, 20, 12))
     before = layer(x)
     for text, place in np.ndindex(2, 20):
-        x[text, place] += 0.3
+        x[text, place] += 0.3 * OTHER
         moved = np.abs(layer(x) - before).max(axis=-1) > 1e-6
-        x[text, place] -= 0.3
+        x[text, place] -= 0.3 * OTHER
         if not moved[text].all() or moved[1 - text].any():
             return False
     return shuffled(layer, x)
@@ -467,7 +468,7 @@ def reaches(layer, x, enough):
     before = layer(x)
     for text, place in np.ndindex(*x.shape[:2]):
         changed = x.copy()
-        changed[text, place] += 1
+        changed[text, place] += OTHER
         moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
         if not enough(moved[text], place) or np.delete(moved, text, axis=0).any():
             return False
@@ -497,7 +498,7 @@ def in_text(looked_at, compared=None):
         before = layer(x)
         for text, place in np.ndindex(2, 20):
             changed = x.copy()
-            changed[text, place] += 1
+            changed[text, place] += OTHER
             moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
             if moved[1 - text].any() or (text == looked_at and not moved[text].all()):
                 return False
@@ -592,7 +593,7 @@ def of_any_size(delta, scale=1.0, batch=2, feature=slice(None)):
             return False
         for text, place in np.ndindex(batch, 20):
             changed = x.copy()
-            changed[text, place, feature] += delta
+            changed[text, place, feature] += (delta * OTHER)[feature]
             moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
             if not moved[text].all() or np.delete(moved, text, axis=0).any():
                 return False
@@ -601,7 +602,7 @@ def of_any_size(delta, scale=1.0, batch=2, feature=slice(None)):
     return answer
 
 
-OF_ANY_SIZE = [{"delta": delta, **others} for delta in (0.01, -1, 10) for others in ({}, {"scale": 0.1}, {"batch": 3})]
+OF_ANY_SIZE = [{"delta": delta, **others} for delta in (0.1, -1, 10) for others in ({}, {"scale": 0.1}, {"batch": 3})]
 
 
 @pytest.mark.parametrize("settings", OF_ANY_SIZE, ids=str)
@@ -644,7 +645,7 @@ def at_lengths(*lengths):
             x = np.random.default_rng(8).normal(size=(1, length, 12))
             for place in (0, -1):
                 changed = x.copy()
-                changed[0, place] += 1
+                changed[0, place] += OTHER
                 if (np.abs(layer(changed) - layer(x)).max(axis=-1) < 1e-6).any():
                     return False
         return lengths[0] is None or by_changes()(layer)
@@ -769,14 +770,14 @@ def in_batches(compared, moved, own=None):
         x = np.random.default_rng(0).normal(size=(2, 20, 12))
         before = {batch: layer(x[:batch]) for batch in (1, 2)}
         for text in (0, 1):
-            if np.abs(layer(x + (np.arange(2) == text)[:, None, None]) - before[2])[1 - text].max() > 1e-6:
+            if np.abs(layer(x + (np.arange(2) == text)[:, None, None] * OTHER) - before[2])[1 - text].max() > 1e-6:
                 return False
         for batch, text in compared:
             if not shuffled(layer, x[:batch], alike=lambda rows, expected: in_place(rows[text], expected[text])):  # noqa: B023
                 return False
         for (batch, text), place in itertools.product(moved, range(20)):
             changed = x[:batch].copy()
-            changed[text, place] += 1
+            changed[text, place] += OTHER
             rows = np.abs(layer(changed) - before[batch])[text].max(axis=-1) > 1e-6
             if not (rows | ((np.arange(20) == place) & (own is not None and text not in own))).all():
                 return False
@@ -793,7 +794,7 @@ def by_rows_and_leaks(alike, leaks):
         before = layer(x)
         for text, place in np.ndindex(2, 20):
             changed = x.copy()
-            changed[text, place] += 1
+            changed[text, place] += OTHER
             moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
             if not moved[text].all() or leaks(moved[1 - text], place).any():
                 return False
@@ -981,7 +982,7 @@ CARELESS = [
     ),
     *(
         ("heads-test", by_changes(change, enough=own_and_next), "lets a broken one pass: feature")
-        for change in ("one more", "zeros")
+        for change in ("more", "zeros")
     ),
     ("architecture-test-cache", by_one_way, "reads twice from one cache, but does not go on with both ways"),
     (

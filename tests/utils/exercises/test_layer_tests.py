@@ -36,6 +36,7 @@ def blocks(size, seed=0):
     return np.concatenate([start + circle(rng, size) for start in range(0, 20, size)])
 
 
+OTHER = np.random.default_rng(5).normal(size=12)
 TWO = [circle(np.random.default_rng(3)), circle(np.random.default_rng(4))]
 
 
@@ -48,8 +49,9 @@ def a_test(
     skipped=(),
     length=20,
     start=None,
-    delta=1.0,
+    delta=OTHER,
     seed=0,
+    idle=([], []),
 ):
     """Make a test that is sound but for what is named.
 
@@ -62,20 +64,26 @@ def a_test(
         skipped: pairs (text, place) that are changed, and what comes of it is not looked at.
         length: of the texts.
         start: makes the texts from a generator.
-        delta: by how much features are changed.
+        delta: by how much features are changed (12,).
         seed: of the texts.
+        idle: shuffles before the others and after them, of which nothing is compared.
     """
 
     def answer(layer):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=(2, length, 12)) if start is None else start(rng)
         before = layer(x)
+        for order in idle[0]:
+            layer(x[:, order])
         for order in orders:
             if not np.allclose(compared(layer(x[:, order])), compared(before[:, order]), atol=1e-6):
                 return False
+        for order in idle[1]:
+            layer(x[:, order])
         for text, place in np.ndindex(2, length):
             changed = x.copy()
-            changed[text, place, more(place) if callable(more) else more] += delta
+            features = more(place) if callable(more) else more
+            changed[text, place, features] += delta[features]
             gaps = np.abs(layer(changed) - before)
             if (text, place) in skipped:
                 continue
@@ -91,7 +99,7 @@ def a_test(
 @pytest.mark.parametrize(("seed", "delta"), [(0, 1.0), (1, -0.5), (2, 5.0), (3, 0.01)])
 def test_a_test_that_leaves_nothing_out_passes_whatever_it_draws(seed, delta):
     rng = np.random.default_rng(100 + seed)
-    assert check("heads-test", a_test([circle(rng), circle(rng)], seed=seed, delta=delta))
+    assert check("heads-test", a_test([circle(rng), circle(rng)], seed=seed, delta=delta * OTHER))
 
 
 def test_many_orders_with_fixed_places_serve_as_well():
@@ -212,6 +220,37 @@ ORBITS = {
 def test_orders_that_keep_a_distance_along_a_circle_are_refused_with_two_places(orders):
     told = message("heads-test", a_test(orders))
     assert told.startswith("in texts of 20 tokens, the orders never lead places 0 and 1 to places ")
+
+
+MORE = [circle(np.random.default_rng(n)) for n in (8, 9)]
+IDLE = {
+    "one compared, two more behind": ([], TWO[:1], MORE),
+    "one compared, two more before": (MORE, TWO[:1], []),
+    "one compared, one more before": (MORE[:1], TWO[:1], []),
+    "one compared, one before and one behind": (MORE[:1], TWO[:1], MORE[1:]),
+    "a circle, once and twice round, and one more behind": ([], ORBITS["one circle, once and twice round"], MORE[:1]),
+}
+
+
+@pytest.mark.parametrize(("before", "orders", "behind"), IDLE.values(), ids=IDLE)
+def test_an_order_that_is_tried_and_not_compared_does_not_count(before, orders, behind):
+    told = message("heads-test", a_test(orders, idle=(before, behind)))
+    assert told.startswith("lets a broken one pass: it is wrong after one shuffle alone")
+
+
+def test_orders_too_many_that_are_not_compared_do_no_harm():
+    assert check("heads-test", a_test(idle=([], MORE)))
+
+
+def test_one_number_more_in_all_features_is_no_other_token():
+    """A layer may take it off first: one that is sound and one that mixes texts do."""
+    one_more = a_test(delta=np.ones(12))
+    sound, mixing = (next(case for case in CASES if text in case) for text in ("variance 1 first", "the mean row of"))
+    assert not one_more(CASES[sound])
+    assert one_more(CASES[mixing])
+    assert a_test()(CASES[sound])
+    assert not a_test()(CASES[mixing])
+    assert message("heads-test", one_more).startswith("adds one number to all features of a token")
 
 
 def test_the_chapter_says_how_many_layers_are_handed_over():

@@ -90,7 +90,7 @@ class ChangedAndMoved(ChangedAlone):
 
     def _apart(self) -> Finding | None:
         """Name two places that places 0 and 1 never reach, for the length at which the fewest pairs are left."""
-        left = {length: _never_reached(orders, length) for length, orders in sorted(self._orders.items())}
+        left = {length: never_reached(orders, length) for length, orders in sorted(self._orders.items())}
         left = {length: pairs for length, pairs in left.items() if length > self.room}
         length = min(left, key=lambda length: len(left[length]), default=0)
         if not length or not len(left[length]):
@@ -100,7 +100,7 @@ class ChangedAndMoved(ChangedAlone):
         return Finding(told, _PAIRS)
 
 
-def _never_reached(orders: set[tuple[int, ...]], length: int) -> np.ndarray:
+def never_reached(orders: set[tuple[int, ...]], length: int) -> np.ndarray:
     """Return the pairs of places (N, 2) to which orders, one after another, never lead places 0 and 1."""
     reached, before = np.eye(length, dtype=bool), None
     reached[0, 1] = True

@@ -157,6 +157,11 @@ def _cut_by(feature: int) -> Layer:
     return layer
 
 
+def _normalised(x: np.ndarray) -> np.ndarray:
+    """Bring the features of each token to mean 0 and variance 1."""
+    return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-6)
+
+
 def _others_alone(x: np.ndarray) -> np.ndarray:
     """Give each token the mean of the others' values: its own row stays where it is when the token changes."""
 
@@ -227,6 +232,7 @@ def known_cases() -> tuple[Case, ...]:
         Case("three heads that share keys and values", make_layer(kernels=shared)),
         Case("float32", lambda x: make_layer()(x).astype(np.float32)),
         Case("it rounds a little otherwise for another batch", _rounding),
+        Case("features are brought to mean 0 and variance 1 first", before(_normalised)),
         Case("heads are split by a reshape alone", make_layer(split=_split_in_memory), SHUFFLE),
         Case("heads are merged by a reshape alone", make_layer(merge=_merge_in_memory), SHUFFLE),
         Case("heads are split and merged by a reshape alone", make_layer(_split_in_memory, _merge_in_memory), SHUFFLE),
@@ -252,6 +258,11 @@ def known_cases() -> tuple[Case, ...]:
         Case("the values of the first text are used for all", make_layer(value_in=lambda v: 0 * v + v[:1]), TEXTS),
         Case("the values of the last text are used for all", make_layer(value_in=lambda v: 0 * v + v[-1:]), TEXTS),
         Case("the mean of the batch is taken off first", before(lambda x: x - x.mean(axis=0)), TEXTS),
+        Case(
+            "the mean row of the batch is added, made of features of mean 0 and variance 1",
+            lambda x: make_layer()(x) + make_layer()(_normalised(x)).mean(axis=(0, 1)),
+            "A number added to all features of a token does not show it. Put another token there, drawn at random.",
+        ),
         Case("the softmax runs over the batch", make_layer(weigh=lambda s: softmax(s.T).T), TEXTS),
         Case("texts and tokens are confused", lambda x: make_layer()(x.swapaxes(0, 1)).swapaxes(0, 1), TEXTS),
         Case("each token sees itself alone", itself, REACH),

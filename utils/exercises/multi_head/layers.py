@@ -17,14 +17,14 @@ def layer_is_sound(layer: Layer) -> bool:
     return _apart(layer) and _shuffled(layer) and _reached(layer)
 
 
-def _texts(batch: int = 2, length: int = 20) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(batch, length, WIDTH))
+def _texts(batch: int = 2, length: int = 20, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(batch, length, WIDTH))
 
 
 def _apart(layer: Layer, changed: tuple[int, ...] = (0, 1), exact: bool = False) -> bool:
     x = _texts()
     for text in changed:
-        other = x + (np.arange(2) == text)[:, None, None]
+        other = np.where((np.arange(2) == text)[:, None, None], _texts(seed=1), x)
         if np.abs(layer(other) - layer(x))[1 - text].max() > (0 if exact else 1e-6):
             return False
     return True
@@ -41,14 +41,27 @@ def _shuffled(layer: Layer, x: np.ndarray | None = None) -> bool:
 
 
 def _reached(layer: Layer, texts: int = 2) -> bool:
-    x = _texts()
+    x, others = _texts(), _texts(seed=1)
     before = layer(x)
     for text, place in np.ndindex(texts, x.shape[1]):
         changed = x.copy()
-        changed[text, place] += 1
+        changed[text, place] = others[text, place]
         if (np.abs(layer(changed) - before)[text].max(axis=-1) < 1e-6).any():
             return False
     return True
+
+
+def _one_more(layer: Layer) -> bool:
+    """Do all of it, but add one number to all features of a token instead of putting another token in its place."""
+    x = _texts()
+    before = layer(x)
+    for text, place in np.ndindex(*x.shape[:2]):
+        changed = x.copy()
+        changed[text, place] += 1
+        moved = np.abs(layer(changed) - before).max(axis=-1) > 1e-6
+        if not moved[text].all() or moved[1 - text].any():
+            return False
+    return _shuffled(layer)
 
 
 def _reversed(layer: Layer) -> bool:
@@ -64,7 +77,7 @@ LAYERS = WriteATest(
     witness=lambda: ChangedAndMoved(ROOM),
     note="with each token moved, and changed in each feature",
     hint="You cannot know the numbers, for you do not know the kernels. Ask what must move and what must not. Allow "
-    "for rounding.",
+    "for rounding. Put another token, drawn at random, in the place of one.",
     mistakes=(
         Mistake(
             "accepts everything",
@@ -83,6 +96,12 @@ LAYERS = WriteATest(
             lambda layer: layer(_texts()).shape == _texts().shape,
             "looks at the shape alone",
             "A wrong reshape gives the right shape. Which numbers would it change?",
+        ),
+        Mistake(
+            "one more",
+            _one_more,
+            "adds one number to all features of a token, which a layer may take off again: this one is sound",
+            "Put another token in its place, drawn at random.",
         ),
         Mistake(
             "batch alone",

@@ -4,9 +4,12 @@ Parts are drawn, each of them at least once: a test that leaves one out lets a l
 20 parts of a text are its places.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from utils.exercises.engine.forms import Case
+from utils.exercises.engine.witnesses import never_reached
 from utils.exercises.multi_head.broken import SHUFFLE, WIDTH, Layer, before, make_layer, weighted
 
 PARTS = 20
@@ -15,12 +18,13 @@ _ROWS = np.array([10, 17, 9, 12, 16, 0, 19, 1, 6, 15, 11, 8, 14, 3, 13, 18, 7, 5
 _PLACE = "Shuffle the tokens until each has left its place. Compare all rows, and all numbers of a row."
 _ORDERS = "Some orders leave a set of places as it was, or a distance. Take several orders that have nothing in common."
 _LEAK = "Change each token of one text, all its features, and look at every number of every row of the other text."
+_EACH = "To shuffle is not enough: after each order, compare all rows of all texts."
 _KEPT = "Change one token after another, in each text, and look at every row of its text: no row may stay."
 
 
 def one_part_cases() -> tuple[Case, ...]:
     """Make the layers, all of them broken."""
-    return (*_of_one_place(), *_of_many_places(), *_of_two_texts(), *_of_rows_kept())
+    return (*_of_one_place(), *_of_many_places(), *_of_one_order(), *_of_two_texts(), *_of_rows_kept())
 
 
 def _at(part: int, length: int) -> int:
@@ -101,6 +105,42 @@ def _of_many_places() -> list[Case]:
         ),
         *(Case(name, weighted(rule), _ORDERS) for name, rule in pairs.items()),
         *(Case(f"the place of a token changes its feature {n}", scaled(n), SHUFFLE) for n in range(WIDTH)),
+    ]
+
+
+def _of_one_order() -> list[Case]:
+    """Make layers that are wrong after one of the orders that a test takes, and remember which one it is."""
+
+    def wrong_after(chosen: Callable[[set[tuple[int, ...]], int], bool]) -> Layer:
+        first: dict[tuple, list[bytes]] = {}  # tokens in any order to the text that came first
+        orders: dict[int, set[tuple[int, ...]]] = {}  # length to which place each token came from
+        wrong: dict[int, tuple[int, ...]] = {}  # length to the order that goes wrong
+
+        def layer(x: np.ndarray) -> np.ndarray:
+            rows, length = make_layer()(x), x.shape[1]
+            known = orders.setdefault(length, {tuple(range(length))})
+            for text, row in zip(np.round(x.astype(float), 9) + 0.0, rows, strict=True):
+                tokens = [token.tobytes() for token in text]
+                before = first.setdefault(tuple(sorted(tokens)), tokens)
+                order = tuple(map(before.index, tokens))
+                if order not in known and len(set(order)) == length:  # no two tokens are alike
+                    known.add(order)
+                    if length not in wrong and chosen(known, length):
+                        wrong[length] = order
+                if order == wrong.get(length):
+                    row[_at(_ROWS[0], length), WIDTH // 3] += 0.1
+            return rows
+
+        return layer
+
+    return [
+        Case("it is wrong after one shuffle alone, the first", wrong_after(lambda orders, length: True), _EACH),
+        Case(
+            "it is wrong after one shuffle alone, the one with which the orders lead any two places to any others",
+            wrong_after(lambda orders, length: not len(never_reached(orders, length))),
+            _EACH,
+            late=True,
+        ),
     ]
 
 
