@@ -73,5 +73,5 @@ def test_stored_figures_are_of_these_weights_and_of_five_seeds():
     for row in stored["rows"]:
         sentences = probing.two_opinions(probes.SENTENCES, runtime.prepare(row["seed"]))
         asked = probing.both_nouns(sentences)
-        share = ((probes.number_of_nots(sentences) > 0) == asked.negated).mean()  # of all nouns; stored are the new ones
-        assert row["any not"] == pytest.approx(share, abs=0.06)
+        of_all_nouns = ((probes.number_of_nots(sentences) > 0) == asked.negated).mean()  # stored are the new ones
+        assert row["any not"] == pytest.approx(of_all_nouns, abs=0.06)
