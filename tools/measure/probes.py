@@ -3,11 +3,15 @@
 Five things are asked: the word itself, its position, whether a noun is in the plural, and whether a *not* turns an
 opinion round, asked of its adjective and of the noun that it is about. The sentences are made by a program, so that
 the answers are known. The last three are measured on words that the probe has not seen; word and position on other
-sentences. Controls (Hewitt and Liang, 2019): a label is drawn for each noun, equally often 0 and 1, which a probe can
-only learn by heart, and which it cannot know of new nouns. Beside mini-bert stands the same network with random
-weights; layer 0 is the embedding alone. Of *not*, a probe of the words around the noun is asked as well, and a rule:
-the nearest *not*. Five seeds draw sentences, splits, labels and fresh weights. Nothing is trained but probes:
-KERAS_BACKEND=numpy will do.
+sentences. The *not* of a noun is measured on other sentences, too, with nouns that the probe has met: it changes from
+sentence to sentence, so that no noun tells it. Controls (Hewitt and Liang, 2019): a label is drawn for each noun,
+equally often 0 and 1, which a probe can only learn by heart, and which it cannot know of new nouns. Beside mini-bert
+stands the same network with random weights; layer 0 is the embedding alone.
+
+Rivals do without a network. Of *not*: a probe of the words around the noun; the nearest *not*; whether the sentence
+holds any; a probe that knows how many it holds. Of the plural: a probe that knows nothing but the word's line in the
+vocabulary, where frequent words tend to come first. Five seeds draw sentences, splits, labels and fresh weights.
+Nothing is trained but probes: KERAS_BACKEND=numpy will do.
 """
 
 import sys
@@ -92,6 +96,11 @@ def nearest_not(sentences: Sequence[probing.Sentence]) -> np.ndarray:
     return np.array(found)
 
 
+def number_of_nots(sentences: Sequence[probing.Sentence]) -> np.ndarray:
+    """Return, for both nouns of each sentence, how often *not* stands in the whole sentence."""
+    return np.repeat([one.words.count("not") for one in sentences], 2)
+
+
 def probes(seed: int) -> dict[str, Any]:
     """Return the accuracies of all probes of one seed."""
     rng = runtime.prepare(seed)
@@ -117,6 +126,7 @@ def probes(seed: int) -> dict[str, Any]:
         "plural": (asked.plural, new_noun),
         "not, adjective": (asked.negated, new_adjective),
         "not, noun": (asked.negated, new_noun),
+        "not, noun met": (asked.negated, other_sentence[asked.rows]),
         "coin": (coin, other_sentence[asked.rows]),
         "coin, new nouns": (coin, new_noun),
     }
@@ -131,7 +141,12 @@ def probes(seed: int) -> dict[str, Any]:
         found[kind] = {name: [score(one[places[name]], *labels[name]) for one in layers] for name in labels}
     found["most frequent"] = {name: frequent(*labels[name]) for name in labels}
     found["words around"] = score(words_around(sentences), asked.negated, new_noun)
-    found["nearest not"] = round(float((nearest_not(sentences) == asked.negated)[new_noun].mean()), 4)
+    nots = number_of_nots(sentences)
+    for name, rule in (("nearest not", nearest_not(sentences)), ("any not", nots > 0)):
+        found[name] = round(float((rule == asked.negated)[new_noun].mean()), 4)
+    found["number of nots"] = score(np.eye(nots.max() + 1)[nots], asked.negated, new_noun)
+    lines = ids[asked.rows, asked.noun_columns][:, None]
+    found["plural by line"] = score(lines, asked.plural, new_noun)
     keras.backend.clear_session()
     return found
 
@@ -158,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in rows[0][kind]:
             means = np.mean([row[kind][name] for row in rows], axis=0)
             print(f"{kind:15} {name:16}", *(f"{mean:.3f}" for mean in means))
-    for name in ("words around", "nearest not"):
+    for name in ("words around", "nearest not", "any not", "number of nots", "plural by line"):
         print(f"{name:16} {np.mean([row[name] for row in rows]):.3f}")
     return 0
 

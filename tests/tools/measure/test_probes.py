@@ -8,7 +8,7 @@ import pytest
 from tools.measure import probes
 from tools.measure.recipe import ENCODER, digest
 from tools.measure.results import RESULTS
-from utils import probing, wordpiece
+from utils import probing, runtime, wordpiece
 
 
 def test_probe_is_scored_on_what_it_was_not_fitted_to():
@@ -46,6 +46,14 @@ def test_nearest_not_is_misled_by_asides_alone():
     assert 0.2 < found[~negated].mean() < 0.6
 
 
+def test_number_of_nots_is_of_the_sentence_and_alike_for_both_nouns():
+    sentences = probing.two_opinions(500, np.random.default_rng(3))
+    found = probes.number_of_nots(sentences).reshape(-1, 2)
+    assert (found[:, 0] == found[:, 1]).all()
+    assert found[:3, 0].tolist() == [" ".join(one.words).split().count("not") for one in sentences[:3]]
+    assert set(found[:, 0]) == {0, 1, 2, 3, 4}
+
+
 def test_every_word_of_the_made_sentences_is_one_piece():
     tokenizer = wordpiece.load_tokenizer(ENCODER)
     ids, mask = probing.encode_sentences(probing.two_opinions(400, np.random.default_rng(3)), tokenizer)
@@ -62,3 +70,8 @@ def test_stored_figures_are_of_these_weights_and_of_five_seeds():
     assert stored["weights_sha256"] == digest(ENCODER / "model.safetensors")
     assert [row["seed"] for row in stored["rows"]] == [0, 1, 2, 3, 4]
     assert (stored["sentences"], stored["words_apart"]) == (probes.SENTENCES, probes.APART)
+    for row in stored["rows"]:
+        sentences = probing.two_opinions(probes.SENTENCES, runtime.prepare(row["seed"]))
+        asked = probing.both_nouns(sentences)
+        of_all_nouns = ((probes.number_of_nots(sentences) > 0) == asked.negated).mean()  # stored are the new ones
+        assert row["any not"] == pytest.approx(of_all_nouns, abs=0.06)

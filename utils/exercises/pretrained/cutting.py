@@ -80,13 +80,18 @@ def _empty_at_first(word: str, pieces: Sequence[str]) -> str:
 
 def _words(rng: np.random.Generator, trial: int) -> tuple:
     letters = list("aeost"[: 3 + trial % 3])
-    word = "".join(rng.choice(letters, int(rng.integers(6, 12))))
+    long = trial % 4 == 0
+    word = "".join(rng.choice(letters, int(rng.integers(15, 25) if long else rng.integers(6, 12))))
     pieces = {letter for letter in letters} | {_MARK + letter for letter in letters}
     for length in (2, 2, 3, 3, 4):
         for start in rng.integers(0, len(word) - length, 3):
             part = word[start : start + length]
             pieces.add(part if rng.random() < 0.3 or start == 0 else _MARK + part)
-    if trial % 4 == 3:  # a letter that cannot go on a word
+    if long:  # two long pieces, one behind the other; the second may reach the end
+        first = int(rng.integers(5, 10))
+        end = len(word) if trial % 8 else int(rng.integers(first + 5, len(word)))
+        pieces |= {word[:first], _MARK + word[first:end]}
+    elif trial % 4 == 3:  # a letter that cannot go on a word
         pieces = {piece for piece in pieces if piece != _MARK + word[-2]}
     elif trial % 4 == 1:
         pieces.add(word)

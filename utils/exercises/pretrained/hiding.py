@@ -38,8 +38,10 @@ def _hidden(ids, chosen, way, others, *, label=lambda ids, read, chosen, way: np
 def _inputs(rng: np.random.Generator, trial: int) -> tuple:
     length = int(rng.integers(23, 41))
     ids, chosen, way = rng.integers(5, 90, length), rng.random(length) < 0.4, rng.random(length)
-    chosen[:3], way[:3] = True, (0.3, 0.85, 0.95)  # each way at least once
-    return ids, chosen, way, (ids - 5 + rng.integers(1, 85, length)) % 85 + 5
+    chosen[:4], way[:4] = True, (0.3, 0.85, 0.95, 0.87)  # each way at least once
+    others = (ids - 5 + rng.integers(1, 85, length)) % 85 + 5
+    others[3] = ids[3]  # the drawn token may be the one that stood there
+    return ids, chosen, way, others
 
 
 HIDING = FindTheBug(
@@ -66,6 +68,14 @@ HIDING = FindTheBug(
             lambda *inputs: _hidden(*inputs, label=lambda ids, read, chosen, way: ids),
             "every token counts, chosen or not",
             "Only chosen tokens have to be named.",
+        ),
+        Mistake(
+            "replaced by itself",
+            lambda *inputs: _hidden(
+                *inputs, label=lambda ids, read, chosen, way: np.where((read != ids) | (chosen & (way >= 0.9)), ids, 0)
+            ),
+            "a chosen token does not count where the drawn one happens to be the same",
+            "Can what is read tell whether a token was chosen?",
         ),
         Mistake(
             "masked alone",
