@@ -542,7 +542,7 @@ SLACK = {
     **{
         f"row {row} alone": (
             reaching(lambda moved, place, row=row: moved[row], places=3),
-            "each query sees the three keys alone that fit it best",
+            "each query sees the three keys alone that fit it best|one token of each text sees itself alone",
         )
         for row in (0, 4, 11)
     },
@@ -556,7 +556,7 @@ SLACK = {
     **{
         f"token {place} alone changed": (
             reaching(lambda moved, place: moved.all(), places=place),
-            "of a token decides whether anybody sees it",
+            "of a token decides whether anybody sees it|another token of each text sees itself alone",
         )
         for place in (1, 2, 6, 13, 18)
     },
@@ -614,7 +614,7 @@ def test_a_sound_test_of_layers_passes_whatever_the_size_of_its_changes(settings
 def test_a_test_of_one_order_or_of_one_row_is_shown_what_it_lets_pass(answer, text):
     told = message("heads-test", answer)
     unmoved = "are never moved by a shuffle" in told
-    assert unmoved or (told.startswith("lets a broken one pass: ") and text in told)
+    assert unmoved or re.match(f"lets a broken one pass: .*({text})", told)
 
 
 CUT = [case for case in EXERCISES["heads-test"].cases() if "of two tokens decides" in case.name]
