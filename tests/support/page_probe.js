@@ -1,5 +1,13 @@
 // Run in a built page; returns what tests/site/test_browser.py asserts. Contrast follows WCAG 2.2, 1.4.3 (AA).
 () => {
+  // What is laid out late, when it comes near: now, so that all of the page is measured in the window as it is.
+  const late = [...document.querySelectorAll("article *")].filter((e) => {
+    const style = getComputedStyle(e);
+    return style.contentVisibility === "auto" && style.overflowX === "visible";
+  });
+  const everything = document.createElement("style");
+  everything.textContent = "* { content-visibility: visible !important }";
+  document.head.append(everything);
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {
     canvas.clearRect(0, 0, 1, 1);
@@ -52,11 +60,8 @@
   const cut = [...document.querySelectorAll("article pre")].filter(
     (box) => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1 && free(box) > 64, // more than what boxes within boxes leave free
   );
-  const isClipped = (style) => style.contentVisibility === "auto" && style.overflowX === "visible";
-  const clipped = [...document.querySelectorAll("article *")].filter(
-    (e) => e.scrollWidth > e.clientWidth + 16 && isClipped(getComputedStyle(e)), // 16 px: overflow-clip-margin
-  );
-  return {
+  const clipped = late.filter((e) => e.scrollWidth > e.clientWidth + 16); // overflow-clip-margin
+  const found = {
     clipped: clipped.map((e) => `"${e.textContent.trim().slice(0, 40)}"`),
     cut: cut.map((box) => `${Math.round(free(box))} px beside "${box.textContent.trim().slice(0, 40)}"`),
     formulas: formulas.length,
@@ -71,4 +76,6 @@
     background: luminance(background(document.querySelector("main article, article, body"))),
     faint: [...faint],
   };
+  everything.remove();
+  return found;
 }
