@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements.txt"
-IMPORTED = ("numpy", "keras", "matplotlib", "tqdm", "safetensors", "tokenizers")
+IMPORTED = ("numpy", "keras", "matplotlib", "tqdm", "safetensors", "tokenizers", "scikit-learn")
+MODULES = {"scikit-learn": "sklearn"}  # of packages that are imported by another name
 NEEDED = ("numpy", "keras", "matplotlib", "tensorflow")  # by every chapter; TensorFlow where there is no backend
 BACKENDS = ("tensorflow", "jax", "torch")
 KEPT = ("numpy", "keras", "matplotlib", "tensorflow", "jax", "jaxlib", "torch")
@@ -73,7 +74,7 @@ def least_versions() -> dict[str, str]:
 
 def is_installed(package: str) -> bool:
     """Return whether Python finds a package, without importing it."""
-    return importlib.util.find_spec(package) is not None
+    return importlib.util.find_spec(MODULES.get(package, package)) is not None
 
 
 def version_of(package: str) -> str | None:

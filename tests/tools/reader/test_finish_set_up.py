@@ -32,7 +32,12 @@ def machine(monkeypatch):
 
 
 ALL = {"numpy": "2.0.2", "keras": "3.10.0", "matplotlib": "3.10.0", "tensorflow": "2.19.0"}
-ALL |= {"tqdm": "4.67.1", "safetensors": "0.5.3", "tokenizers": "0.22.1"}
+ALL |= {"tqdm": "4.67.1", "safetensors": "0.5.3", "tokenizers": "0.22.1", "scikit-learn": "1.6.1"}
+
+
+def test_a_package_is_found_by_the_name_that_it_is_imported_by():
+    assert all(map(finish_set_up.is_installed, finish_set_up.IMPORTED))
+    assert not finish_set_up.is_installed("no-such-package")
 
 
 def test_nothing_is_installed_where_nothing_is_missing(machine):
