@@ -51,8 +51,8 @@ class OnceOnlyBlocks:
 
     @property
     def bytes_allowed(self) -> int:
-        """Size of the three largest blocks: more than one step needs, less than scores and values of a long stream."""
-        return sum(sorted(key.nbytes + value.nbytes for key, value in self._blocks)[-3:])
+        """Three times the largest block: more than one step needs, less than scores and values of a long stream."""
+        return 3 * max(key.nbytes + value.nbytes for key, value in self._blocks)
 
     def _start(self, asking_file: str) -> None:
         """Begin to count memory; a trace that the reader has started goes on undisturbed."""
