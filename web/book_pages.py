@@ -11,6 +11,7 @@
 - drawings that carry their numbers get the scripts that let them move;
 - a page that has a classifier to try gets its scripts, and the site its weights;
 - every page has a description, keeps room for its pictures, and names for screen readers what the theme does not;
+- all pages share one style sheet;
 - what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles;
 - parts of code that look like the rest of it are not marked;
 - the theme asks of each box whether it scrolls, for the keyboard, when nothing else is to be done.
@@ -39,6 +40,7 @@ from explorers import add_explorers
 from fold_lines import name_folds
 from included_code import CodeReader
 from live_pages import connect as connect_live_pages
+from one_sheet import sheets_of, with_one_sheet, write_one_sheet
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -233,9 +235,16 @@ def description(app: Sphinx, page: str, doctree: nodes.document | None) -> str:
     return words[: LONGEST_DESCRIPTION - 1].rpartition(" ")[0].rstrip(" ,;:") + "…"
 
 
-def mended_head(head: str) -> str:
-    """Return the page's head without the script that loads `fontawesome.js`, and with light or dark chosen at once."""
-    return FIRST_SCRIPT.sub(CHOOSE_THEME, ICON_SCRIPT.sub("", head))
+def mended_head(app: Sphinx, head: str) -> str:
+    """Return a page's head with light or dark chosen at once, one style sheet, and no script `fontawesome.js`.
+
+    Raises:
+        ValueError: the page has other sheets than the pages before it.
+    """
+    sheets = sheets_of(head)
+    if sheets != app.__dict__.setdefault("book_sheets", sheets):
+        raise ValueError(f"expected the same style sheets on every page; found {sheets} after {app.book_sheets}")
+    return with_one_sheet(FIRST_SCRIPT.sub(CHOOSE_THEME, ICON_SCRIPT.sub("", head)))
 
 
 def mended_content(app: Sphinx, content: str) -> str:
@@ -263,7 +272,7 @@ def extend_page_context(
     app: Sphinx, page: str, _template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Give `templates/layout.html` its functions and the page's description; our styles replace those for MathJax."""
-    context["mended_head"] = mended_head
+    context["mended_head"] = lambda head: mended_head(app, head)
     context["mended_content"] = lambda content: mended_content(app, content)
     context["description"] = description(app, page, doctree)
     context["css_files"] = [file for file in context["css_files"] if "katex-math" not in str(file.filename)]
@@ -309,6 +318,7 @@ def finish_site(app: Sphinx, failure: Exception | None) -> None:
     if page.name != "index.html":
         shutil.copyfile(page, page.with_name("index.html"))
     purge(Path(app.outdir))
+    write_one_sheet(Path(app.outdir), app.book_sheets)
     left_out = f'{NOT_SEARCHED}, ".katex-html", "semantics > :first-child"'
     change_script(app, "searchtools.js", NOT_SEARCHED, left_out, "let the search pass over typeset formulas")
     later = f"(window.requestIdleCallback||setTimeout)(()=>{{{FINDS_SCROLLING}}})"

@@ -178,7 +178,7 @@ def test_code_that_lost_its_marks_has_the_colour_that_they_give(theme):
     marks = (token.Name, token.Name.Namespace, token.Name.Other, token.Punctuation, token.Text.Whitespace)
     assert all(style.style_for_token(mark) == style.style_for_token(token.Text) for mark in marks)
     assert sorted(token.STANDARD_TYPES[mark] for mark in marks) == ["n", "nn", "nx", "p", "w"]
-    assert f'"{theme}"] .highlight{{background: {style.background_color}' in (SITE / "_static/pygments.css").read_text()
+    assert f'"{theme}"] .highlight{{background: {style.background_color}' in (SITE / "_static/site.css").read_text()
     code = (SITE / "chapters" / "01-attention.html").read_text(encoding="utf-8")
     assert '<span class="k">def</span> <span class="nf">' in code
     assert not re.search(r'<span class="(nn?|nx|p|w)">[^<]*</span>', code)

@@ -3,7 +3,7 @@
 Build the pages first (`make book`). Lighthouse and axe come from npm into _build/bench-pages, with the Node of the
 environment; the site is served on localhost, compressed as web servers do it. A page takes two minutes, because each
 of Lighthouse's scores is the median of five runs on a desktop and five on a phone. An interrupted measurement goes on
-with the pages that it has, as long as the site is the same.
+with the pages that it has, as long as they and the styles and scripts of the site are the same.
 """
 
 import argparse
@@ -188,15 +188,16 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         )
     variables = environment(chromium)
     install(variables)
-    site = digest(*sorted(path for path in options.site.rglob("*") if path.suffix in (".html", ".css", ".js")))
-    kept = Kept(WORK, {"site": site, "repeats": options.repeats, "tools": NPM_PACKAGES})
+    shared = sorted(path for path in (options.site / "_static").rglob("*") if path.suffix in (".css", ".js"))
+    kept = Kept(WORK, {"shared": digest(*shared), "repeats": options.repeats, "tools": NPM_PACKAGES})
+    keys = {name: f"{name} {digest(options.site / f'{name}.html')}" for name in options.pages}
     with sync_playwright() as playwright, served(options.site) as address:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         try:
-            for name in options.pages:
-                if name not in kept:
-                    kept[name] = measure_page(browser, address, name, options.repeats, variables)
-            return [kept[name] for name in options.pages]
+            for name, key in keys.items():
+                if key not in kept:
+                    kept[key] = measure_page(browser, address, name, options.repeats, variables)
+            return [kept[key] for key in keys.values()]
         finally:
             browser.close()
 
