@@ -28,6 +28,7 @@ def _same(
     with_bias: bool = True,
     tolerance: float = _CLOSE,
     ones: bool = False,
+    outputs_seen: slice | list[int] = slice(None),
 ) -> bool:
     rng = np.random.default_rng(0)
     for outputs, inputs in shapes:
@@ -37,7 +38,7 @@ def _same(
         if kernel.shape != (inputs, outputs) or shift.shape != bias.shape:
             return False
         expected, found = x @ weight.T + with_bias * bias, x @ kernel + with_bias * shift
-        if np.abs(found - expected).max() > tolerance:
+        if np.abs(found - expected)[:, outputs_seen].max() > tolerance:
             return False
     return True
 
@@ -67,10 +68,17 @@ def _reshaped(weight: np.ndarray) -> np.ndarray:
     return weight.reshape(weight.shape[::-1])
 
 
-def _without(weight: np.ndarray, axis: int, place: int) -> np.ndarray:
-    """Return the transpose with one input (axis 0) or output (axis 1) set to zero."""
+def _without(weight: np.ndarray, axis: int, place: int | slice) -> np.ndarray:
+    """Return the transpose with inputs (axis 0) or outputs (axis 1) set to zero."""
     kernel = weight.T.copy()
     kernel[(place, slice(None)) if axis == 0 else (slice(None), place)] = 0
+    return kernel
+
+
+def _one_sign(weight: np.ndarray) -> np.ndarray:
+    """Return the transpose with the number in its middle taken with the other sign."""
+    kernel = weight.T.copy()
+    kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] *= -1
     return kernel
 
 
@@ -78,6 +86,8 @@ _SQUARE = "Try a matrix that has as many outputs as inputs: no shape tells there
 _OUTPUTS = "Send random vectors through both layers, and compare all outputs."
 _BIAS = "Does your test use a bias that is not zero, with another number for each output?"
 _CLOSELY = "How close must the outputs be? And have the numbers of your test more than two digits?"
+_ALL = "Compare all outputs: one that is wrong may stand in the middle."
+_TO_1E_5 = "The outputs must agree to 1e-5. How far does your test let them differ?"
 _BOTH = "Try more outputs than inputs, and more inputs than outputs."
 
 
@@ -96,11 +106,17 @@ def _cases() -> tuple[Case, ...]:
         Case("reshaped where it is tall", _made(lambda w: _reshaped(w) if w.shape[1] < len(w) else w.T), _BOTH),
         Case("outputs in reverse", _made(lambda w: w.T[:, ::-1]), _OUTPUTS),
         Case("inputs in reverse", _made(lambda w: w.T[::-1]), _OUTPUTS),
+        Case("the first output is lost", _made(lambda w: _without(w, 1, 0)), _OUTPUTS),
         Case("the last output is lost", _made(lambda w: _without(w, 1, -1)), _OUTPUTS),
         Case("the first input is lost", _made(lambda w: _without(w, 0, 0)), _OUTPUTS),
+        Case("the outputs in the middle are lost", _made(lambda w: _without(w, 1, slice(1, -1))), _ALL),
+        Case("the inputs in the middle are lost", _made(lambda w: _without(w, 0, slice(1, -1))), _OUTPUTS),
+        Case("one number has the other sign", _made(_one_sign), _ALL),
         Case("signs are lost", _made(lambda w: np.abs(w.T)), _OUTPUTS),
         Case("rounded to two digits", _made(lambda w: w.T.round(2)), _CLOSELY),
         Case("in half precision", _made(lambda w: w.T.astype("float16")), _CLOSELY),
+        Case("rounded to four digits", _made(lambda w: w.T.round(4)), _TO_1E_5),
+        Case("the bias is 0.00005 too large", _made(bias=lambda b: b + 5e-5), _TO_1E_5),
         Case("scaled by the root of the inputs", _made(lambda w: w.T / w.shape[1] ** 0.5), _OUTPUTS),
         Case("the bias is left out", _made(bias=np.zeros_like), _BIAS),
         Case("the bias is taken off", _made(bias=np.negative), _BIAS),
@@ -147,6 +163,18 @@ CONVERSION = WriteATest(
             lambda convert: _same(convert, ones=True),
             "sends vectors of ones through the layer: the order of the inputs does not matter to them",
             "Use random vectors.",
+        ),
+        Mistake(
+            "a little far from close",
+            lambda convert: _same(convert, tolerance=2e-4),
+            "lets outputs differ by more than 1e-5",
+            "A rounding to four digits moves them by a few hundred-thousandths.",
+        ),
+        Mistake(
+            "outer outputs alone",
+            lambda convert: _same(convert, outputs_seen=[0, -1]),
+            "looks at the first and the last output alone",
+            "Each output of the layer must be the same.",
         ),
         Mistake(
             "far from close",

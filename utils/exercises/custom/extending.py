@@ -35,8 +35,9 @@ def _extended(table: np.ndarray, pieces: Sequence[Sequence[int]], row: Callable[
 
 def _inputs(rng: np.random.Generator, trial: int) -> tuple:
     table = rng.normal(size=(int(rng.integers(9, 14)), int(rng.integers(3, 6))))
-    count = int(rng.integers(2, 4))
-    pieces = [rng.integers(len(table), size=int(rng.integers(4, 7))).tolist() for _ in range(count)]
+    count = int(rng.integers(2, 7))
+    lengths = [int(rng.integers(4, 7)), *rng.integers(1, 7, size=count - 1).tolist()]
+    pieces = [rng.integers(len(table), size=length).tolist() for length in lengths]
     pieces[0][0] = pieces[0][1]  # a piece that occurs twice
     return table, pieces
 

@@ -8,6 +8,8 @@ import numpy as np
 from utils.exercises.engine.exercise import Exercise, Mistake
 from utils.exercises.engine.primes import sizes
 
+_ALPHAS = (0.1, 40.0)
+
 
 def merge(kernel: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: float) -> np.ndarray:
     """Kernel (N, M) with its adapter A (N, r), B (r, M) added in, weighted by alpha / r."""
@@ -16,8 +18,9 @@ def merge(kernel: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: float) -> np.
 
 def _adapter(rng: np.random.Generator, trial: int) -> tuple:
     inputs, outputs = sizes(rng, 2)
-    inputs, outputs, rank = inputs + 4, outputs + 4, int(rng.integers(2, 5))
-    alpha = float(rng.choice((1.0, 5.0, 16.0)))
+    inputs, outputs = inputs + 4, outputs + 4
+    rank = int(rng.integers(1, min(inputs, outputs)))
+    alpha = float(np.exp(rng.uniform(*np.log(_ALPHAS))))  # as often below 2 as above
     parts = (rng.normal(size=shape) for shape in ((inputs, outputs), (inputs, rank), (rank, outputs)))
     return (*parts, alpha)
 
@@ -27,7 +30,7 @@ _MERGE = Exercise(
     title="an adapter, merged",
     reference=merge,
     make_inputs=_adapter,
-    note="whatever α is",
+    note="with α from 0.1 to 40",
     hint="Equation eq-lora has three factors beside W. Which array tells the rank?",
     mistakes=(
         Mistake(
