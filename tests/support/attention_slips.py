@@ -142,6 +142,30 @@ def stream_squeezed(query, blocks):
     return mixed / total
 
 
+def stream_without(*, exponentials_below=0.0, factors_below=0.0):
+    """Leaves small numbers out, each of which counts for little; of a long tail they count together."""
+
+    def answer(query, blocks):
+        largest, total, mixed = -np.inf, 0, 0
+        for key, value in blocks:
+            scores = query @ key.T / query.shape[-1] ** 0.5
+            old, largest = largest, np.maximum(largest, scores.max(axis=1, keepdims=True))
+            factor, exponentials = np.exp(old - largest), np.exp(scores - largest)
+            factor = np.where(factor < factors_below, 0, factor)
+            exponentials = np.where(exponentials < exponentials_below, 0, exponentials)
+            total = total * factor + exponentials.sum(axis=1, keepdims=True)
+            mixed = mixed * factor + exponentials @ value
+        return mixed / total
+
+    return answer
+
+
+def stream_of_width_31(query, blocks):
+    """Takes the width of the first stream for that of all."""
+    wider = query * query.shape[-1] ** 0.5 / 31**0.5
+    return attention_solutions.streaming_attention(wider, blocks)
+
+
 def stable(scores):
     return scores - scores.max(axis=-1, keepdims=True)
 
@@ -167,6 +191,19 @@ def with_a_mask_of_keys(query, key, value, mask):
 def with_padding_of_one_axis(query, key, value, mask):
     """Takes a mask (B, 1, 1, S) for one (B, 1, S)."""
     return masked_softmax(query, key.swapaxes(-1, -2), value, mask[:, 0] if mask.ndim == 4 else mask)
+
+
+def with_a_mask_of_texts(query, key, value, mask):
+    """Takes a mask (H, T, S) under arrays of four axes for one (B, T, S)."""
+    three = query.ndim == 4 and mask.ndim == 3
+    return masked_softmax(query, key.swapaxes(-1, -2), value, mask[:, None] if three else mask)
+
+
+def with_two_leading_axes(query, key, value, mask):
+    """Where there is a third, gives each index of the second the keys of its index 0."""
+    if query.ndim == 5:
+        key = key[:, :1].repeat(key.shape[1], axis=1)
+    return masked_softmax(query, key.swapaxes(-1, -2), value, mask)
 
 
 def softmax_up_to_three_axes(scores):
@@ -243,6 +280,8 @@ NEARLY_RIGHT = [  # exercise, answer that is right for some inputs and wrong for
     ("attention-masked", with_one_leading_axis),
     ("attention-masked", with_a_mask_of_keys),
     ("attention-masked", with_padding_of_one_axis),
+    ("attention-masked", with_a_mask_of_texts),
+    ("attention-masked", with_two_leading_axes),
     ("attention-stable-softmax", softmax_up_to_three_axes),
     ("attention-stable-softmax", uniform_in_long_rows),
     ("attention-stable-softmax", with_a_total(lambda scores: scores.shape[-1])),

@@ -61,8 +61,9 @@ def cache_is_sound(read):
 
 # pretrained-test-padding
 def padding_is_hidden(encode):
-    rng, mask = np.random.default_rng(0), np.arange(48) < [[1], [4], [9], [48]]
-    ids = rng.integers(5, 49, (4, 48)) - 5 * ~mask  # 0 to 43 at padded places
+    rng = np.random.default_rng(0)
+    mask = np.arange(48) < [[1], [2], [5], [10], [20], [30], [40]]
+    ids = rng.integers(5, 49, (7, 48)) - 5 * ~mask  # 0 to 43 at padded places
     padded = encode(ids, mask)
     for row, n in enumerate(mask.sum(axis=1)):
         alone = encode(ids[[row], :n], mask[[row], :n])

@@ -7,11 +7,12 @@ reciprocal rank is 1 / the place of the first right paragraph, on average over t
 Words are counted by TF-IDF, as scikit-learn does it unless told otherwise, by BM25, and without a weight for rare
 words: all of them, and all but scikit-learn's English stop words. (These last counts were added when the other figures
 were known.) Vectors are compared by cosine: the mean of the word vectors, of the states of each layer, and the pooled
-output; two of them also as a mean in which a piece has the weight that TF-IDF would give it. Each is tried as it is,
-and after the mean vector of all paragraphs is subtracted. The last layer is also tried with each sentence of a
-paragraph by itself, of which the best one counts. Nothing is trained, and nothing chosen by the questions: all that was
-tried is in the file. Where two score the same, the wrong paragraph counts as first. Of a ranking at random stands the
-expectation.
+output; two of them also as a mean in which a piece has the weight that TF-IDF would give it. These two means leave out
+[CLS] and [SEP]; so does one of the last layer in which all pieces weigh the same, their control. (It was added when the
+other figures were known.) Each is tried as it is, and after the mean vector of all paragraphs is subtracted. The last
+layer is also tried with each sentence of a paragraph by itself, of which the best one counts. Nothing is trained, and
+nothing chosen by the questions: all that was tried is in the file. Where two score the same, the wrong paragraph counts
+as first. Of a ranking at random stands the expectation.
 
 With BOOK_MODEL_DIR mini-bert's teacher is asked, too, a larger encoder that was trained to compare sentences. Without
 it, the teacher's rows and cosines stay as they stand in the file, as long as questions, paragraphs and pairs do.
@@ -53,6 +54,7 @@ TEACHER = "all-MiniLM-L6-v2"
 TEACHER_KINDS = ("teacher", "teacher, mean subtracted")
 SEED, DRAWS, INTERVAL = 0, 10_000, (0.025, 0.975)
 LAST = "layer 4"
+CONTROL = f"{LAST}, pieces only"  # no [CLS], no [SEP], and no weights
 SAME = 0.5  # share of a question's content words in an answer from which its wording counts as the same
 AUXILIARIES = ("does", "did")  # missing in scikit-learn's list of stop words, which has "do"
 K1, B = 1.5, 0.75  # of BM25: how soon repetition stops counting, and how much length does
@@ -136,6 +138,7 @@ def embedded(*groups: Sequence[str]) -> list[dict[str, np.ndarray]]:
         vectors |= {f"layer {at}": weighted_mean(state, mask) for at, state in enumerate(states)}
         vectors["pooled output"] = pooled_output(states[-1], *load_pooler(ENCODER))
         vectors["word vectors, rare ones count more"] = weighted_mean(table[ids], pieces * weights[ids])
+        vectors[CONTROL] = weighted_mean(states[-1], pieces)
         vectors[f"{LAST}, rare ones count more"] = weighted_mean(states[-1], pieces * weights[ids])
         found.append(vectors)
     return found

@@ -12,7 +12,9 @@ from tests.support.attention_slips import (
     softmax_then_renormalised,
     stream_from_a_number,
     stream_of_long_blocks,
+    stream_of_width_31,
     stream_squeezed,
+    stream_without,
 )
 from tests.support.attention_solutions import BY_ID
 from tests.support.exercise_toys import Hidden
@@ -54,6 +56,18 @@ def test_softmax_in_a_narrower_type_than_its_input_fails():
         return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(scores.dtype)
 
     assert "attention-stable-softmax: expected " in check("attention-stable-softmax", answer).message
+
+
+@pytest.mark.parametrize(("dtype", "factor"), [("float16", 1.012), ("float32", 1.0015), ("float64", 1 + 2e-12)])
+def test_softmax_whose_rows_sum_to_a_little_more_than_one_fails(dtype, factor):
+    def answer(scores):
+        weights = softmax(scores.astype(np.float64)) * (factor if scores.dtype == dtype else 1)
+        return weights.astype(scores.dtype)
+
+    assert (
+        f"nearly right, but in {dtype} a row sums to 1 with an error"
+        in check("attention-stable-softmax", answer).message
+    )
 
 
 def test_softmax_that_adds_up_in_float16_fails_for_a_long_row():
@@ -166,11 +180,28 @@ def test_answer_for_some_axes_and_masks_alone_fails(exercise_id, answer):
     np.testing.assert_allclose(answer(*inputs)[0], exercise.reference(*inputs)[0], rtol=1e-3)
 
 
-@pytest.mark.parametrize("answer", [stream_of_long_blocks, stream_squeezed])
-def test_stream_that_is_right_for_long_blocks_alone_fails(answer):
+@pytest.mark.parametrize("answer", [stream_of_long_blocks, stream_squeezed, stream_of_width_31])
+def test_stream_that_is_right_for_long_blocks_or_one_width_alone_fails(answer):
     exercise = EXERCISES["attention-streaming"]
     np.testing.assert_allclose(answer(*exercise.draw(0)), exercise.reference(*exercise.draw(0)))
     assert not check("attention-streaming", answer)
+
+
+@pytest.mark.parametrize("part", ["exponentials_below", "factors_below"])
+@pytest.mark.parametrize("number", [1e-3, 1e-4, 1e-5])
+def test_stream_that_leaves_out_what_is_small_fails_for_a_long_tail(part, number):
+    answer, exercise = stream_without(**{part: number}), EXERCISES["attention-streaming"]
+    np.testing.assert_allclose(answer(*exercise.draw(6)), exercise.reference(*exercise.draw(6)), rtol=5e-3, atol=5e-4)
+    assert not check("attention-streaming", answer)
+    assert check("attention-streaming", stream_without())
+
+
+def test_stream_in_float32_passes():
+    def answer(query, blocks):
+        narrow = (tuple(one.astype(np.float32) for one in block) for block in blocks)
+        return BY_ID["attention-streaming"](query.astype(np.float32), narrow)
+
+    assert check("attention-streaming", answer)
 
 
 def test_streams_have_blocks_of_one_row_and_one_has_one_block_and_one_query():

@@ -65,10 +65,13 @@ def test_masks_of_the_masked_exercise_show_every_case():
     forms = set()
     for trial, mask in enumerate(masks):
         *leading, num_queries, num_keys = (*exercise.draw(trial)[0].shape[:-1], exercise.draw(trial)[1].shape[-2])
-        names = {17: "B", 19: "H", num_queries: "T", num_keys: "S", 1: "1"}
+        axes = {2: "A", 3: "B", 5: "H"} if len(leading) == 3 else {17: "B", 19: "H"}
+        names = {**axes, num_queries: "T", num_keys: "S", 1: "1"}
         forms.add((len(leading), "".join(names[size] for size in mask.shape)))
     shared = {(leading, form) for leading in (0, 1, 2) for form in ("TS", "S", "1S", "T1")}
-    assert forms == shared | {(1, "BTS"), (1, "B1S"), (2, "BHTS"), (2, "B11S")}
+    of_texts, of_heads = {(1, "BTS"), (1, "B1S"), (2, "BHTS"), (2, "B11S"), (2, "B1TS")}, {(2, "HTS"), (2, "H1S")}
+    of_three_axes = {(3, "TS"), (3, "S"), (3, "1S"), (3, "ABHTS")}
+    assert forms == shared | of_texts | of_heads | of_three_axes
 
 
 def test_scores_of_the_masked_exercise_show_every_case():

@@ -368,20 +368,20 @@ def by_texts(*texts):
 
 def by_filler(encode):
     """One text at a time with more and more padding of several kinds, then two texts; each token moves all of its."""
-    text = np.random.default_rng(9).integers(5, 49, size=6)
-    mask = np.ones((1, 6), bool)
-    alone = encode(text[None], mask)
-    for count in (1, 2, 5, 12, 42):
-        for filler in (0, 3, 44):
-            ids = np.concatenate([text, np.full(count, filler)])
-            both = encode(np.stack([ids, ids[::-1]]), np.stack([np.arange(len(ids)) < 6, np.arange(len(ids)) < 1]))
-            np.testing.assert_allclose(both[0, :6], alone[0], atol=1e-6)
+    for length in (3, 6, 11, 25, 33, 41):
+        text = np.random.default_rng(9).integers(5, 49, size=length)
+        mask = np.ones((1, length), bool)
+        alone = encode(text[None], mask)
+        for count, filler in itertools.product((1, 2, 5, 12, 42), (0, 3, 44)):
+            ids = np.concatenate([text, np.full(count, filler)])[:48]
+            places = np.arange(len(ids))
+            both = encode(np.stack([ids, ids[::-1]]), np.stack([places < length, places < 1]))
+            np.testing.assert_allclose(both[0, :length], alone[0], atol=1e-6)
             ends = encode(ids[None, -1:], mask[:, :1])
             np.testing.assert_allclose(both[1, :1], ends[0], atol=1e-6)
-    long, mask = np.random.default_rng(10).integers(5, 49, size=(1, 41)), np.ones((1, 41), bool)
-    for place in range(41):
-        moved = encode(long + (np.arange(41) == place), mask) - encode(long, mask)
-        assert (np.abs(moved).max(axis=-1) > 1e-9).all()
+        for place in range(length):
+            moved = encode(text[None] + (np.arange(length) == place), mask) - alone
+            assert (np.abs(moved).max(axis=-1) > 1e-9).all()
     return True
 
 
@@ -397,7 +397,10 @@ def by_columns(convert):
     return True
 
 
-def by_words(seed=0, gap=1e-6, lengths=(2, 17, 48), width=48, pads=50, low=0, places=range(48), rows=slice(None)):
+BANDS = (1, 2, 6, 17, 25, 35, 47)  # a length in each range in which a broken encoder may be broken
+
+
+def by_words(seed=0, gap=1e-6, lengths=BANDS, width=48, pads=50, low=0, places=range(48), rows=slice(None)):
     """Make a test of encoders that puts other words in: which tokens are changed and which vectors looked at varies."""
 
     def answer(encode):
@@ -425,7 +428,7 @@ def by_words(seed=0, gap=1e-6, lengths=(2, 17, 48), width=48, pads=50, low=0, pl
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_sound_test_of_padding_passes_whatever_it_draws(seed):
-    for settings in ({}, {"gap": 1e-9}, {"gap": 1e-5}, {"lengths": (1, 2, 5, 48)}, {"lengths": (48, 1)}):
+    for settings in ({}, {"gap": 1e-9}, {"gap": 1e-5}, {"lengths": (1, 4, 9, 10, 29, 39, 47)}):
         assert check("pretrained-test-padding", by_words(seed, **settings))
 
 
@@ -1036,11 +1039,32 @@ CARELESS = [
             ({"low": 5}, "lets a broken one pass: a padded 0 is seen"),
             ({"pads": 1}, "pads with 0 alone"),
             ({"lengths": (2, 17, 29)}, "lets a broken one pass: tokens behind the 30th are seen by no other"),
-            ({"places": range(1, 48)}, "in texts of 48 tokens, these are never changed alone: 0"),
-            ({"places": range(0, 48, 2)}, "in texts of 48 tokens, these are never changed alone: 1, 3, 5"),
-            ({"places": [0]}, "in texts of 48 tokens, these are never changed alone: 1 to 47"),
-            ({"places": [0, 1, 16, 47]}, "in texts of 48 tokens, these are never changed alone: 2 to 15, 17 to 46"),
-            ({"places": range(17)}, "in texts of 48 tokens, these are never changed alone: 17 to 47"),
+            ({"lengths": (1, 48)}, "lets a broken one pass: texts of 2 to 4 tokens see their padding, and 10 more"),
+            ({"lengths": (2, 17, 48)}, "lets a broken one pass: texts of 5 to 9 tokens see their padding, and 6 more"),
+            *(
+                (
+                    {"lengths": (*BANDS[:row], *BANDS[row + 1 :])},
+                    f"lets a broken one pass: texts of {low} to {high} tokens see their padding, and 1 more",
+                )
+                for row, (low, high) in enumerate([(2, 4), (5, 9), (10, 19), (20, 29), (30, 39)], 1)
+            ),
+            (
+                {"places": range(1, 48), "lengths": (2, 17, 48)},
+                "in texts of 48 tokens, these are never changed alone: 0",
+            ),
+            (
+                {"places": range(0, 48, 2), "lengths": (2, 17, 48)},
+                "in texts of 48 tokens, these are never changed alone: 1, 3, 5",
+            ),
+            ({"places": [0], "lengths": (2, 17, 48)}, "in texts of 48 tokens, these are never changed alone: 1 to 47"),
+            (
+                {"places": [0, 1, 16, 47], "lengths": (2, 17, 48)},
+                "in texts of 48 tokens, these are never changed alone: 2 to 15, 17 to 46",
+            ),
+            (
+                {"places": range(17), "lengths": (2, 17, 48)},
+                "in texts of 48 tokens, these are never changed alone: 17 to 47",
+            ),
             ({"places": ()}, "never asks whether tokens are read at all"),
             ({"rows": [0]}, "looks at one vector alone"),
             ({"rows": [-1]}, "lets a broken one pass: the last token is hidden with the padding, and 4 more"),

@@ -9,6 +9,7 @@ from tests.support.exercise_toys import message
 from tests.support.thinning import thinned
 from utils.exercises import check
 from utils.exercises.engine.checker import EXERCISES
+from utils.exercises.engine.witnesses import never_reached
 
 ROOT = Path(__file__).resolve().parents[3]
 LAYERS = EXERCISES["heads-test"]
@@ -52,6 +53,7 @@ def a_test(
     delta=OTHER,
     seed=0,
     idle=([], []),
+    unlooked=(),
 ):
     """Make a test that is sound but for what is named.
 
@@ -67,6 +69,7 @@ def a_test(
         delta: by how much features are changed (12,).
         seed: of the texts.
         idle: shuffles before the others and after them, of which nothing is compared.
+        unlooked: numbers of shuffles that are tried in their turn, and nothing is compared.
     """
 
     def answer(layer):
@@ -75,8 +78,9 @@ def a_test(
         before = layer(x)
         for order in idle[0]:
             layer(x[:, order])
-        for order in orders:
-            if not np.allclose(compared(layer(x[:, order])), compared(before[:, order]), atol=1e-6):
+        for n, order in enumerate(orders):
+            after = layer(x[:, order])
+            if n not in unlooked and not np.allclose(compared(after), compared(before[:, order]), atol=1e-6):
                 return False
         for order in idle[1]:
             layer(x[:, order])
@@ -235,6 +239,39 @@ IDLE = {
 @pytest.mark.parametrize(("before", "orders", "behind"), IDLE.values(), ids=IDLE)
 def test_an_order_that_is_tried_and_not_compared_does_not_count(before, orders, behind):
     told = message("heads-test", a_test(orders, idle=(before, behind)))
+    assert told.startswith("lets a broken one pass: it is wrong after one shuffle alone")
+
+
+def of_parity_and_pairs(seed=0):
+    """Draw two orders: even places stay even, and places ten apart stay so.
+
+    With a circle through all places, one of them is not enough, and both are.
+    """
+    rng = np.random.default_rng(seed)
+    parity, pairs, halves = np.empty(20, int), np.empty(20, int), rng.permutation(10)
+    parity[::2], parity[1::2] = rng.permutation(np.arange(0, 20, 2)), rng.permutation(np.arange(1, 20, 2))
+    first = halves + 10 * rng.integers(2, size=10)
+    pairs[:10], pairs[10:] = first, (first + 10) % 20
+    return parity, pairs
+
+
+@pytest.mark.parametrize("left_out", [1, 2])
+def test_three_orders_count_only_if_each_is_compared(left_out):
+    """The witness sees orders that are tried; layers that are wrong after one of them see which are compared."""
+    orders = [np.roll(np.arange(20), 1), *of_parity_and_pairs()]
+    assert not len(never_reached({tuple(map(int, order)) for order in orders}, 20))
+    assert check("heads-test", a_test(orders))
+    for some in ([0, 1], [0, 2]):
+        assert len(never_reached({tuple(map(int, orders[n])) for n in some}, 20))
+    told = message("heads-test", a_test(orders, unlooked=[left_out]))
+    assert told.startswith("lets a broken one pass: ")
+
+
+@pytest.mark.parametrize("left_out", [0, 1, 5])
+def test_each_of_the_first_six_orders_has_to_be_compared(left_out):
+    """A circle, gone round by 1 to 6 places, and one order more that completes the pairs."""
+    orders = [*(np.roll(np.arange(20), n) for n in range(1, 7)), MORE[0]]
+    told = message("heads-test", a_test(orders, unlooked=[left_out]))
     assert told.startswith("lets a broken one pass: it is wrong after one shuffle alone")
 
 

@@ -13,7 +13,7 @@ def cut_with_pieces_of_at_most(most, word, pieces):
     return cut_word(word, kept)
 
 
-@pytest.mark.parametrize("most", range(1, 13))
+@pytest.mark.parametrize("most", range(1, 20))
 def test_a_cutter_that_tries_no_long_pieces_fails(most):
     assert not check("pretrained-cut-word", lambda word, pieces: cut_with_pieces_of_at_most(most, word, pieces))
 
@@ -32,6 +32,27 @@ def test_a_cutter_whose_pieces_never_reach_the_end_but_as_one_letter_or_the_whol
         return cut_word(word, [piece for piece in pieces if piece not in ends or piece in inside])
 
     assert not check("pretrained-cut-word", answer)
+
+
+@pytest.mark.parametrize("most", [14, 24, 40, 59])
+def test_a_cutter_with_a_limit_fails(most):
+    def shorter(word, pieces):
+        return cut_word(word, [piece for piece in pieces if len(piece.removeprefix("##")) <= most])
+
+    assert not check("pretrained-cut-word", shorter)
+    assert not check(
+        "pretrained-cut-word", lambda word, pieces: cut_word(word, pieces) if len(word) <= most else "[UNK]"
+    )
+
+
+@pytest.mark.parametrize("most", [700, 1000, 5000, 8000])
+def test_a_loss_with_a_limit_fails(most):
+    def answer(logits, ids, hidden):
+        scores = logits - logits.max(axis=-1, keepdims=True)
+        log_p = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+        return np.minimum(-log_p[np.arange(len(ids)), ids], most)[hidden].mean()
+
+    assert not check("pretrained-hidden-loss", answer)
 
 
 def test_a_token_that_is_replaced_by_itself_counts():

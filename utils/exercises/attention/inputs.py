@@ -1,9 +1,13 @@
 """Exercises of chapter 1 on the parts of attention: shapes, softmax."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from utils.exercises.attention.shapes import SHAPES
-from utils.exercises.engine.exercise import Exercise, Mistake
+from utils.exercises.engine.comparison import same
+from utils.exercises.engine.exercise import Exercise, Finding, Mistake
 from utils.exercises.engine.primes import PRIMES, sizes
 
 __all__ = ["EXERCISES", "PRIMES", "sizes", "softmax"]
@@ -54,7 +58,32 @@ def _log_sum_exp(scores: np.ndarray) -> np.ndarray:
     return np.exp(scores - (largest + np.log(np.exp(scores - largest).sum(axis=-1, keepdims=True))))
 
 
-_SOFTMAX = Exercise(
+class _OfRows(Exercise):
+    """Weights are compared one by one as loosely as the type allows; the sum of a row has to be right more closely."""
+
+    def review(self, outcomes: Sequence[Any]) -> Finding | None:
+        """Say that rows do not sum to 1, where all weights are nearly right; None: they do."""
+        for one in outcomes:
+            if (one.received.shape, one.received.dtype) != (one.expected.shape, one.expected.dtype):
+                return None
+            with np.errstate(all="ignore"):  # of infinities
+                gap = np.abs((one.received - one.expected).sum(axis=-1, dtype=np.float64)).max()
+            if gap > _gap_of_sums(one.inputs[0]):
+                message = f"nearly right, but in {one.expected.dtype} a row sums to 1 with an error of {gap:.1g}"
+                finding = Finding(message, "Divide each exponential of a row by their sum.")
+                return finding if all(same(other.expected, other.received, self.rtol) for other in outcomes) else None
+        return None
+
+
+def _gap_of_sums(scores: np.ndarray) -> float:
+    """Return how far from 1 a row may sum: its terms are rounded, and a few logarithms as large as the scores."""
+    limits, wide = np.finfo(scores.dtype), np.finfo(np.float32)
+    terms = 4 * limits.eps + scores.shape[-1] * float(limits.smallest_subnormal)
+    logarithms = 4 * min(limits.eps, wide.eps) * max(-float(scores.min()), float(scores.max()))
+    return float(terms + logarithms)
+
+
+_SOFTMAX = _OfRows(
     id="attention-stable-softmax",
     title="a softmax that does not overflow",
     reference=stable_softmax,

@@ -36,7 +36,10 @@ def _draw_mask(rng: np.random.Generator, trial: int, shape: tuple) -> np.ndarray
     """
     *leading, num_queries, num_keys = shape
     padding = (*leading[:1], *[1] * len(leading), num_keys)  # (B, 1, 1, S): one row for all heads and queries
-    forms = ((num_queries, num_keys), (num_keys,), (1, num_keys), shape, padding, (num_queries, 1))
+    forms = [(num_queries, num_keys), (num_keys,), (1, num_keys), shape, padding, (num_queries, 1)]
+    if len(leading) == 2 and trial >= 30:  # for each text, for each head: three axes under arrays of four
+        texts, heads = leading
+        forms[:3] = (texts, 1, num_queries, num_keys), (heads, num_queries, num_keys), (heads, 1, num_keys)
     mask = rng.random(forms[trial % 6]) < 0.6
     if trial % 6 == _WHOLE_ROWS:
         mask[:2] = ((True,), (False,))
@@ -51,9 +54,12 @@ def _draw_mask(rng: np.random.Generator, trial: int, shape: tuple) -> np.ndarray
 
 def _attention_inputs(rng: np.random.Generator, trial: int) -> tuple:
     num_queries, num_keys, key_dim, value_dim = sizes(rng, 4)
+    leading = (17, 19)[: trial // 6 % 3]
+    if trial >= 36:
+        num_queries, num_keys, key_dim, value_dim = (int(size) for size in rng.permutation((7, 11, 13, 17)))
+        leading = 2, 3, 5
     if trial == 0:
         value_dim = key_dim  # so that a key taken for a value is not given away by its width
-    leading = (17, 19)[: trial // 6 % 3]
     query, key = (2 * rng.normal(size=(*leading, rows, key_dim)) for rows in (num_queries, num_keys))
     if trial >= 20:  # adds a number of its own to all scores of a query
         query[..., 0] = rng.choice((-1000.0, 0.0, 1000.0), size=query.shape[:-1])

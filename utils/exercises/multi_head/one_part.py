@@ -133,13 +133,26 @@ def _of_one_order() -> list[Case]:
 
         return layer
 
+    def enough(orders: set[tuple[int, ...]], length: int) -> bool:
+        return not len(never_reached(orders, length))
+
     return [
         Case("it is wrong after one shuffle alone, the first", wrong_after(lambda orders, length: True), _EACH),
         Case(
             "it is wrong after one shuffle alone, the one with which the orders lead any two places to any others",
-            wrong_after(lambda orders, length: not len(never_reached(orders, length))),
+            wrong_after(enough),
             _EACH,
             late=True,
+        ),
+        # The first order of all is the one in which the tokens came.
+        *(
+            Case(
+                f"it is wrong after one shuffle alone, the {nth} or the last that is needed",
+                wrong_after(lambda orders, length, count=count: len(orders) > count or enough(orders, length)),
+                _EACH,
+                late=True,
+            )
+            for count, nth in enumerate(("second", "third", "fourth", "fifth", "sixth"), start=2)
         ),
     ]
 

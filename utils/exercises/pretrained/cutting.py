@@ -82,6 +82,8 @@ def _words(rng: np.random.Generator, trial: int) -> tuple:
     letters = list("aeost"[: 3 + trial % 3])
     long = trial % 4 == 0
     word = "".join(rng.choice(letters, int(rng.integers(15, 25) if long else rng.integers(6, 12))))
+    if trial % 16 == 8:  # longer than a rule with a limit may think of
+        word = "".join(rng.choice(letters, 60))
     pieces = {letter for letter in letters} | {_MARK + letter for letter in letters}
     for length in (2, 2, 3, 3, 4):
         for start in rng.integers(0, len(word) - length, 3):
@@ -91,6 +93,8 @@ def _words(rng: np.random.Generator, trial: int) -> tuple:
         first = int(rng.integers(5, 10))
         end = len(word) if trial % 8 else int(rng.integers(first + 5, len(word)))
         pieces |= {word[:first], _MARK + word[first:end]}
+        if trial % 16 == 12 or trial == 24:
+            pieces.add(word)
     elif trial % 4 == 3:  # a letter that cannot go on a word
         pieces = {piece for piece in pieces if piece != _MARK + word[-2]}
     elif trial % 4 == 1:

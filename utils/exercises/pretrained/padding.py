@@ -16,6 +16,7 @@ Encode = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _WIDTH, _VOCABULARY = 4, 50
 _ROOM = 48  # places that a row may have
 _LONG = 30  # from this place on, some of the broken ones are broken
+_BANDS = ((2, 4), (5, 9), (10, 19), (20, 29), (30, 39), (40, _ROOM))  # tokens of texts: some are broken in one alone
 _TABLE = np.random.default_rng(6).normal(size=(_VOCABULARY, _WIDTH))
 _PLACES = np.random.default_rng(7).normal(size=(64, _WIDTH))
 
@@ -27,7 +28,7 @@ def padding_is_hidden(encode: Encode) -> bool:
 
 def _holds(
     encode: Encode,
-    lengths: tuple[int, ...] = (1, 3, 7, 12, 47),
+    lengths: tuple[int, ...] = (1, 3, 7, 12, 24, 33, 47),
     fillers: tuple[int, ...] = (0, 9, 31),
     widths: tuple[int, ...] = (13, 21, _ROOM),
     together: bool = True,
@@ -54,7 +55,7 @@ def _holds(
 
 def _reads(
     encode: Encode,
-    lengths: tuple[int, ...] = (3, 12, _ROOM),
+    lengths: tuple[int, ...] = (3, 7, 12, 22, 31, 41),
     changed: Callable[[int], list[int]] = lambda length: [*range(length)],
     looked_at: Callable[[int, int], list[int]] = lambda place, length: [*range(length)],
 ) -> bool:
@@ -142,6 +143,10 @@ def _seen(rule: Callable[..., np.ndarray]) -> Encode:
     return _attention(hide)
 
 
+def _within(lengths: np.ndarray, low: int, high: int) -> np.ndarray:
+    return (lengths >= low) & (lengths <= high)
+
+
 def _drawn(numbers: np.ndarray) -> np.ndarray:
     """Draw True or False from numbers: always the same from the same number."""
     return np.mod(43758.5453 * np.sin(12.9898 * numbers), 1) < 0.5
@@ -178,6 +183,7 @@ _FILLER = "Does it hide what the mask says, or what has the id 0? Put another id
 _MIXES = "Change one token. Do the vectors of the others move?"
 _EACH = "Change each token of a long text, one after another. Each of them must move all vectors of its text."
 _EVERY = "Change one token after another, and look at every vector of its text, not at one or two."
+_LENGTHS = "Try texts of few tokens, of many, and of numbers between, with padding and with tokens changed."
 _ROWS = f"Padding can fill a row of {_ROOM} places. Try long rows, with little text and with much."
 
 
@@ -258,6 +264,22 @@ def _cases() -> tuple[Case, ...]:
             )
             for way in range(1, 5)
         ),
+        *(
+            Case(
+                f"texts of {low} to {high} tokens see their padding",
+                _attention(lambda mask, ids, low=low, high=high: mask | _within(mask.sum(1, keepdims=True), low, high)),
+                _LENGTHS,
+            )
+            for low, high in _BANDS
+        ),
+        *(
+            Case(
+                f"in texts of {low} to {high} tokens each sees itself alone",
+                _seen(lambda q, k, n, low=low, high=high: ~_within(n, low, high) & (k < n)),
+                _LENGTHS,
+            )
+            for low, high in _BANDS
+        ),
     )
 
 
@@ -303,6 +325,12 @@ PADDING = WriteATest(
             lambda encode: _holds(encode, lengths=(3, 5, 7), widths=(8, 9)),
             "tries little padding alone",
             "How long can padding be?",
+        ),
+        Mistake(
+            "few lengths",
+            lambda encode: _holds(encode, lengths=(1, 47), read=lambda encode: _reads(encode, (47,))),
+            "tries texts of a few lengths alone",
+            _LENGTHS,
         ),
         Mistake(
             "last token, first vector",
