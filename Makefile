@@ -81,7 +81,8 @@ results: .venv/all.stamp ## Measure what the chapters show from data/results
 		$(PY) tools/measure/reviews.py && $(PY) tools/reviews/write.py && $(PY) tools/measure/learning_curve.py && \
 		$(PY) tools/measure/frozen_features.py && \
 		$(PY) tools/measure/levers.py --only '8 epochs' '8 epochs, random weights' && $(PY) tools/measure/rates.py && \
-		$(PY) tools/measure/answers.py && $(PY) tools/measure/own_text.py && \
+		$(PY) tools/measure/answers.py && $(PY) tools/measure/engines.py --settings "all weights" && \
+		$(PY) tools/measure/own_text.py && \
 		$(PY) tools/measure/masked_words.py && $(PY) tools/measure/probes.py && $(PY) tools/measure/search.py
 
 editions: .venv/book.stamp ## Write each chapter for Colab, for students and as a key, to _build/editions
