@@ -95,6 +95,7 @@ CHOOSE_THEME = """<script>
       dataset.theme = dataset.mode === "auto" ? (dark ? "dark" : "light") : dataset.mode;
     })(document.documentElement, matchMedia("(prefers-color-scheme: dark)").matches);
   </script>"""
+SCROLLING = re.compile(r'<pre(?=>)|<div class="pst-scrollable-table-container"(?=>)')
 SUMMARY = re.compile(r'<summary aria-label="[^"]*">')
 LOGO = re.compile(r'<a class="navbar-brand logo".*?</a>', re.DOTALL)
 SEARCH_BUTTON = re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"')
@@ -250,7 +251,8 @@ def mended_head(app: Sphinx, head: str) -> str:
 def mended_content(app: Sphinx, content: str) -> str:
     """Return a page's content with the room of its pictures reserved, and names and landmarks for screen readers.
 
-    In code, the marks of what looks like the rest go: they are a third of a page's elements.
+    In code, the marks of what looks like the rest go: they are a third of a page's elements. What may scroll can be
+    reached by the keyboard at once; the theme's script takes that back, a little later, where nothing does.
     """
     sources = {name: path for path, name in app.builder.images.items()}  # copied only after all pages are written
 
@@ -262,6 +264,7 @@ def mended_content(app: Sphinx, content: str) -> str:
         return f'<span class="plot" tabindex="0">{image}</span>'
 
     content = PLAIN_CODE.sub(r"\1", PLOT.sub(framed, content))
+    content = SCROLLING.sub(r'\g<0> tabindex="0"', content)
     content = SUMMARY.sub("<summary>", content)
     content = content.replace('role="doc-biblioentry"', 'role="listitem"')
     content = SEARCH_BUTTON.sub(r"\1", content)

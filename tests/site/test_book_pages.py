@@ -113,6 +113,13 @@ class App:
         images = {}  # noqa: RUF012
 
 
+def test_what_may_scroll_is_a_stop_of_the_keyboard_and_code_that_names_a_tag_stays():
+    table = '<div class="pst-scrollable-table-container">'
+    made = f"<pre>a</pre>{table}<table></table></div><code>&lt;pre&gt;</code>"
+    stops = '<pre tabindex="0">a</pre>' + table.replace(">", ' tabindex="0">')
+    assert book_pages.mended_content(App, made) == stops + "<table></table></div><code>&lt;pre&gt;</code>"
+
+
 def test_code_loses_the_marks_that_change_nothing():
     made = '<span class="k">def</span><span class="w"> </span><span class="nf">f</span><span class="p">():</span>'
     assert book_pages.mended_content(App, made) == '<span class="k">def</span> <span class="nf">f</span>():'

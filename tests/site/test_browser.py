@@ -107,6 +107,16 @@ def test_what_scrolls_is_a_stop_of_the_keyboard_and_nothing_else_is(context, add
     page.close()
 
 
+def test_what_scrolls_is_a_stop_of_the_keyboard_before_the_page_has_time_to_look_for_it(context, address):
+    page = context.new_page()
+    page.add_init_script("window.requestIdleCallback = () => 0")
+    page.goto(f"{address}/chapters/03-positions.html")
+    boxes = page.locator("article :is(pre, .pst-scrollable-table-container)")
+    assert boxes.count() > 20
+    assert set(boxes.evaluate_all("boxes => boxes.map((box) => box.tabIndex)")) == {0}
+    page.close()
+
+
 SOUND = """<!doctype html><html lang="en" style="background:#fff"><head><title>x</title>
 <link rel="icon" href="data:,"></head><body><article><p>Plain text.</p>{}</article></body></html>"""
 MATHML = '<span class="katex-mathml" style="position:absolute"><math><mi>x</mi></math></span>'
