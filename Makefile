@@ -41,7 +41,7 @@ read: .venv/read.stamp ## Open the chapters in JupyterLab, as notebooks to run a
 test: .venv/all.stamp ## Prove everything that takes minutes: style, spelling, utils, every cell, the built pages
 	@$(PY) tools/gate/prove.py
 
-test-slow: .venv/all.stamp ## Prove what takes longer: mutants, chapters on JAX and PyTorch, editions in fresh environments
+test-slow: .venv/all.stamp $(if $(wildcard _build/html/index.html),,book) ## Prove what takes longer: mutants, chapters on JAX and PyTorch, editions in fresh environments
 	@$(PY) tools/gate/prove.py --slow
 
 test-full: .venv/all.stamp ## Prove everything, whole where the other two are thinned: what the nightly run does
