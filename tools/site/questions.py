@@ -32,7 +32,7 @@ LIST = ROOT / "data" / "questions.json"
 RESULTS = ROOT / "data" / "results"
 VERDICTS = ("true", "true with a condition", "wrong", "not shown")
 ARTICLES = range(1, 6)
-HEAD = "| | question | verdict | articles | in chapter |"
+HEAD = "| number | question | verdict | articles | in chapter |"
 
 _HEADING = re.compile(r"^(?:\((?P<label>[\w-]+)\)=\n)?#{1,3} (?:Q(?P<number>\d+)\. )?(?P<title>.+)$", re.M)
 _LABEL = re.compile(r"^\(([\w-]+)\)=$", re.M)

@@ -36,7 +36,7 @@ LAST = """(question-sound)=
 (all-questions)=
 ## All
 
-| | question | verdict | articles | in chapter |
+| number | question | verdict | articles | in chapter |
 |---|---|---|---|---|
 | 1 | old | old | 1 | |
 
