@@ -167,7 +167,7 @@ def test_the_table_is_written_in_the_place_of_the_old_one(tmp_path):
     ]
     after = questions.written(before, table)
     source = "".join(json.loads(after)["cells"][-1]["source"])
-    assert source == LAST[: LAST.index("| |")] + table + "\n\nAfter the table: [elsewhere](#nowhere)."
+    assert source == LAST[: LAST.index(questions.HEAD)] + table + "\n\nAfter the table: [elsewhere](#nowhere)."
     assert questions.written(after, table) == after
 
 
