@@ -7,7 +7,7 @@ from pathlib import Path
 
 STATIC = "_static/"
 ONE = "site.css"
-OWN = ("explore.css", "live/live.css")  # sheets of some pages alone
+OWN = ("explore.css", "live/")  # how the names of sheets begin that some pages alone have
 LINK = re.compile(r'<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="(?:\.\./)*_static/([^"?]+)[^"]*"[^>]*>\s*')
 IMPORT = re.compile(r'@import\s*"([^"]+)"\s*;?')
 ADDRESS = re.compile(r"url\((?!data:|[a-z]+:|/|#)[\"']?([^\"')]+)[\"']?\)")
@@ -15,7 +15,7 @@ ADDRESS = re.compile(r"url\((?!data:|[a-z]+:|/|#)[\"']?([^\"')]+)[\"']?\)")
 
 def sheets_of(head: str) -> list[str]:
     """Return the sheets of a page's head that every page has, as paths in `_static`, in their order."""
-    return [match[1] for match in LINK.finditer(head) if match[1] not in OWN]
+    return [match[1] for match in LINK.finditer(head) if not match[1].startswith(OWN)]
 
 
 def with_one_sheet(head: str) -> str:
@@ -23,13 +23,14 @@ def with_one_sheet(head: str) -> str:
 
     The address changes with those of the sheets, so that a browser does not keep an old one.
     """
-    links = [match for match in LINK.finditer(head) if match[1] not in OWN]
+    links = [match for match in LINK.finditer(head) if not match[1].startswith(OWN)]
     if not links:
         return head
-    version = hashlib.sha256("".join(link[0] for link in links).encode()).hexdigest()[:8]
     root = links[0][0].partition('href="')[2].partition(STATIC)[0]
+    asked = "".join(link[0] for link in links).replace(f'"{root}{STATIC}', '"')  # the same from every folder
+    version = hashlib.sha256(asked.encode()).hexdigest()[:8]
     one = f'<link rel="stylesheet" href="{root}{STATIC}{ONE}?v={version}" />\n'
-    rest = LINK.sub(lambda match: match[0] if match[1] in OWN else "", head[links[0].end() :])
+    rest = LINK.sub(lambda match: match[0] if match[1].startswith(OWN) else "", head[links[0].end() :])
     return head[: links[0].start()] + one + rest
 
 
@@ -51,8 +52,7 @@ def write_one_sheet(site: Path, sheets: list[str]) -> None:
     """Write the sheets into one file, in their order, and take away those that no page asks for any more."""
     static = site / "_static"
     one = "\n".join(text_of(sheet, static) for sheet in sheets)
-    own_folders = {(static / sheet).parent for sheet in OWN} - {static}
     for sheet in static.rglob("*.css"):
-        if sheet.parent not in own_folders and sheet.name not in OWN:
+        if not sheet.relative_to(static).as_posix().startswith(OWN):
             sheet.unlink()
     (static / ONE).write_text(one, encoding="utf-8")

@@ -26,9 +26,7 @@ def _texts(rng: np.random.Generator, trial: int) -> tuple:
     hidden = np.zeros(length, bool)
     hidden[rng.choice(length, int(rng.integers(2, 5)), replace=False)] = True
     level = 1000.0 * (np.arange(length) % 2)[:, None] if trial % 4 == 3 else 0.0
-    spread = (
-        (1000.0 if trial % 8 == 1 else 4000.0) if trial % 4 == 1 else 2.0
-    )  # within a row: most probabilities are too small for a number
+    spread = {1: 1000.0, 5: 4000.0}.get(trial % 8, 2.0)  # in a large one most probabilities are too small for a number
     return spread * rng.normal(size=(length, vocabulary)) + level, rng.integers(0, vocabulary, length), hidden
 
 
