@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.support import site_checks
+from tools.bench import pages as bench_pages
 from tools.notebooks.chapters import ROOT, read_chapter
 from tools.site.pages import SITE
 
@@ -115,6 +116,15 @@ def test_what_scrolls_is_a_stop_of_the_keyboard_before_the_page_has_time_to_look
     assert boxes.count() > 20
     assert set(boxes.evaluate_all("boxes => boxes.map((box) => box.tabIndex)")) == {0}
     page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_light_and_its_first_screen_stays_where_it_is(context, name):
+    with bench_pages.served(SITE) as compressed:
+        kilobytes, shift = bench_pages.weight_and_shift(context.browser, f"{compressed}/{name}")
+    assert kilobytes <= 350
+    assert shift <= 0.02
 
 
 SOUND = """<!doctype html><html lang="en" style="background:#fff"><head><title>x</title>
