@@ -58,7 +58,8 @@ format: .venv/all.stamp ## Put code and notebooks into the house style
 
 bench: .venv/torch.stamp .venv/all.stamp ## Measure our operations and training steps against other libraries', prediction and decoding
 	@$(PY) tools/bench/attention.py && $(PY) tools/bench/layers.py && $(PY) tools/bench/logits.py && \
-		$(PY) tools/bench/encoder.py && $(PY) tools/bench/predict.py && $(PY) tools/bench/translation.py
+		$(PY) tools/bench/encoder.py && $(PY) tools/bench/predict.py && $(PY) tools/bench/serving.py && \
+		$(PY) tools/bench/translation.py
 
 bench-build: ## Time `make book` from a fresh clone of the last commit, and again with the environment in place
 	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; git clone --quiet --depth 1 "file://$(CURDIR)" "$$place/book"; \
@@ -82,6 +83,7 @@ results: .venv/all.stamp ## Measure what the chapters show from data/results
 		$(PY) tools/measure/frozen_features.py && \
 		$(PY) tools/measure/levers.py --only '8 epochs' '8 epochs, random weights' && $(PY) tools/measure/rates.py && \
 		$(PY) tools/measure/answers.py && $(PY) tools/measure/engines.py --settings "all weights" && \
+		$(if $(BOOK_DATA_DIR),$(PY) tools/measure/engines_sst2.py &&) \
 		$(PY) tools/measure/own_text.py && \
 		$(PY) tools/measure/masked_words.py && $(PY) tools/measure/probes.py && $(PY) tools/measure/search.py
 

@@ -7,7 +7,7 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -129,13 +129,18 @@ def compare(calls: tuple[Callable[[], Any], Callable[[], Any]], repeats: int) ->
         Median milliseconds of the first and of the second, and the median over the turns of second / first: within a
         turn both meet the same machine, however busy it is.
     """
-    times: tuple[list[float], list[float]] = ([], [])
+    first, second = take_turns(calls, repeats)
+    ratios = [after / before for before, after in zip(first, second, strict=True)]
+    return statistics.median(first), statistics.median(second), statistics.median(ratios)
+
+
+def take_turns(calls: Sequence[Callable[[], Any]], repeats: int) -> list[list[float]]:
+    """Make all calls in turns, each turn in the other order; return the milliseconds of each, without those of warm-up."""
+    times: list[list[float]] = [[] for _ in calls]
     for turn in range(WARM_UP + repeats):
         order = list(enumerate(calls))
         for at, call in order if turn % 2 else reversed(order):
             start = time.perf_counter()
             call()
             times[at].append(1e3 * (time.perf_counter() - start))
-    first, second = (series[WARM_UP:] for series in times)
-    ratios = [after / before for before, after in zip(first, second, strict=True)]
-    return statistics.median(first), statistics.median(second), statistics.median(ratios)
+    return [series[WARM_UP:] for series in times]

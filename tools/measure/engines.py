@@ -85,30 +85,43 @@ def train(setting: str, seed: int, parts: tuple[Corpus, Corpus], test: Corpus) -
     }
 
 
+def tuning_of(engine: str) -> type:
+    """Return the class that trains with an engine."""
+    if engine == "keras":
+        from utils.classification import KerasFineTuning
+
+        return KerasFineTuning
+    from utils.finetuning import FineTuning
+
+    return FineTuning
+
+
 def pace(engine: str, training: Corpus) -> float:
     """Return how many reviews a second an engine trains on, after its first epoch."""
     from utils.classification import PlainTokenizer, choose_max_length
 
-    if engine == "keras":
-        from utils.classification import KerasFineTuning as Tuning
-    else:
-        from utils.finetuning import FineTuning as Tuning
     length = choose_max_length(PlainTokenizer(ENCODER), training.texts)
     texts, labels = training.texts[:PACED], training.labels[:PACED]
-    tuning = Tuning(texts, labels, ENCODER, max_length=length, classes=training.classes, batch_size=BATCH)
+    options = {"max_length": length, "classes": training.classes, "batch_size": BATCH}
+    tuning = tuning_of(engine)(texts, labels, ENCODER, **options)
     tuning.fit(LEARNING_RATE, PACED_EPOCHS, progress=False)
     seconds = tuning.history["seconds"][1:]
     return len(texts) * len(seconds) / sum(seconds)
 
 
-def pace_elsewhere(engine: str) -> float:
-    """Return `pace` as a process of its own measures it: the two engines want different versions of Keras."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--pace", engine]
+def run_elsewhere(engine: str, program: str, *options: str) -> Any:
+    """Return what a program prints as its last line, JSON, in a process of its own: the engines want different Keras.
+
+    Raises:
+        RuntimeError: it failed; the message holds its words.
+    """
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": str(int(engine == "ktrain"))}
+    command = [sys.executable, program, *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"expected a pace of {engine}; its process ended with {done.returncode}: {done.stderr}")
-    return float(json.loads(done.stdout.splitlines()[-1]))
+        told = f"its process ended with {done.returncode}: {done.stderr}"
+        raise RuntimeError(f"expected a measurement of {engine}; {told}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 kept[f"{setting} {seed}"] = train(setting, seed, parts, test)
         for name in tqdm([f"{turn} {engine}" for turn in range(chosen.turns) for engine in ENGINES], unit="turn"):
             if name not in kept:
-                kept[name] = pace_elsewhere(name.split()[1])
+                engine = name.split()[1]
+                kept[name] = run_elsewhere(engine, str(Path(__file__).resolve()), "--pace", engine)
     except KeyboardInterrupt:
         print("engines: interrupted; finished parts are kept", file=sys.stderr)
         return 130

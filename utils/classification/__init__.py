@@ -20,10 +20,12 @@ _MODULE_OF = {
     "PlainTokenizer": "tokenizer",
     "batches_by_length": "tokens",
     "choose_max_length": "tokens",
+    "export_onnx": "onnx_export",
     "fit_temperature": "calibration",
     "number_classes": "labels",
     "occlusion": "evaluation",
     "reliability": "calibration",
+    "run_onnx": "onnx_export",
 }
 __all__ = list(_MODULE_OF)
 

@@ -3,7 +3,9 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -22,6 +24,18 @@ class KerasClassifier(BaseClassifier):
 
     model: TextClassifier
     tokenizer: PlainTokenizer
+    inputs = ("input_ids",)
+
+    def compute_logits(self, inputs: dict[str, Any]) -> Any:
+        """Return the logits (B, C) of int32 token ids (B, T), under the name in `inputs`, for TensorFlow to trace.
+
+        Raises:
+            ValueError: Keras computes with another library.
+        """
+        if (backend := keras.backend.backend()) != "tensorflow":
+            told = f"received {backend}: save the classifier, and load it in a process with KERAS_BACKEND=tensorflow"
+            raise ValueError(f"expected Keras on TensorFlow, whose graph becomes ONNX; {told}")
+        return self.model(inputs["input_ids"], training=False)
 
     def batch_logits(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield rows and their logits, each batch padded to its own longest text."""

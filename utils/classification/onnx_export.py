@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from utils.checkpoints.places import new_draft, put_in_place, remove
-from utils.finetuning.classifier import Classifier
-from utils.finetuning.ktrain_mends import MissingPackageError
+from utils.classification.base import BaseClassifier
+from utils.classification.packages import MissingPackageError
+from utils.classification.tokenizer import PlainTokenizer
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 NETWORK, TOKENIZER, ABOUT, GUIDE = "model.onnx", "tokenizer.json", "config.json", "README.md"
@@ -42,7 +43,7 @@ FIELDS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_id
 
 
 def export_onnx(
-    classifier: Classifier, folder: str | Path, texts: Sequence[str] = TRIED, *, overwrite: bool = False
+    classifier: BaseClassifier, folder: str | Path, texts: Sequence[str] = TRIED, *, overwrite: bool = False
 ) -> Path:
     """Write a classifier as ONNX, run what was written, and keep it only if it gives the same probabilities.
 
@@ -51,7 +52,7 @@ def export_onnx(
     probabilities (N, C), the classifier's temperature included.
 
     Args:
-        classifier: what is exported.
+        classifier: what is exported, of ktrain or of the Keras engine; the latter on TensorFlow.
         folder: where to; it appears when all is written and has been run with onnxruntime.
         texts: on which the probabilities are compared.
         overwrite: whether an earlier export at this place may be replaced.
@@ -62,7 +63,8 @@ def export_onnx(
     Raises:
         FileExistsError: the folder exists, and is no export or may not be replaced.
         MissingPackageError: tf2onnx, onnx or onnxruntime is not installed.
-        ValueError: the tokenizer cannot be written as tokenizer.json, or there is no text to compare.
+        ValueError: the tokenizer cannot be written as tokenizer.json, there is no text to compare, or Keras computes
+            with another library than TensorFlow.
         RuntimeError: the file computes something else than the classifier.
     """
     require_onnx()
@@ -126,7 +128,7 @@ def check_onnx_place(folder: Path, overwrite: bool) -> None:
         raise FileExistsError(f"expected an export to overwrite at {folder}; what is there is something else")
 
 
-def _about(classifier: Classifier) -> str:
+def _about(classifier: BaseClassifier) -> str:
     """Return what config.json says."""
     names = {str(number): str(name) for number, name in enumerate(classifier.classes)}
     about = {"id2label": names, "label2id": {name: int(number) for number, name in names.items()}}
@@ -135,7 +137,7 @@ def _about(classifier: Classifier) -> str:
     return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
 
 
-def _tokenizer(classifier: Classifier) -> str:
+def _tokenizer(classifier: BaseClassifier) -> str:
     """Return the tokenizer as JSON that cuts to the classifier's length and pads a batch to its longest text.
 
     Raises:
@@ -143,18 +145,23 @@ def _tokenizer(classifier: Classifier) -> str:
     """
     from tokenizers import Tokenizer
 
-    slow = classifier.tokenizer
-    if not slow.is_fast:
-        told = f"received {type(slow).__name__}, which is written in Python"
+    kept = classifier.tokenizer
+    if isinstance(kept, PlainTokenizer):
+        tokenizer = Tokenizer.from_str(kept.tokenizer.to_str())
+        padding = {"pad_id": kept.pad_token_id, "pad_token": tokenizer.id_to_token(kept.pad_token_id)}
+    elif kept.is_fast:
+        tokenizer = Tokenizer.from_str(kept.backend_tokenizer.to_str())
+        padding = {"pad_id": kept.pad_token_id, "pad_token": kept.pad_token, "pad_type_id": kept.pad_token_type_id}
+        padding |= {"direction": kept.padding_side}
+    else:
+        told = f"received {type(kept).__name__}, which is written in Python"
         raise ValueError(f"expected a tokenizer of the package tokenizers, which can be written as JSON; {told}")
-    tokenizer = Tokenizer.from_str(slow.backend_tokenizer.to_str())
     tokenizer.enable_truncation(classifier.max_length)
-    padding = {"pad_id": slow.pad_token_id, "pad_token": slow.pad_token, "pad_type_id": slow.pad_token_type_id}
-    tokenizer.enable_padding(direction=slow.padding_side, **padding)
+    tokenizer.enable_padding(**padding)
     return tokenizer.to_str(pretty=True) + "\n"
 
 
-def _convert(classifier: Classifier) -> Any:
+def _convert(classifier: BaseClassifier) -> Any:
     """Return the ONNX model: inputs named as the tokenizer names them, one output."""
     import tensorflow as tf
     import tf2onnx
@@ -164,7 +171,7 @@ def _convert(classifier: Classifier) -> Any:
 
     @tf.function(input_signature=sizes)
     def probability(*arrays):
-        logits = classifier.model(dict(zip(names, arrays, strict=True)), training=False).logits
+        logits = classifier.compute_logits(dict(zip(names, arrays, strict=True)))
         return tf.nn.softmax(logits / classifier.temperature)
 
     handlers = {"Erfc": (_write_erfc, [])}

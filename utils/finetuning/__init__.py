@@ -25,7 +25,7 @@ _MODULE_OF = {
     "choose_max_length": "utils.classification.tokens",
     "count_truncated": "utils.classification.tokens",
     "cross_fitted": "utils.classification.calibration",
-    "export_onnx": "utils.finetuning.onnx_export",
+    "export_onnx": "utils.classification.onnx_export",
     "fine_tune": "utils.finetuning.tuning",
     "fit_temperature": "utils.classification.calibration",
     "load_ktrain": "utils.finetuning.ktrain_mends",
@@ -34,7 +34,7 @@ _MODULE_OF = {
     "occlusion": "utils.classification.evaluation",
     "reliability": "utils.classification.calibration",
     "rescaled": "utils.classification.calibration",
-    "run_onnx": "utils.finetuning.onnx_export",
+    "run_onnx": "utils.classification.onnx_export",
     "tensorflow_folder": "utils.finetuning.encoders",
     "token_counts": "utils.classification.tokens",
 }

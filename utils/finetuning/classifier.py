@@ -40,7 +40,11 @@ class Classifier(BaseClassifier):
         # One graph for all sizes: the same text gets the same bits, whatever was predicted before.
         self.inputs = input_names(model, tokenizer)
         sizes = {name: tf.TensorSpec((None, None), tf.int32) for name in self.inputs}
-        self.network_logits = tf.function(lambda inputs: model(inputs, training=False).logits, input_signature=[sizes])
+        self.network_logits = tf.function(self.compute_logits, input_signature=[sizes])
+
+    def compute_logits(self, inputs: dict[str, Any]) -> Any:
+        """Return the logits (B, C) of int32 arrays (B, T), by the names in `inputs`; TensorFlow can trace it."""
+        return self.model(inputs, training=False).logits
 
     def batch_logits(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield rows and their logits, each batch padded to its own longest text."""

@@ -72,10 +72,6 @@ def install_command() -> str:
     return f"python -m pip install {' '.join(f'-r {shlex.quote(os.path.relpath(path))}' for path in files)}"
 
 
-class MissingPackageError(ImportError):
-    """A package is not installed; the message holds the command that installs it."""
-
-
 def require_packages(*names: str) -> None:
     """Raise MissingPackageError where packages are missing.
 

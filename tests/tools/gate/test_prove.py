@@ -185,10 +185,12 @@ def test_every_cell_is_compared_on_each_other_backend(monkeypatch):
     assert prove.cells_step("nobackend").skip == ""
     everyday = chapters_of(next(step for step in prove.everyday_steps() if step.name == "cells"))
     assert everyday == [path.relative_to(ROOT).as_posix() for path in find_chapters()]
-    for steps, begin in ((prove.full_steps(), ("",)), (prove.slow_steps(), prove.EVERY_CHANGE)):
+    whole = dict.fromkeys(prove.OTHER_BACKENDS, ("",))
+    for steps, every in ((prove.full_steps(), whole), (prove.slow_steps(), prove.EVERY_CHANGE)):
         for step in steps:
             if step.name in ("cells-jax", "cells-torch"):
                 backend = step.name.removeprefix("cells-")
+                begin = every[backend]
                 assert step.commands[0].environment["KERAS_BACKEND"] == backend
                 for_it = [name for name in everyday if backend in backends_of(read_chapter(ROOT / name))]
                 assert chapters_of(step) == [
@@ -198,12 +200,15 @@ def test_every_cell_is_compared_on_each_other_backend(monkeypatch):
 
 
 @pytest.mark.parametrize("unset", ["BOOK_DATA_DIR", "BOOK_MODEL_DIR"])
-def test_real_sentences_wait_for_all_else_and_for_their_folders(monkeypatch, tmp_path, unset):
+def test_real_sentences_wait_for_their_folders_and_where_they_are_timed_for_all_else(monkeypatch, tmp_path, unset):
     monkeypatch.setenv("BOOK_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("BOOK_MODEL_DIR", str(tmp_path))
-    *others, real = prove.slow_steps()
-    assert (real.name, real.skip) == ("real", "")
-    assert list(real.after) == [step.name for step in others]
+    *others, timed = prove.full_steps()
+    assert (timed.name, timed.skip) == ("real", "")
+    assert list(timed.after) == [step.name for step in others]
+    real = prove.slow_steps()[-1]
+    assert (real.name, real.skip, list(real.after)) == ("real", "", [])
+    assert "--only" in real.commands[0].arguments, "no file with seconds is written"
     monkeypatch.delenv(unset)
     assert prove.slow_steps()[-1].skip == f"{unset} is not set"
 

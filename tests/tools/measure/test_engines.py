@@ -22,7 +22,7 @@ def asked(monkeypatch):
     monkeypatch.setattr(
         engines, "train", lambda setting, seed, *rest: found.append((setting, seed)) or stand_in(seed, *rest)
     )
-    monkeypatch.setattr(engines, "pace_elsewhere", lambda engine: found.append(engine) or float(100 + len(found)))
+    monkeypatch.setattr(engines, "run_elsewhere", lambda engine, *_: found.append(engine) or float(100 + len(found)))
     return found
 
 
@@ -73,5 +73,5 @@ def test_missing_encoder_is_named(tmp_path, monkeypatch, capsys):
 
 def test_a_process_that_fails_is_told_with_its_words(monkeypatch):
     monkeypatch.setattr(engines.sys, "executable", "/bin/false")
-    with pytest.raises(RuntimeError, match="expected a pace of keras; its process ended with 1"):
-        engines.pace_elsewhere("keras")
+    with pytest.raises(RuntimeError, match="expected a measurement of keras; its process ended with 1"):
+        engines.run_elsewhere("keras", "program.py")

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from tests.support.finetuning_toys import (
     write_bert,
 )
 from utils.checkpoints import CheckpointError
-from utils.classification import KerasClassifier, KerasFineTuning, PlainTokenizer
+from utils.classification import KerasClassifier, KerasFineTuning, PlainTokenizer, export_onnx, run_onnx
 from utils.classification.keras_classifier import padded
 from utils.finetuning.command import main
 from utils.transformer import TransformerConfig
@@ -86,6 +87,27 @@ def test_saved_and_loaded_it_answers_bit_for_bit_the_same(tuned, tmp_path):
     settings = json.loads((tmp_path / "kept" / "config.json").read_text())
     assert settings["architectures"] == ["BertForSequenceClassification"]
     assert settings["num_hidden_layers"] == LAYERS
+
+
+def test_as_onnx_it_gives_the_same_probabilities_cut_padded_and_at_its_temperature(tuned, tmp_path, monkeypatch):
+    texts = [*TEXTS[:60], "", "unknownword " * 40]
+    monkeypatch.setitem(tuned.details, "temperature", 1.7)
+    folder = export_onnx(tuned, tmp_path / "mine", texts)
+    found = run_onnx(folder, texts, batch_size=7)
+    np.testing.assert_allclose(found, tuned.predict_probability(texts), atol=1e-4)
+    assert np.ptp(found[:, 0]) > 0.3
+    assert json.loads((folder / "config.json").read_text())["inputs"] == ["input_ids"]
+    (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    code = code.replace('["a text", "another, longer text"]', repr(texts[:3]))
+    told = subprocess.run([sys.executable, "-I", "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    assert told.stdout == f"{tuned.predict(texts[:3])}\n"
+
+
+def test_as_onnx_it_is_written_on_tensorflow_alone(tuned, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="expected Keras on TensorFlow, whose graph becomes ONNX; received jax: save"):
+        export_onnx(tuned, tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
 
 
 def test_answers_do_not_depend_on_the_company_of_longer_texts(tuned):
@@ -230,10 +252,11 @@ QUICK = ("--learning-rate", "1e-2", "--batch-size", "8")
 
 @pytest.mark.slow
 def test_command_line_trains_and_answers_with_the_keras_engine(place, capsys, monkeypatch):
-    assert main([*TRAIN, *QUICK]) == 0
+    assert main([*TRAIN, *QUICK, "--export", "onnx"]) == 0
     printed = capsys.readouterr()
     result = json.loads(printed.out)
     assert result["engine"] == "keras"
+    assert run_onnx(result["onnx"], ["bad plot"]).argmax() == 0
     assert result["accuracy"] > 0.7
     assert os.environ["TF_USE_LEGACY_KERAS"] == "0"
     assert not (place / "mine.unfinished").exists()
@@ -248,13 +271,16 @@ def test_command_line_trains_and_answers_with_the_keras_engine(place, capsys, mo
 
 
 @pytest.mark.parametrize(
-    ("options", "kind", "message"),
+    ("options", "kind", "backend", "message"),
     [
-        (("--export", "onnx"), "bert", "--export: expected --engine ktrain"),
-        ((), "distilbert", "expected model_type bert with --engine keras; its config.json says 'distilbert'"),
+        (("--export", "onnx"), "bert", "jax", "--export: expected TensorFlow, whose graph becomes ONNX; received KERAS_"),
+        ((), "distilbert", "jax", "expected model_type bert with --engine keras; its config.json says 'distilbert'"),
     ],
 )
-def test_what_the_keras_engine_does_not_do_is_said_before_training(place, capsys, options, kind, message):
+def test_what_the_keras_engine_does_not_do_is_said_before_training(
+    place, capsys, monkeypatch, options, kind, backend, message
+):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
     config = json.loads((place / "bert" / "config.json").read_text()) | {"model_type": kind}
     (place / "bert" / "config.json").write_text(json.dumps(config))
     assert main([*TRAIN, *options]) == 2

@@ -14,8 +14,8 @@ from tests.support.finetuning_toys import CHOICES, LABELS, PEAK, TEXTS, texts_an
 from tools.notebooks.chapters import ROOT
 from utils import corpora
 from utils.finetuning import Classifier, FineTuning, export_onnx, run_onnx
-from utils.finetuning import onnx_export as finetuning_onnx_export
-from utils.finetuning.ktrain_mends import MissingPackageError
+from utils.classification import onnx_export as onnx_exporting
+from utils.classification.packages import MissingPackageError
 
 MANY, _ = texts_and_labels(200, seed=2)
 
@@ -91,14 +91,14 @@ def test_a_file_that_computes_something_else_is_not_kept(classifier, tmp_path, m
     def wrong(context, node, name, arguments):
         node.type = "Erf"  # the other half of erfc(x) = 1 - erf(x)
 
-    monkeypatch.setattr(finetuning_onnx_export, "_write_erfc", wrong)
+    monkeypatch.setattr(onnx_exporting, "_write_erfc", wrong)
     with pytest.raises(RuntimeError, match=r"to give the classifier's probabilities to 0.0001; they differ by"):
         export_onnx(classifier, tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_earlier_export_is_replaced_only_when_asked(classifier, exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(finetuning_onnx_export, "_convert", lambda _: pytest.fail("converted before the check"))
+    monkeypatch.setattr(onnx_exporting, "_convert", lambda _: pytest.fail("converted before the check"))
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.tex").write_text("years of work")
@@ -109,7 +109,7 @@ def test_an_earlier_export_is_replaced_only_when_asked(classifier, exported, tmp
 
 
 def test_replacing_leaves_the_new_export_alone(classifier, exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(finetuning_onnx_export, "_convert", lambda _: onnx.load(exported / "model.onnx"))
+    monkeypatch.setattr(onnx_exporting, "_convert", lambda _: onnx.load(exported / "model.onnx"))
     shutil.copytree(exported, tmp_path / "mine")
     (tmp_path / "mine" / "model.onnx").write_bytes(b"old")
     folder = export_onnx(classifier, tmp_path / "mine", overwrite=True)
@@ -118,9 +118,9 @@ def test_replacing_leaves_the_new_export_alone(classifier, exported, tmp_path, m
 
 
 def test_missing_package_is_named_with_what_installs_it(classifier, tmp_path, monkeypatch):
-    find = finetuning_onnx_export.importlib.util.find_spec
+    find = onnx_exporting.importlib.util.find_spec
     monkeypatch.setattr(
-        finetuning_onnx_export.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name)
+        onnx_exporting.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name)
     )
     with pytest.raises(MissingPackageError, match=r"needs tf2onnx: run pip install onnx onnxruntime tf2onnx"):
         export_onnx(classifier, tmp_path / "mine")
@@ -130,7 +130,7 @@ def test_tokenizer_written_in_python_and_no_text_at_all_are_refused(classifier, 
     with pytest.raises(ValueError, match="expected at least one text"):
         export_onnx(classifier, tmp_path / "mine", [])
     monkeypatch.setattr(type(classifier.tokenizer), "is_fast", False)
-    monkeypatch.setattr(finetuning_onnx_export, "_convert", lambda _: pytest.fail("converted before the tokenizer"))
+    monkeypatch.setattr(onnx_exporting, "_convert", lambda _: pytest.fail("converted before the tokenizer"))
     with pytest.raises(ValueError, match="which is written in Python"):
         export_onnx(classifier, tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []

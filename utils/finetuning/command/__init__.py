@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from utils.finetuning.command.engines import prepare_engine
 from utils.finetuning.command.errors import FAILED, INTERRUPTED, CommandError, Interruptions, explain, say
 from utils.finetuning.command.options import build_parser
-from utils.finetuning.ktrain_mends import MissingPackageError
+from utils.classification.packages import MissingPackageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

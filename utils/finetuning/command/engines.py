@@ -73,5 +73,7 @@ def check_takes_encoder(options: argparse.Namespace, config: dict[str, Any]) -> 
             f"--model {options.model}: expected model_type bert with --engine keras; its config.json says {kind!r}. "
             "Use --engine ktrain, which trains every kind of encoder"
         )
-    if options.export:
-        raise InputError("--export: expected --engine ktrain, from whose network ONNX is written; received keras")
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if options.export and backend != "tensorflow":
+        told = "expected TensorFlow, whose graph becomes ONNX"
+        raise InputError(f"--export: {told}; received KERAS_BACKEND={backend}")

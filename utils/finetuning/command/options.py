@@ -19,7 +19,7 @@ and when it is interrupted (Ctrl-C or SIGTERM) the whole state is kept in OUTPUT
 there.
 
 --engine ktrain (the default) is the way of chapter 8: any encoder that transformers knows, its learning-rate finder in
-Python, --export onnx. --engine keras is the way of chapter 7: the book's own network on Keras 3, with TensorFlow, JAX
+Python. --engine keras is the way of chapter 7: the book's own network on Keras 3, with TensorFlow, JAX
 or PyTorch (KERAS_BACKEND), for encoders of the kind BERT. Choose it where ktrain, tf-keras or transformers cannot be
 installed. Batches, schedule, loss and head are those of ktrain's recipe; `predict` and `evaluate` find out by
 themselves which of the two has trained a classifier.

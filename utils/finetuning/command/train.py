@@ -52,7 +52,7 @@ from utils.finetuning.encoders import (
     read_config,
     usable_positions,
 )
-from utils.finetuning.onnx_export import check_onnx_place, export_onnx, require_onnx
+from utils.classification.onnx_export import check_onnx_place, export_onnx, require_onnx
 
 SHARE = "0.1"  # that is held out, unless --validation or --folds says otherwise
 EXPORT_TEXTS = 200  # on which an export is compared with the classifier
@@ -183,7 +183,8 @@ def _export(
     options: argparse.Namespace, classifier: Classifier, output: Path, folder: Path, texts: Sequence[str]
 ) -> None:
     """Write a classifier that has been saved as ONNX, too."""
-    again = f"from utils.finetuning import *; export_onnx(Classifier.load({str(output)!r}), {str(folder)!r})"
+    package, kind = ("classification", "KerasClassifier") if options.engine == KERAS else ("finetuning", "Classifier")
+    again = f"from utils.{package} import *; export_onnx({kind}.load({str(output)!r}), {str(folder)!r})"
     remedy = f"the classifier is kept in {output}, and only its export is missing: python -c {shlex.quote(again)}"
     try:
         export_onnx(classifier, folder, texts, overwrite=options.overwrite)

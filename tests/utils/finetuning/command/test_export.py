@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.finetuning_fakes import FakeClassifier, train
 from utils.checkpoints import verify_checkpoint
-from utils.finetuning import onnx_export as finetuning_onnx_export
+from utils.classification import onnx_export as onnx_exporting
 from utils.finetuning.command import train as finetuning_command_train
 
 
@@ -19,7 +19,7 @@ def exports(place, monkeypatch):
     def export(classifier, folder, texts, *, overwrite):
         found.append((classifier, folder, texts, overwrite))
         folder.mkdir(exist_ok=True)
-        for name in finetuning_onnx_export.FILES:
+        for name in onnx_exporting.FILES:
             (folder / name).write_text("")
 
     monkeypatch.setattr(finetuning_command_train, "export_onnx", export)
@@ -64,7 +64,7 @@ def test_earlier_export_is_replaced_with_the_classifier(place, exports):
 
 
 def test_missing_package_is_told_before_anything_is_trained(place, tuning, capsys, monkeypatch):
-    monkeypatch.setattr(finetuning_onnx_export, "PACKAGES", ("onnx", "no_such_package"))
+    monkeypatch.setattr(onnx_exporting, "PACKAGES", ("onnx", "no_such_package"))
     assert train("--export", "onnx") == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert told == "train: an export to ONNX needs no_such_package: run pip install onnx no_such_package"
