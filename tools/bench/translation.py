@@ -4,7 +4,8 @@ Three races, each in turns: training on Multi30k's real lengths, in batches of l
 all (useful tokens, those that are not padding, are counted; without BOOK_DATA_DIR this race is left out); greedy
 decoding with keys and values kept and computed again; a training step of ours, compiled by TensorFlow and by JAX, and
 one of torch.nn.Transformer with a table and scores around it that have as many parameters as ours. The model is the
-book's translator, with weights that have learnt nothing.
+book's translator, with weights that have learnt nothing. Each race writes a file of its own as soon as it has ended.
+Decoding takes most of the time, half an hour and more.
 """
 
 import argparse
@@ -33,22 +34,7 @@ STEP = (64, 24)  # rows and tokens of the batch for the race with PyTorch
 STEPS = 4  # of each side in a turn
 
 
-def measure(repeats: int) -> Iterator[dict[str, Any]]:
-    """Measure the three races, a row each, and one for each length of decoding."""
-    from utils.corpora import CorpusError
-
-    try:
-        yield lengths_row(repeats)
-    except CorpusError as error:
-        print(f"without real lengths: {error}", file=sys.stderr)
-    yield from decoding_rows(repeats)
-    if importlib.util.find_spec("torch"):
-        yield step_row(repeats)
-    else:
-        print("without torch.nn.Transformer: torch is not installed", file=sys.stderr)
-
-
-def lengths_row(repeats: int) -> dict[str, Any]:
+def lengths_rows(repeats: int) -> Iterator[dict[str, Any]]:
     """Race batches of like lengths against padding to the longest of all, in useful target tokens a second.
 
     Raises:
@@ -78,7 +64,7 @@ def lengths_row(repeats: int) -> dict[str, Any]:
             useful = sum(int(lengths[rows, 1].sum()) for rows in drawn)
             speeds[name].append(useful / (time.perf_counter() - begun))
     like, longer = (series[WARM_UP:] for series in speeds.values())
-    return {
+    yield {
         "race": "like lengths against padding to the longest",
         **{"mean_target_tokens": round(float(lengths[:, 1].mean()), 1), "longest": longest},
         "useful_tokens_per_second": round(statistics.median(like)),
@@ -115,7 +101,7 @@ def decoding_rows(repeats: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def step_row(repeats: int) -> dict[str, Any]:
+def step_rows(repeats: int) -> Iterator[dict[str, Any]]:
     """Race a step of ours, compiled by TensorFlow and by JAX, and one of torch.nn.Transformer, each in a process."""
     patient = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
     backends = {"tensorflow": "ours", "jax": "ours", "torch": "theirs"}
@@ -138,7 +124,7 @@ def step_row(repeats: int) -> dict[str, Any]:
         pairs = zip(timed[slower], timed["tensorflow"], strict=True)
         return round(statistics.median(other / ours for other, ours in pairs), 2)
 
-    return {
+    yield {
         "race": "a training step of ours against torch.nn.Transformer",
         **{"parameters": counts["tensorflow"], "torch_parameters": counts["torch"], "batch": list(STEP)},
         "tokens_per_second": speeds["tensorflow"],
@@ -236,7 +222,7 @@ def theirs() -> Callable[[np.ndarray, np.ndarray], float]:
         adam.zero_grad()
         loss.backward()
         adam.step()
-        return float(loss)
+        return float(loss.detach())
 
     step.parameters = sum(weight.numel() for weight in weights)
     return step
@@ -266,21 +252,39 @@ def seconds_of_step(side: str) -> float:
     return (time.perf_counter() - begun) / STEPS
 
 
+RACES = {"step": step_rows, "lengths": lengths_rows, "decoding": decoding_rows}
+
+
+def run_race(name: str, repeats: int, command: str) -> None:
+    """Run one race and write its file; say what is missing for it, if something is."""
+    from utils.corpora import CorpusError
+
+    if name == "step" and not importlib.util.find_spec("torch"):
+        print("without torch.nn.Transformer: torch is not installed", file=sys.stderr)
+        return
+    try:
+        rows = show_rows(RACES[name], repeats)
+    except CorpusError as error:
+        print(f"without real lengths: {error}", file=sys.stderr)
+        return
+    write_result(f"translation-{name}-bench", rows, command, SEED, repeats=repeats, warm_up=WARM_UP)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; return 0, or 130 when interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=9, help="timed turns of each race (default: %(default)s)")
+    parser.add_argument("--races", choices=RACES, nargs="+", default=list(RACES), help="default: all three")
     chosen = parser.parse_args(arguments)
     if chosen.repeats < 1:
         parser.error(f"expected --repeats of at least 1; received {chosen.repeats}")
     try:
-        rows = show_rows(measure, chosen.repeats)
+        for name in chosen.races:
+            run_race(name, chosen.repeats, command_line("tools/bench/translation.py", arguments))
     except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+        print("interrupted; the race under way is lost", file=sys.stderr)
         return 130
-    command = command_line("tools/bench/translation.py", arguments)
-    write_result("translation-bench", rows, command, SEED, repeats=chosen.repeats, warm_up=WARM_UP)
     return 0
 
 

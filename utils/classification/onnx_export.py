@@ -174,7 +174,7 @@ def _convert(classifier: BaseClassifier) -> Any:
         logits = classifier.compute_logits(dict(zip(names, arrays, strict=True)))
         return tf.nn.softmax(logits / classifier.temperature)
 
-    handlers = {"Erfc": (_write_erfc, [])}
+    handlers = {"Erfc": (_write_erfc, []), "SelectV2": (_write_where, [])}
     model, _ = tf2onnx.convert.from_function(probability, sizes, opset=OPSET, custom_op_handlers=handlers)
     _rename_output(model, OUTPUT)
     return model
@@ -188,6 +188,11 @@ def _write_erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
     one = context.make_const(f"{name}/one", np.ones((), np.float32))
     erf = context.make_node("Erf", inputs, dtypes=[dtype], shapes=[shape])
     context.make_node("Sub", [one.output[0], erf.output[0]], outputs=outputs, name=name, dtypes=[dtype], shapes=[shape])
+
+
+def _write_where(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """Write a choice as ONNX's own; tf2onnx writes products with 0 and 1, and 0 times the -inf of a mask is NaN."""
+    node.type = "Where"
 
 
 def _rename_output(model: Any, name: str) -> None:

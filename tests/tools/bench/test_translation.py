@@ -44,13 +44,38 @@ def test_torchs_side_has_as_many_parameters_but_for_its_last_norms_and_learns(re
 def test_rows_are_stored_with_the_command_and_a_race_without_its_corpus_is_left_out(monkeypatch, tmp_path, capsys):
     write = results.write_result
     monkeypatch.setattr(translation, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
-    monkeypatch.setattr(translation, "step_row", lambda _: {"race": "step", "ratio": 1.0})
+    monkeypatch.setitem(translation.RACES, "step", lambda _: iter([{"race": "step", "ratio": 1.0}]))
+    monkeypatch.setattr(translation.importlib.util, "find_spec", lambda name: name)
     monkeypatch.delenv("BOOK_DATA_DIR", raising=False)
     assert translation.main(["--repeats", "1"]) == 0
     assert "without real lengths: 'multi30k' is not part of the book" in capsys.readouterr().err
-    record = json.loads((tmp_path / "translation-bench.json").read_text(encoding="utf-8"))
-    assert [row.get("tokens") for row in record["rows"][:2]] == [2, 4]
-    assert record["command"] == "python tools/bench/translation.py --repeats 1"
+    written = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()}
+    assert written.keys() == {"translation-step-bench", "translation-decoding-bench"}
+    assert [row["tokens"] for row in written["translation-decoding-bench"]["rows"]] == [2, 4]
+    assert written["translation-step-bench"]["rows"] == [{"race": "step", "ratio": 1.0}]
+    for record in written.values():
+        assert record["command"] == "python tools/bench/translation.py --repeats 1"
+
+
+def test_some_races_are_run_and_an_interrupted_one_is_lost_alone(monkeypatch, tmp_path, capsys):
+    write = results.write_result
+    monkeypatch.setattr(translation, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(translation.RACES, "lengths", lambda _: iter([{"race": "lengths"}]))
+    monkeypatch.setitem(translation.RACES, "decoding", interrupt)
+    assert translation.main(["--races", "lengths", "decoding"]) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["translation-lengths-bench.json"]
+    assert "the race under way is lost" in capsys.readouterr().err
+
+
+def test_without_torch_its_race_is_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(translation.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(translation.RACES, "step", lambda _: pytest.fail("it was run"))
+    assert translation.main(["--races", "step"]) == 0
+    assert "torch is not installed" in capsys.readouterr().err
 
 
 def test_useful_tokens_are_those_of_the_targets(monkeypatch, tmp_path):
@@ -62,7 +87,7 @@ def test_useful_tokens_are_those_of_the_targets(monkeypatch, tmp_path):
     seen, clock = [], iter(range(10**6))
     monkeypatch.setattr(translation, "ours", lambda: lambda source, labels: seen.append((source.shape, labels.shape)))
     monkeypatch.setattr(translation.time, "perf_counter", lambda: next(clock))
-    row = translation.lengths_row(2)
+    (row,) = translation.lengths_rows(2)
     assert len(seen) == 2 * 2 * 2  # turns, ways, batches
     assert {source[0] == labels[0] for source, labels in seen} == {True}
     assert row["longest"] == max(source[1] for source, _ in seen)
@@ -92,7 +117,7 @@ def test_ratios_are_those_to_our_step_on_tensorflow(monkeypatch, jax, torch, rat
             return done
 
     monkeypatch.setattr(translation, "start_process", Process)
-    row = translation.step_row(2)
+    (row,) = translation.step_rows(2)
     assert (row["ratio_to_jax"], row["ratio"]) == ratios
     assert row["tokens_per_second"] == 4 * 5
     assert row["jax_tokens_per_second"] == 4 * 5 / jax
