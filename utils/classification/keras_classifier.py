@@ -20,11 +20,16 @@ MULTIPLE = 8  # lengths are rounded up to a multiple of it: few shapes, so that 
 
 
 class KerasClassifier(BaseClassifier):
-    """The book's `TextClassifier`, a tokenizer, and the names of its classes. Arguments as for `BaseClassifier`."""
+    """The book's `TextClassifier`, a tokenizer, and the names of its classes. Arguments as for `BaseClassifier`.
+
+    On TensorFlow the network is compiled at its first answer. New values of its weights count at once, and adapters that
+    come or go, too; other changes of its code do not.
+    """
 
     model: TextClassifier
     tokenizer: PlainTokenizer
     inputs = ("input_ids",)
+    _graph: tuple[list[Any], Any] | None = None  # the weights that it was made with, and the compiled network
 
     def compute_logits(self, inputs: dict[str, Any]) -> Any:
         """Return the logits (B, C) of int32 token ids (B, T), under the name in `inputs`, for TensorFlow to trace.
@@ -32,17 +37,32 @@ class KerasClassifier(BaseClassifier):
         Raises:
             ValueError: Keras computes with another library.
         """
-        if (backend := keras.backend.backend()) != "tensorflow":
+        backend = keras.backend.backend()
+        if backend != "tensorflow":
             told = f"received {backend}: save the classifier, and load it in a process with KERAS_BACKEND=tensorflow"
             raise ValueError(f"expected Keras on TensorFlow, whose graph becomes ONNX; {told}")
         return self.model(inputs["input_ids"], training=False)
+
+    def network_logits(self, inputs: dict[str, Any]) -> Any:
+        """Return the logits (B, C) of int32 token ids (B, T), under the name in `inputs`; compiled on TensorFlow."""
+        if keras.backend.backend() != "tensorflow":
+            return self.model(inputs["input_ids"], training=False)
+        import tensorflow as tf
+
+        weights = self.model.variables
+        made_with, graph = self._graph or ([], None)
+        if len(made_with) != len(weights) or any(old is not new for old, new in zip(made_with, weights, strict=True)):
+            sizes = {"input_ids": tf.TensorSpec((None, None), tf.int32)}
+            graph = tf.function(self.compute_logits, input_signature=[sizes], autograph=False)
+            self._graph = list(weights), graph
+        return graph({"input_ids": tf.constant(inputs["input_ids"], tf.int32)})
 
     def batch_logits(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield rows and their logits, each batch padded to its own longest text."""
         encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
         for rows in in_order_of_length(encoded):
             ids = padded([encoded[row] for row in rows], self.model.config)
-            yield rows, ops.convert_to_numpy(self.model(ids, training=False))
+            yield rows, ops.convert_to_numpy(self.network_logits({"input_ids": ids}))
 
     def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Keep the classifier in a folder that holds no code; see `utils.checkpoints.save_checkpoint`."""

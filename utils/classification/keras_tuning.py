@@ -88,6 +88,7 @@ class KerasFineTuning:
         self.history: dict[str, list[float]] = {}
         self._partial: dict[str, float] = {}  # sums over the batches of the epoch under way
         self._done = (0, 0)  # epochs, and batches of the next one
+        self._answering: KerasClassifier | None = None
 
     def fresh_optimizer(self) -> None:
         """Compile the model anew, as is needed when other weights are to be trained than before."""
@@ -183,7 +184,8 @@ class KerasFineTuning:
 
     def evaluate(self) -> Evaluation:
         """Return what the model, as it now is, says of the validation texts."""
-        return self.classifier().evaluate(*self.validation)
+        self._answering = self._answering or self.classifier()  # one for all epochs: it is compiled once
+        return self._answering.evaluate(*self.validation)
 
     def classifier(self, settings: dict[str, Any] | None = None) -> KerasClassifier:
         """Return the model as it now is, with what is needed to use it."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -169,12 +170,13 @@ def _convert(classifier: BaseClassifier) -> Any:
     names = classifier.inputs
     sizes = [tf.TensorSpec((None, None), tf.int32, name=name) for name in names]
 
-    @tf.function(input_signature=sizes)
+    @tf.function(input_signature=sizes, autograph=False)
     def probability(*arrays):
         logits = classifier.compute_logits(dict(zip(names, arrays, strict=True)))
         return tf.nn.softmax(logits / classifier.temperature)
 
     handlers = {"Erfc": (_write_erfc, []), "SelectV2": (_write_where, [])}
+    logging.getLogger("tf2onnx.optimizer").setLevel(logging.CRITICAL)  # it tells of each rewriting that it gives up
     model, _ = tf2onnx.convert.from_function(probability, sizes, opset=OPSET, custom_op_handlers=handlers)
     _rename_output(model, OUTPUT)
     return model

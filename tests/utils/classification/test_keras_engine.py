@@ -12,6 +12,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from keras.ops import convert_to_numpy as numbers
 from safetensors.numpy import load_file, save_file
 
 from tests.conftest import ROOT
@@ -31,6 +32,7 @@ from utils.classification import KerasClassifier, KerasFineTuning, PlainTokenize
 from utils.classification.keras_classifier import padded
 from utils.finetuning.command import main
 from utils.transformer import TransformerConfig
+from utils.tuning.lora import enable_lora, merge_lora
 from utils.weights.bert_classifier import HEAD, bert_arrays, load_bert_classifier
 
 SAVED = ROOT / "tests" / "support" / "saved"
@@ -108,6 +110,26 @@ def test_as_onnx_it_is_written_on_tensorflow_alone(tuned, tmp_path, monkeypatch)
     with pytest.raises(ValueError, match="expected Keras on TensorFlow, whose graph becomes ONNX; received jax: save"):
         export_onnx(tuned, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
+
+
+def test_compiled_it_follows_its_weights_and_adapters_that_come_and_go(bert):
+    texts = TEXTS[:5]
+    classifier = KerasFineTuning(TEXTS, LABELS, bert, **CHOICES).classifier()
+
+    def check_as_the_model_itself():
+        ids = padded(classifier.tokenizer(texts)["input_ids"], classifier.model.config)
+        expected = numbers(classifier.model(ids, training=False))
+        np.testing.assert_allclose(numbers(classifier.network_logits({"input_ids": ids})), expected, atol=1e-5)
+        return expected
+
+    first = check_as_the_model_itself()
+    for adapter in enable_lora(classifier.model.encoder, rank=2):
+        check_as_the_model_itself()
+        adapter.lora_b.assign(adapter.lora_b + 1.0)
+    second = check_as_the_model_itself()
+    assert abs(second - first).max() > 0.01
+    merge_lora(classifier.model.encoder)
+    np.testing.assert_allclose(check_as_the_model_itself(), second, atol=1e-3)
 
 
 def test_answers_do_not_depend_on_the_company_of_longer_texts(tuned):
