@@ -135,7 +135,7 @@ def compare(calls: tuple[Callable[[], Any], Callable[[], Any]], repeats: int) ->
 
 
 def take_turns(calls: Sequence[Callable[[], Any]], repeats: int) -> list[list[float]]:
-    """Make all calls in turns, each turn in the other order; return the milliseconds of each, without those of warm-up."""
+    """Make all calls in turns, each turn in the other order; return the milliseconds of each, less those of warm-up."""
     times: list[list[float]] = [[] for _ in calls]
     for turn in range(WARM_UP + repeats):
         order = list(enumerate(calls))

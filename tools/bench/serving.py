@@ -152,7 +152,13 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted; nothing was written", file=sys.stderr)
         return 130
     command = command_line("tools/bench/serving.py", arguments)
-    about = {"repeats": chosen.repeats, "warm_up": WARM_UP, "reviews": REVIEWS, "alone": ALONE, "batch": PREDICTION_BATCH}
+    about = {
+        "repeats": chosen.repeats,
+        "warm_up": WARM_UP,
+        "reviews": REVIEWS,
+        "alone": ALONE,
+        "batch": PREDICTION_BATCH,
+    }
     packages = ("numpy", "keras", "tensorflow", "onnx", "onnxruntime", "tf2onnx")
     write_result("serving-bench", rows, command, SEED, packages=packages, **about)
     return 0

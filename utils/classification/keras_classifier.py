@@ -1,5 +1,6 @@
 """A classifier on Keras 3, any backend: the book's own `TextClassifier` in the files of a Hugging Face BERT."""
 
+import functools
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,8 +23,8 @@ MULTIPLE = 8  # lengths are rounded up to a multiple of it: few shapes, so that 
 class KerasClassifier(BaseClassifier):
     """The book's `TextClassifier`, a tokenizer, and the names of its classes. Arguments as for `BaseClassifier`.
 
-    On TensorFlow the network is compiled at its first answer. New values of its weights count at once, and adapters that
-    come or go, too; other changes of its code do not.
+    On TensorFlow the network is compiled at its first answer. New values of its weights count at once, and so do
+    adapters that come or go; other changes of its code do not.
     """
 
     model: TextClassifier
@@ -52,10 +53,11 @@ class KerasClassifier(BaseClassifier):
         weights = self.model.variables
         made_with, graph = self._graph or ([], None)
         if len(made_with) != len(weights) or any(old is not new for old, new in zip(made_with, weights, strict=True)):
-            sizes = {"input_ids": tf.TensorSpec((None, None), tf.int32)}
-            graph = tf.function(self.compute_logits, input_signature=[sizes], autograph=False)
+            # TensorFlow counts the compilations of one function, and warns of many; a partial is a new one each time.
+            network = functools.partial(self.model, training=False)
+            graph = tf.function(network, input_signature=[tf.TensorSpec((None, None), tf.int32)], autograph=False)
             self._graph = list(weights), graph
-        return graph({"input_ids": tf.constant(inputs["input_ids"], tf.int32)})
+        return graph(tf.constant(inputs["input_ids"], tf.int32))
 
     def batch_logits(self, texts: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield rows and their logits, each batch padded to its own longest text."""

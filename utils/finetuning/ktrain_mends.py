@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from utils.classification.packages import MissingPackageError
+
 LEGACY_KERAS = "tf_keras.api._v2.keras"  # what `tf.keras` is when TensorFlow itself chooses Keras 2
 
 

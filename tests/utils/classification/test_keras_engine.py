@@ -295,7 +295,12 @@ def test_command_line_trains_and_answers_with_the_keras_engine(place, capsys, mo
 @pytest.mark.parametrize(
     ("options", "kind", "backend", "message"),
     [
-        (("--export", "onnx"), "bert", "jax", "--export: expected TensorFlow, whose graph becomes ONNX; received KERAS_"),
+        (
+            ("--export", "onnx"),
+            "bert",
+            "jax",
+            "--export: expected TensorFlow, whose graph becomes ONNX; received KERAS_",
+        ),
         ((), "distilbert", "jax", "expected model_type bert with --engine keras; its config.json says 'distilbert'"),
     ],
 )

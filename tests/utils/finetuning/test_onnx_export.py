@@ -13,9 +13,9 @@ import pytest
 from tests.support.finetuning_toys import CHOICES, LABELS, PEAK, TEXTS, texts_and_labels
 from tools.notebooks.chapters import ROOT
 from utils import corpora
-from utils.finetuning import Classifier, FineTuning, export_onnx, run_onnx
 from utils.classification import onnx_export as onnx_exporting
 from utils.classification.packages import MissingPackageError
+from utils.finetuning import Classifier, FineTuning, export_onnx, run_onnx
 
 MANY, _ = texts_and_labels(200, seed=2)
 

@@ -240,7 +240,9 @@ fitting.fit(epochs=100_000, keep_every=0.0, progress=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("waits", [(0.3,), pytest.param((0.3, 1.1, 2.3), marks=pytest.mark.full)], ids=["once", "thrice"])
+@pytest.mark.parametrize(
+    "waits", [(0.3,), pytest.param((0.3, 1.1, 2.3), marks=pytest.mark.full)], ids=["once", "thrice"]
+)
 def test_killed_at_any_moment_it_leaves_a_run_that_goes_on(tmp_path, waits):
     steps = 0
 

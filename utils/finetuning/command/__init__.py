@@ -16,10 +16,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
+from utils.classification.packages import MissingPackageError
 from utils.finetuning.command.engines import prepare_engine
 from utils.finetuning.command.errors import FAILED, INTERRUPTED, CommandError, Interruptions, explain, say
 from utils.finetuning.command.options import build_parser
-from utils.classification.packages import MissingPackageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from utils.checkpoints import DETAILS, fingerprint
 from utils.checkpoints.places import settled
 from utils.classification.calibration import fit_temperature
 from utils.classification.labels import lone_surrogate
+from utils.classification.onnx_export import check_onnx_place, export_onnx, require_onnx
 from utils.classification.tokenizer import PlainTokenizer
 from utils.classification.tokens import choose_max_length, count_truncated
 from utils.corpora import Corpus, CorpusError
@@ -52,7 +53,6 @@ from utils.finetuning.encoders import (
     read_config,
     usable_positions,
 )
-from utils.classification.onnx_export import check_onnx_place, export_onnx, require_onnx
 
 SHARE = "0.1"  # that is held out, unless --validation or --folds says otherwise
 EXPORT_TEXTS = 200  # on which an export is compared with the classifier
