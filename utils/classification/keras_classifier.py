@@ -24,7 +24,8 @@ class KerasClassifier(BaseClassifier):
     """The book's `TextClassifier`, a tokenizer, and the names of its classes. Arguments as for `BaseClassifier`.
 
     On TensorFlow the network is compiled at its first answer. New values of its weights count at once, and so do
-    adapters that come or go; other changes of its code do not.
+    weights that are added or taken away, such as adapters. After any other change of the network, such as its pooling,
+    an adapter's scale or a layer that was exchanged, call `recompile`.
     """
 
     model: TextClassifier
@@ -43,6 +44,14 @@ class KerasClassifier(BaseClassifier):
             told = f"received {backend}: save the classifier, and load it in a process with KERAS_BACKEND=tensorflow"
             raise ValueError(f"expected Keras on TensorFlow, whose graph becomes ONNX; {told}")
         return self.model(inputs["input_ids"], training=False)
+
+    def recompile(self) -> None:
+        """Let the next answer compile the network anew, as it then is."""
+        self._graph = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied or pickled: all but the compiled network."""
+        return {**self.__dict__, "_graph": None}
 
     def network_logits(self, inputs: dict[str, Any]) -> Any:
         """Return the logits (B, C) of int32 token ids (B, T), under the name in `inputs`; compiled on TensorFlow."""

@@ -24,7 +24,7 @@ LARGEST_GAP = 1e-4  # between a probability from the file and one from the class
 TRIED = ("good", "not bad at all", "a longer text, so that the others are padded, and then some words more")
 README = """# A text classifier, as ONNX
 
-It needs no code but `pip install onnxruntime tokenizers numpy`. From this folder:
+It needs no code but `pip install onnxruntime tokenizers numpy`. Give it at least one text. From this folder:
 
 ```python
 import json
@@ -49,8 +49,9 @@ def export_onnx(
     """Write a classifier as ONNX, run what was written, and keep it only if it gives the same probabilities.
 
     The folder holds model.onnx; tokenizer.json, which also cuts and pads; config.json with the names of classes and
-    inputs; and README.md with ten lines that use them. The network takes int32 arrays (N, T) and returns float32
-    probabilities (N, C), the classifier's temperature included.
+    inputs; and README.md with ten lines that use them. The network takes int32 arrays (N, T), N and T at least 1, and
+    returns float32 probabilities (N, C), the classifier's temperature included. (An array without a text ends the whole
+    process in onnxruntime 1.32.)
 
     Args:
         classifier: what is exported, of ktrain or of the Keras engine; the latter on TensorFlow.

@@ -30,6 +30,7 @@ class PlainTokenizer:
         self.model_max_length: int = settings.get("model_max_length") or NO_LIMIT
         self.unk_token_id = self.tokenizer.token_to_id("[UNK]")
         self.pad_token_id = self.tokenizer.token_to_id("[PAD]")
+        self._copies: dict[int, tuple[int, Tokenizer]] = {}  # by length, with the size of the vocabulary
 
     def __call__(
         self,
@@ -40,13 +41,18 @@ class PlainTokenizer:
         **_: object,
     ) -> dict[str, list[list[int]]]:
         """Return {"input_ids": rows}; with truncation, at most max_length tokens each, the special ones included."""
-        if truncation and max_length:
-            self.tokenizer.enable_truncation(max_length)
-        try:
-            encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=add_special_tokens)
-        finally:
-            self.tokenizer.no_truncation()
+        tokenizer = self._truncating(max_length) if truncation and max_length else self.tokenizer
+        encoded = tokenizer.encode_batch(list(texts), add_special_tokens=add_special_tokens)
         return {"input_ids": [encoding.ids for encoding in encoded]}
+
+    def _truncating(self, max_length: int) -> Tokenizer:
+        """Return a copy that cuts to a length, made once: to switch this in the tokenizer itself disturbs threads."""
+        size = self.tokenizer.get_vocab_size()
+        if max_length not in self._copies or self._copies[max_length][0] != size:
+            copy = Tokenizer.from_str(self.tokenizer.to_str())
+            copy.enable_truncation(max_length)
+            self._copies[max_length] = size, copy
+        return self._copies[max_length][1]
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the files that were read, byte for byte."""

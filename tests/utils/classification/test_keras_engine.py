@@ -1,5 +1,7 @@
 """The Keras engine: the same network in other files, training that repeats and resumes, and the command line."""
 
+import concurrent.futures
+import copy
 import dataclasses
 import io
 import json
@@ -130,6 +132,39 @@ def test_compiled_it_follows_its_weights_and_adapters_that_come_and_go(bert):
     assert abs(second - first).max() > 0.01
     merge_lora(classifier.model.encoder)
     np.testing.assert_allclose(check_as_the_model_itself(), second, atol=1e-3)
+
+
+def test_other_changes_of_the_network_count_after_recompile(bert):
+    classifier = KerasFineTuning(TEXTS, LABELS, bert, **CHOICES).classifier()
+    (adapter, *_) = enable_lora(classifier.model.encoder, rank=2)
+    adapter.lora_b.assign(adapter.lora_b + 1.0)
+    with_it = classifier.predict_probability(TEXTS[:5])
+    adapter.scale = 0.0
+    classifier.recompile()
+    assert abs(classifier.predict_probability(TEXTS[:5]) - with_it).max() > 1e-3
+
+
+def test_it_can_be_copied_after_it_has_answered(tuned):
+    expected = tuned.predict_probability(TEXTS[:5])
+    np.testing.assert_allclose(copy.deepcopy(tuned).predict_probability(TEXTS[:5]), expected, atol=1e-6)
+
+
+def test_threads_get_the_same_answers(tuned):
+    texts = [TEXTS[:7], TEXTS[7:9], [TEXTS[9] * 4]]
+    expected = [tuned.predict_probability(some) for some in texts]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(tuned.predict_probability, texts * 10))
+    for at, answers in enumerate(found):
+        np.testing.assert_array_equal(answers, expected[at % 3])
+
+
+def test_a_word_that_is_added_is_read_where_texts_are_cut_too(bert):
+    tokenizer = PlainTokenizer(bert)
+    before = tokenizer(["tokamak good"], truncation=True, max_length=4)["input_ids"]
+    tokenizer.tokenizer.add_tokens(["tokamak"])
+    (after,) = tokenizer(["tokamak good"], truncation=True, max_length=4)["input_ids"]
+    assert [after] != before
+    assert tokenizer.tokenizer.token_to_id("tokamak") in after
 
 
 def test_answers_do_not_depend_on_the_company_of_longer_texts(tuned):

@@ -184,7 +184,8 @@ def _export(
 ) -> None:
     """Write a classifier that has been saved as ONNX, too."""
     package, kind = ("classification", "KerasClassifier") if options.engine == KERAS else ("finetuning", "Classifier")
-    again = f"from utils.{package} import *; export_onnx({kind}.load({str(output)!r}), {str(folder)!r})"
+    replace = ", overwrite=True" if options.overwrite else ""
+    again = f"from utils.{package} import *; export_onnx({kind}.load({str(output)!r}), {str(folder)!r}{replace})"
     remedy = f"the classifier is kept in {output}, and only its export is missing: python -c {shlex.quote(again)}"
     try:
         export_onnx(classifier, folder, texts, overwrite=options.overwrite)

@@ -85,6 +85,16 @@ def test_export_that_fails_leaves_the_classifier_and_says_how_to_go_on(place, ca
     assert not Path(place / "out-onnx").exists()
 
 
+def test_the_remedy_replaces_an_earlier_export_where_that_was_asked_for(place, exports, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("they differ")
+
+    assert train("--export", "onnx") == 0
+    monkeypatch.setattr(finetuning_command_train, "export_onnx", fail)
+    assert train("--export", "onnx", "--overwrite") == 1
+    assert ", overwrite=True)" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_another_format_is_wrong_use(place, capsys):
     with pytest.raises(SystemExit):
         train("--export", "pickle")
