@@ -115,15 +115,19 @@ def stream_forgetful(query, blocks):
     return mixed / total
 
 
-def stream_from_a_number(query, blocks):
-    """Begins with a maximum of -1000, not of -inf: queries whose scores all lie far below underflow to 0/0."""
-    largest, total, mixed = np.full((len(query), 1), -1000.0), 0, 0
-    for key, value in blocks:
-        scores = query @ key.T / query.shape[-1] ** 0.5
-        old, largest = largest, np.maximum(largest, scores.max(axis=1, keepdims=True))
-        total = total * np.exp(old - largest) + np.exp(scores - largest).sum(axis=1, keepdims=True)
-        mixed = mixed * np.exp(old - largest) + np.exp(scores - largest) @ value
-    return mixed / total
+def stream_from(number):
+    """Begin with a number as the maximum, not with -inf: queries whose scores all lie far below underflow to 0/0."""
+
+    def answer(query, blocks):
+        largest, total, mixed = np.full((len(query), 1), number), 0, 0
+        for key, value in blocks:
+            scores = query @ key.T / query.shape[-1] ** 0.5
+            old, largest = largest, np.maximum(largest, scores.max(axis=1, keepdims=True))
+            total = total * np.exp(old - largest) + np.exp(scores - largest).sum(axis=1, keepdims=True)
+            mixed = mixed * np.exp(old - largest) + np.exp(scores - largest) @ value
+        return mixed / total
+
+    return answer
 
 
 def stream_of_long_blocks(query, blocks):
