@@ -22,9 +22,10 @@ class MultiHeadAttention(AttentionLayer):
     Section 3.2.2 of Vaswani et al. (2017), arXiv:1706.03762: Concat(head_1, ..., head_H) W^O.
     Call, masks and weights are those of `keras.layers.MultiHeadAttention`, but for `query_mask`,
     which Keras takes from the query alone, and for other masks beside one of four axes, whose
-    texts Keras takes for heads. A query to which the masks together leave no key
-    gets weights of zero and, as output, the bias alone (Keras, in float32, mixes all values evenly
-    for it, unless its layer has dropout or is asked for weights).
+    texts Keras takes for heads. Where the masks together leave a query no key, in all heads or in
+    one, such a head gets weights of zero and adds nothing to the output; if no head has a key, the
+    bias alone is left. (In Keras, in float32, such a head mixes all values evenly, unless the layer
+    has dropout or is asked for weights.)
 
     Args:
         num_heads: H, the number of heads of query.

@@ -3,7 +3,9 @@
 import numpy as np
 
 from tests.support.exercise_draws import drawn
+from tests.support.exercise_toys import message
 from utils.exercises import check
+from utils.exercises.multi_head.grouped import grouped_attention
 
 
 def test_keras_returns_the_same_attention():
@@ -31,6 +33,17 @@ def test_library_attention_shares_heads_in_the_same_way():
 # Answers that must not pass
 
 
+def test_four_query_heads_that_read_two_heads_of_keys_do_not_pass():
+    """Of 8 query heads and 2 of keys, say, four in a row share one."""
+
+    def attend(query, key, value):
+        share = len(query) // len(key)
+        head = np.minimum(np.arange(len(query)) // (2 if share == 4 else share), len(key) - 1)
+        return grouped_attention(query, key[head], value[head])
+
+    assert message("heads-grouped", attend).startswith("expected ")
+
+
 # Inputs
 
 
@@ -51,13 +64,15 @@ def test_scores_of_attention_neither_vanish_nor_saturate():
 
 
 def test_groups_of_one_and_of_all_heads_are_tried_and_others():
-    seen = set()
+    seen, shares = set(), set()
     for trial, (query, key, value) in enumerate(drawn("heads-grouped")):
         num_heads, num_groups = len(query), len(key)
         assert num_heads % num_groups == 0
         assert key.shape[:2] == value.shape[:2]
         assert len({query.shape[1], key.shape[1], key.shape[2], value.shape[2]}) == (3 if trial == 0 else 4)
         seen.add((num_groups == 1, num_groups == num_heads))
+        shares.add(num_heads // num_groups)
+    assert shares == {1, 2, 3, 4, 5}
     assert seen == {(True, False), (False, True), (False, False)}
     query, key, _ = drawn("heads-grouped")[0]
     assert len(query) // len(key) < len(key)  # so that h // G stays in range

@@ -1,7 +1,7 @@
 """Exercise of chapter 2 on heads that share keys and values.
 
 Letters in shapes: H query heads, G heads of key and value, T queries, S keys, d head size, v width of a value.
-T, S, d and v are distinct primes; H is G or a prime number of times G.
+T, S, d and v are distinct primes; H is 1 to 5 times G.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def _all_keys(query: np.ndarray, key: np.ndarray, value: np.ndarray) -> np.ndarr
 
 def _grouped_inputs(rng: np.random.Generator, trial: int) -> tuple:
     length, num_keys, dim, value_dim = sizes(rng, 4)
-    share, num_groups = (int(size) for size in rng.permutation((2, 3, 5))[:2])
+    share, num_groups = (int(size) for size in rng.permutation((2, 3, 4, 5))[:2])
     if trial == 0:  # so that neither a width nor an index that runs out of range gives a mistake away
         value_dim, share, num_groups = dim, *sorted((share, num_groups))
     if trial % 5 == 1:
