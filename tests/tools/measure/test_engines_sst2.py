@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import ROOT
 from tools.measure import engines_sst2
 from utils import corpora
+from utils.finetuning.command import options
 
 SENTENCES = {"train": ["good", "bad", "fine"], "dev": ["so so", "good"], "test": ["bad"]}
 
@@ -74,3 +75,14 @@ def test_missing_sentences_are_told(tmp_path, monkeypatch, capsys):
 def test_the_recipe_is_that_of_the_card():
     written = json.loads((ROOT / "data" / "results" / "mini-bert-sst2.json").read_text(encoding="utf-8"))
     assert written["recipe"] == engines_sst2.RECIPE
+
+
+def test_what_the_help_says_of_both_engines_was_measured():
+    written = json.loads((ROOT / "data" / "results" / "engines-sst2.json").read_text(encoding="utf-8"))
+    means = [
+        np.mean([row["test_accuracy"] for row in written["rows"] if row["engine"] == engine])
+        for engine in engines_sst2.ENGINES
+    ]
+    assert len(written["rows"]) == 2 * 5
+    assert abs(means[0] - means[1]) < 0.01
+    assert "lay within 0.01 of each other (five seeds each" in " ".join(options.TRAIN.split())
