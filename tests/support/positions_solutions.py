@@ -20,7 +20,7 @@ def rotate_pairs(x, positions):
     width = x.shape[1]
     angles = positions[:, None] / 10_000 ** (np.arange(0, width, 2) / width)
     cos, sin = np.cos(angles), np.sin(angles)
-    result = np.empty_like(x)
+    result = np.empty(x.shape)
     result[:, 0::2] = x[:, 0::2] * cos - x[:, 1::2] * sin
     result[:, 1::2] = x[:, 0::2] * sin + x[:, 1::2] * cos
     return result
