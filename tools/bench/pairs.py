@@ -76,6 +76,45 @@ class Benchmark(NamedTuple):
         return 0
 
 
+def run_here(
+    program: str,
+    about: str | None,
+    measure: Callable[[int], Iterable[dict[str, Any]]],
+    result: str,
+    arguments: list[str] | None,
+    repeats: int,
+    packages: Iterable[str],
+    **sizes: Any,
+) -> int:
+    """Run a benchmark of ours alone, in this process, from the command line; return 0, or 130 when interrupted.
+
+    Args:
+        program: its file.
+        about: what it says of itself.
+        measure: takes the number of timed calls, and yields a row for each way.
+        result: name of the file of results.
+        arguments: of the command line; those of this process when omitted.
+        repeats: timed calls of each way, unless the command line says otherwise.
+        packages: distributions whose versions matter.
+        **sizes: further entries of the file.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=repeats, help="timed calls of each way (default: %(default)s)")
+    chosen = parser.parse_args(arguments)
+    if chosen.repeats < 1:
+        parser.error(f"expected --repeats of at least 1; received {chosen.repeats}")
+    try:
+        rows = show_rows(measure, chosen.repeats)
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
+    command = command_line(f"tools/bench/{Path(program).name}", arguments)
+    about_run = {"repeats": chosen.repeats, "warm_up": WARM_UP, **sizes}
+    write_result(result, rows, command, SEED, packages=packages, **about_run)
+    return 0
+
+
 def start_process(environment: Mapping[str, str]) -> ProcessPoolExecutor:
     """Return a process of its own, told what a library needs to know before it is imported there."""
     return ProcessPoolExecutor(1, get_context("spawn"), set_environment, [environment])

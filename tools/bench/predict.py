@@ -5,7 +5,6 @@ longest. The other pads all texts to the longest of them, and takes them in the 
 book's reviews, and the same joined 1 to 8 at a time, whose lengths differ more. Tokens are counted in both.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from tools.bench.pairs import SEED, WARM_UP, compare, show_rows
-from tools.measure.results import FINE_TUNING_PACKAGES, ROOT, command_line, write_result
+from tools.bench.pairs import SEED, compare, run_here
+from tools.measure.results import FINE_TUNING_PACKAGES, ROOT
 from utils import corpora
 
 ENCODER = ROOT / "data" / "checkpoints" / "mini-bert"
@@ -100,21 +99,8 @@ def check_same(classifier: Any, texts: Sequence[str]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; return 0, or 130 when interrupted."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="timed calls of each way (default: %(default)s)")
-    chosen = parser.parse_args(arguments)
-    if chosen.repeats < 1:
-        parser.error(f"expected --repeats of at least 1; received {chosen.repeats}")
-    try:
-        rows = show_rows(measure, chosen.repeats)
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
-    command = command_line("tools/bench/predict.py", arguments)
-    about = {"repeats": chosen.repeats, "warm_up": WARM_UP, "number_of_texts": TEXTS}
-    write_result("predict-bench", rows, command, SEED, packages=FINE_TUNING_PACKAGES, **about)
-    return 0
+    sizes = {"number_of_texts": TEXTS}
+    return run_here(__file__, __doc__, measure, "predict-bench", arguments, REPEATS, FINE_TUNING_PACKAGES, **sizes)
 
 
 if __name__ == "__main__":

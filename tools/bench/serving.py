@@ -7,7 +7,6 @@ reviews a second, 64 in a batch. Latency: milliseconds for one review, asked alo
 probabilities.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -19,15 +18,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from tools.bench.pairs import SEED, WARM_UP, show_rows, take_turns
+from tools.bench.pairs import SEED, run_here, take_turns
 from tools.measure.recipe import BATCH, ENCODER, LEARNING_RATE
-from tools.measure.results import command_line, write_result
 from utils import corpora
 from utils.classification.base import PREDICTION_BATCH, in_order_of_length
 
 REVIEWS, ALONE, REPEATS = 1_024, 32, 5
 TRAINED, EPOCHS, MAX_LENGTH = 1_536, 2, 32
 LARGEST_GAP = 1e-4
+PACKAGES = ("numpy", "keras", "tensorflow", "onnx", "onnxruntime", "tf2onnx")
 Network = Callable[[np.ndarray], np.ndarray]  # token ids (B, T) to probabilities (B, C)
 
 
@@ -140,28 +139,8 @@ def median_ratio(first: Sequence[float], second: Sequence[float]) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; return 0, or 130 when interrupted."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="timed calls of each way (default: %(default)s)")
-    chosen = parser.parse_args(arguments)
-    if chosen.repeats < 1:
-        parser.error(f"expected --repeats of at least 1; received {chosen.repeats}")
-    try:
-        rows = show_rows(measure, chosen.repeats)
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
-    command = command_line("tools/bench/serving.py", arguments)
-    about = {
-        "repeats": chosen.repeats,
-        "warm_up": WARM_UP,
-        "reviews": REVIEWS,
-        "alone": ALONE,
-        "batch": PREDICTION_BATCH,
-    }
-    packages = ("numpy", "keras", "tensorflow", "onnx", "onnxruntime", "tf2onnx")
-    write_result("serving-bench", rows, command, SEED, packages=packages, **about)
-    return 0
+    sizes = {"reviews": REVIEWS, "alone": ALONE, "batch": PREDICTION_BATCH}
+    return run_here(__file__, __doc__, measure, "serving-bench", arguments, REPEATS, PACKAGES, **sizes)
 
 
 if __name__ == "__main__":

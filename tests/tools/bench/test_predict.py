@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tools.bench import predict
+from tools.bench import pairs, predict
 from tools.measure import results
 
 
@@ -40,7 +40,7 @@ def test_joined_texts_hold_one_to_so_many():
 
 def test_rows_say_how_long_texts_are_and_are_stored_with_the_command(classifier, monkeypatch, tmp_path):
     write = results.write_result
-    monkeypatch.setattr(predict, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
+    monkeypatch.setattr(pairs, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
     monkeypatch.setattr(predict, "make_classifier", lambda _: classifier)
     monkeypatch.setattr(predict, "check_same", lambda *_: None)
     monkeypatch.setattr(predict, "compare", lambda calls, repeats: (1024.0, 2048.0, 2.0))
@@ -58,7 +58,7 @@ def test_interrupted_run_writes_nothing_and_repeats_are_checked(monkeypatch, cap
         raise KeyboardInterrupt
 
     monkeypatch.setattr(predict, "measure", interrupt)
-    monkeypatch.setattr(predict, "write_result", lambda *_, **__: pytest.fail("something was written"))
+    monkeypatch.setattr(pairs, "write_result", lambda *_, **__: pytest.fail("something was written"))
     assert predict.main([]) == 130
     assert "interrupted; nothing was written" in capsys.readouterr().err
     with pytest.raises(SystemExit):

