@@ -14,7 +14,7 @@
 - all pages share one style sheet;
 - what no page uses is left out: the theme's icon script (1.5 MB; `icons.css` draws the icons), most of its styles;
 - parts of code that look like the rest of it are not marked;
-- the theme asks of each box whether it scrolls, for the keyboard, when nothing else is to be done.
+- the theme asks of each box whether it scrolls, for the keyboard, when it comes near; scripts wait for the page.
 """
 
 import contextlib
@@ -55,6 +55,9 @@ logger = logging.getLogger(__name__)
 
 REPOSITORY_OPTIONS = ("use_repository_button", "use_issues_button", "use_edit_page_button", "use_source_button")
 ICON_SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*")
+PRELOADED_SCRIPT = re.compile(r'<link rel="preload" as="script"[^>]*>\s*')  # they would come before the styles
+# Sphinx's own inline scripts, which run at once, change DOCUMENTATION_OPTIONS.
+LOADED_SCRIPT = re.compile(r"<script (?=[^>]*\bsrc=)(?![^>]*(?:\bdefer\b|/documentation_options\.js))")
 CLOSING = re.compile(r"[.,;:!?)\]’”]+")
 REPEATED_IDS = ("exercise-content", "solution-content")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -105,6 +108,11 @@ SMALLEST_LABEL = 8.5 / 72 * 110  # pixels; points in a heatmap's cells and dots 
 READABLE = 9  # pixels
 NOT_SEARCHED = '".headerlink", "script", "style"'
 FINDS_SCROLLING = "e.tabIndex=e.scrollWidth>e.clientWidth||e.scrollHeight>e.clientHeight?0:-1"
+LISTS_BOXES = 'const e=()=>{document.querySelectorAll(["pre",'
+SEEN = (
+    "seen=new IntersectionObserver(all=>all.forEach(({isIntersecting:near,target:e})=>{"
+    f'near&&({FINDS_SCROLLING})}}),{{rootMargin:"1000px"}})'
+)
 
 
 def restore_repository(app: Sphinx, config: Config) -> None:
@@ -237,7 +245,7 @@ def description(app: Sphinx, page: str, doctree: nodes.document | None) -> str:
 
 
 def mended_head(app: Sphinx, head: str) -> str:
-    """Return a page's head with light or dark chosen at once, one style sheet, and no script `fontawesome.js`.
+    """Return a page's head with light or dark chosen at once, one style sheet, and no script before it.
 
     Raises:
         ValueError: the page has other sheets than the pages before it.
@@ -245,14 +253,15 @@ def mended_head(app: Sphinx, head: str) -> str:
     sheets = sheets_of(head)
     if sheets != app.__dict__.setdefault("book_sheets", sheets):
         raise ValueError(f"expected the same style sheets on every page; found {sheets} after {app.book_sheets}")
-    return with_one_sheet(FIRST_SCRIPT.sub(CHOOSE_THEME, ICON_SCRIPT.sub("", head)))
+    head = PRELOADED_SCRIPT.sub("", ICON_SCRIPT.sub("", head))
+    return with_one_sheet(FIRST_SCRIPT.sub(CHOOSE_THEME, head))
 
 
 def mended_content(app: Sphinx, content: str) -> str:
     """Return a page's content with the room of its pictures reserved, and names and landmarks for screen readers.
 
     In code, the marks of what looks like the rest go: they are a third of a page's elements. What may scroll can be
-    reached by the keyboard at once; the theme's script takes that back, a little later, where nothing does.
+    reached by the keyboard at once; the theme's script takes that back, when it comes near, where nothing does.
     """
     sources = {name: path for path, name in app.builder.images.items()}  # copied only after all pages are written
 
@@ -277,6 +286,8 @@ def extend_page_context(
     """Give `templates/layout.html` its functions and the page's description; our styles replace those for MathJax."""
     context["mended_head"] = lambda head: mended_head(app, head)
     context["mended_content"] = lambda content: mended_content(app, content)
+    # The page of the search adds scripts that need those of other pages at once.
+    context["mended_scripts"] = lambda tags: tags if page == "search" else LOADED_SCRIPT.sub("<script defer ", tags)
     context["description"] = description(app, page, doctree)
     context["css_files"] = [file for file in context["css_files"] if "katex-math" not in str(file.filename)]
 
@@ -324,8 +335,9 @@ def finish_site(app: Sphinx, failure: Exception | None) -> None:
     write_one_sheet(Path(app.outdir), app.book_sheets)
     left_out = f'{NOT_SEARCHED}, ".katex-html", "semantics > :first-child"'
     change_script(app, "searchtools.js", NOT_SEARCHED, left_out, "let the search pass over typeset formulas")
-    later = f"(window.requestIdleCallback||setTimeout)(()=>{{{FINDS_SCROLLING}}})"
-    change_script(app, "scripts/pydata-sphinx-theme.js", FINDS_SCROLLING, later, "put off the search for what scrolls")
+    name, purpose = "scripts/pydata-sphinx-theme.js", "put off the search for what scrolls"
+    change_script(app, name, FINDS_SCROLLING, "(seen.unobserve(e),seen.observe(e))", purpose)
+    change_script(app, name, LISTS_BOXES, f"const {SEEN};{LISTS_BOXES}", purpose)
 
 
 def change_script(app: Sphinx, name: str, old: str, new: str, purpose: str) -> None:
