@@ -9,9 +9,7 @@ EXPLORABLE = re.compile(r'<svg [^>]*?data-explore="([a-z-]+)"')
 
 
 def add_explorers(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
-    """Add `web/explore/explore.js`, its style sheet and a script for each kind of picture in the page's body."""
+    """Add `web/explore/explore.js` and a script for each kind of picture in the page's body."""
     names = dict.fromkeys(EXPLORABLE.findall(context.get("body", "")))
-    if names:
-        app.add_css_file("explore.css")
     for name in ["explore", *names] if names else []:
         app.add_js_file(f"{name}.js", loading_method="defer")

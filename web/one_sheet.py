@@ -7,7 +7,7 @@ from pathlib import Path
 
 STATIC = "_static/"
 ONE = "site.css"
-OWN = ("explore.css", "live/")  # how the names of sheets begin that some pages alone have
+OWN = ("live/",)  # how the names of sheets begin that some pages alone have
 LINK = re.compile(r'<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="(?:\.\./)*_static/([^"?]+)[^"]*"[^>]*>\s*')
 IMPORT = re.compile(r'@import\s*"([^"]+)"\s*;?')
 ADDRESS = re.compile(r"url\((?!data:|[a-z]+:|/|#)[\"']?([^\"')]+)[\"']?\)")

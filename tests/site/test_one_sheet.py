@@ -14,7 +14,7 @@ import one_sheet
 HEAD = """<meta charset="utf-8"/>
 <link href="../_static/styles/theme.css?digest=1" rel="stylesheet" />
 <link rel="preload" as="script" href="../_static/scripts/theme.js?digest=1" />
-<link rel="stylesheet" type="text/css" href="../_static/explore.css?v=2" />
+<link rel="stylesheet" type="text/css" href="../_static/live/live.css?v=2" />
 <link rel="stylesheet" type="text/css" href="../_static/book.css?v=3" />
 <link rel="icon" href="../_static/favicon.svg"/>
 """
@@ -24,7 +24,7 @@ def test_head_has_one_link_for_the_sheets_of_all_pages_before_those_of_its_own()
     assert one_sheet.sheets_of(HEAD) == ["styles/theme.css", "book.css"]
     head = one_sheet.with_one_sheet(HEAD)
     links = re.findall(r'href="([^"?]*\.css)', head)
-    assert links == ["../_static/site.css", "../_static/explore.css"]
+    assert links == ["../_static/site.css", "../_static/live/live.css"]
     assert head.count("<link") == HEAD.count("<link") - 1
     assert one_sheet.with_one_sheet("<title>No sheets</title>") == "<title>No sheets</title>"
 
@@ -42,7 +42,6 @@ def test_sheets_are_joined_in_order_with_imports_and_addresses_that_lead_to_the_
         "styles/theme.css": '@import "../basic.css";\nb{src:url("../fonts/b.woff2")}',
         "basic.css": "a{background:url(file.png)}",
         "book.css": "c{background:url(data:image/svg+xml,x)}",
-        "explore.css": "d{}",
         "live/live.css": "e{}",
         "live/panel.css": "f{}",
         "unused.css": "g{}",
@@ -56,7 +55,7 @@ def test_sheets_are_joined_in_order_with_imports_and_addresses_that_lead_to_the_
         'a{background:url("file.png")}b{src:url("fonts/b.woff2")}c{background:url(data:image/svg+xml,x)}'
     )
     left = {path.relative_to(static).as_posix() for path in static.rglob("*.css")}
-    assert left == {"site.css", "explore.css", "live/live.css", "live/panel.css"}
+    assert left == {"site.css", "live/live.css", "live/panel.css"}
 
 
 def test_what_the_sheet_of_the_site_asks_for_is_there():

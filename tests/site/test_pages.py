@@ -63,7 +63,7 @@ def test_style_sheet_loads_only_files_of_the_site(sheet):
 SOUND = """<!doctype html>
 <html lang="en"><head><title>Attention</title><meta name="viewport" content="width=device-width">
 <meta name="description" content="How attention works.">
-<link rel="icon" href="icon.svg"><script src="own.js"></script>{head}</head>
+<link rel="icon" href="icon.svg"><script defer src="own.js"></script>{head}</head>
 <body><main><article><h1 id="title">Attention</h1>
 <p>See <a href="#title">above</a>, <a href="other.html#there">there</a>, <a href="https://example.org/">elsewhere</a>.</p>
 <p>Inline <code>{{eq}}`eq-one`</code> and <span class="math">\\(x\\)</span> are no faults.</p>
@@ -185,7 +185,12 @@ def test_code_that_lost_its_marks_has_the_colour_that_they_give(theme):
 
 
 def test_the_icon_script_is_reported(faulty):
-    assert "fontawesome" in site_checks.head_of_page(faulty('<script src="s/fontawesome.js?d=1"></script>'))[0]
+    assert "fontawesome" in site_checks.head_of_page(faulty('<script defer src="s/fontawesome.js?d=1"></script>'))[0]
+
+
+@pytest.mark.parametrize("tag", ['<script src="s/a.js"></script>', '<link rel="preload" as="script" href="s/a.js"/>'])
+def test_a_script_that_holds_up_the_page_is_reported(faulty, tag):
+    assert "before its styles" in site_checks.head_of_page(faulty(tag))[0]
 
 
 FOLD = """<div class="cell tag_check"><details class="hide"{}><summary><p class="collapsed">{}</p>

@@ -215,6 +215,10 @@ def head_of_page(page: Page) -> list[str]:
             'meta[name=description][content*=" "]'
         ),
         "loads fontawesome.js (1.5 MB): see web/book_pages.py": not soup.select_one('script[src*="fontawesome"]'),
+        "loads a script before its styles or its text: see web/book_pages.py": page.path.stem == "search"
+        or not soup.select_one(
+            'head :is(link[rel=preload][as=script], script[src]:not([defer], [src*="/documentation_options.js"]))'
+        ),
     }
     return [problem for problem, present in checks.items() if not present]
 
