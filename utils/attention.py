@@ -85,9 +85,9 @@ def scaled_dot_product_attention(
         key: float array (..., S, key_dim).
         value: float array (..., S, value_dim).
         attention_mask: broadcastable to (..., T, S); True, or 1 of any type, where a query may
-            attend to a key. Any other number is refused; floating-point types are refused
-            while a function is traced. A key that no query may attend to contributes nothing,
-            whatever stands in it.
+            attend to a key, False or 0 where not. Other numbers are refused where they are
+            known; floating-point types are refused while a function is traced. A key that no
+            query may attend to contributes nothing, whatever stands in it.
         attention_bias: float array broadcastable to (..., T, S), added to the scores (ALiBi,
             relative positions). -inf forbids; a large negative number only discourages.
         use_causal_mask: also forbid key s to query t wherever s > t.
@@ -98,8 +98,8 @@ def scaled_dot_product_attention(
     Returns:
         (output, weights): (..., T, value_dim) and (..., T, S), in the type of the inputs
         (Keras narrows float64 to float32 on JAX and PyTorch); the softmax runs in at least
-        float32. Weight rows sum to 1, but a query that may attend to nothing gets weights and
-        output of zero.
+        float32. Weight rows sum to 1, but a query that may attend to nothing gets weights of
+        zero, and an output of zero unless a value that another query may see is not finite.
 
     Raises:
         ValueError: sizes or head counts disagree, key has no rows, an input is not

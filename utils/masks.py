@@ -1,4 +1,4 @@
-"""What a mask means, everywhere in the book: True, or 1, is where attention is allowed; any other number is refused."""
+"""What a mask means, everywhere in the book: True, or 1, is where attention is allowed; False, or 0, where not."""
 
 from typing import Any
 

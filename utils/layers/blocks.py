@@ -174,7 +174,7 @@ class EncoderLayer(ResidualLayer):
         Args:
             inputs: float tensor (B, T, d_model).
             attention_mask: broadcastable to (B, T, T), or with four axes to (B, H, T, T); True, or 1 of any type,
-                where a token may attend to another. Other numbers are refused, as in `MultiHeadAttention`.
+                where a token may attend to another, False or 0 where not; other numbers as in `MultiHeadAttention`.
             use_causal_mask: also hide from each token those after it.
             training: whether to drop.
             attention_bias: float tensor broadcastable to (B, H, T, T), added to the scores; -inf forbids.
@@ -243,7 +243,8 @@ class DecoderLayer(ResidualLayer):
     ) -> Any:
         """Return what each token becomes.
 
-        In both masks True, or 1 of any type, says *may attend*; other numbers are refused, as in `MultiHeadAttention`.
+        In both masks True, or 1 of any type, says *may attend*, False or 0 not; other numbers as in
+        `MultiHeadAttention`.
 
         Args:
             inputs: float tensor (B, T, d_model), the tokens written so far.

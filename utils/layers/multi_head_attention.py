@@ -112,7 +112,7 @@ class MultiHeadAttention(AttentionLayer):
     ) -> Any:
         """Let each query attend to the keys, and return the mixture of values that it finds.
 
-        In every mask True, or 1, says *may attend*; other numbers are refused, as in
+        In every mask True, or 1, says *may attend*, False or 0 not; for other numbers see
         `utils.attention.scaled_dot_product_attention`. A query attends to a key where all
         masks allow it.
 
