@@ -297,6 +297,59 @@ def test_the_chapter_says_how_many_layers_are_handed_over():
     assert f"It also hands over {len(CASES) - sound} that are broken:" in text
 
 
+def test_the_chapter_says_how_often_the_checker_calls_a_test():
+    calls, test = [], a_test()
+
+    def counted(layer):
+        calls.append(layer)
+        return test(layer)
+
+    assert check("heads-test", counted)
+    text = (ROOT / "chapters" / "02-multi-head-attention.ipynb").read_text(encoding="utf-8")
+    assert f"Seed your generator inside the function: the checker calls it {len(calls)} times." in text
+
+
+def shuffled_otherwise(poor, orders):
+    """Make a test that shuffles one text of its batch in orders of its own, and the other in two circles."""
+
+    def answer(layer):
+        x = np.random.default_rng(0).normal(size=(2, 20, 12))
+        before = layer(x)
+        for good, other in zip(TWO, orders, strict=True):
+            order = np.stack([other, good] if poor == 0 else [good, other])[..., None]
+            turned, rows = (np.take_along_axis(array, order, axis=1) for array in (x, before))
+            if not np.allclose(layer(turned), rows, atol=1e-6):
+                return False
+        return a_test([])(layer)
+
+    return answer
+
+
+SWAP = cycle(0, 1)
+
+
+@pytest.mark.parametrize(("poor", "where"), [(0, "first"), (1, "last")])
+def test_each_text_has_to_be_shuffled(poor, where):
+    told = message("heads-test", shuffled_otherwise(poor, [SWAP, SWAP]))
+    assert told == f"in the {where} text of a batch, of 20 tokens, these are never moved by a shuffle: 2 to 19"
+    told = message("heads-test", shuffled_otherwise(poor, [TWO[0], TWO[0]]))
+    assert told.startswith(f"in the {where} text of a batch, of 20 tokens, the orders never lead places 0 and 1 to ")
+    assert check("heads-test", shuffled_otherwise(poor, MORE))
+
+
+@pytest.mark.parametrize("rows", [slice(10), slice(10, 20), slice(None, None, 2), slice(1, None, 2)])
+def test_all_rows_have_to_be_compared_after_the_second_shuffle_too(rows):
+    def answer(layer):
+        x = np.random.default_rng(0).normal(size=(2, 20, 12))
+        before = layer(x)
+        for order, some in zip(TWO, (EVERY, rows), strict=True):
+            if not np.allclose(layer(x[:, order])[:, some], before[:, order][:, some], atol=1e-6):
+                return False
+        return a_test([])(layer)
+
+    assert message("heads-test", answer).startswith("lets a broken one pass: it is wrong after one shuffle alone")
+
+
 @pytest.mark.parametrize("place", range(20))
 def test_each_place_has_layers_that_single_it_out(place):
     """An order that leaves this place alone where it is, and a look at all other rows, places, numbers."""

@@ -1,10 +1,14 @@
 """The exercises on multi-head attention: what other libraries answer, and inputs that show every case."""
 
+import inspect
+
 import numpy as np
+import pytest
 
 from tests.support.exercise_draws import drawn
 from tests.support.exercise_toys import message
 from utils.exercises import check
+from utils.exercises.multi_head.attention import multi_head
 from utils.exercises.multi_head.grouped import grouped_attention
 
 
@@ -44,6 +48,36 @@ def test_four_query_heads_that_read_two_heads_of_keys_do_not_pass():
     assert message("heads-grouped", attend).startswith("expected ")
 
 
+@pytest.mark.parametrize(
+    ("exercise_id", "right"), [("heads-attention", multi_head), ("heads-grouped", grouped_attention)]
+)
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_an_answer_that_loses_axes_of_size_one_does_not_pass(exercise_id, right, axis):
+    def squeezed(*inputs):
+        result = right(*inputs)
+        return result.squeeze(axis) if axis is None or result.shape[axis] == 1 else result
+
+    squeezed.__signature__ = inspect.signature(right)
+    assert message(exercise_id, squeezed).startswith("expected ")
+
+
+# Verdicts of the predictions
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        (30, "as if every row held three places"),
+        (sum(min(row, 3) for row in range(10)), "the tokens themselves are missing"),
+        (sum(4 for row in range(10) if row >= 3), "the first three rows count for nothing"),
+    ],
+)
+def test_a_wrong_count_of_a_mask_is_told_what_it_counts(places, told):
+    result = check("heads-predict-window", (4, 2, places, 10, 6, 5))
+    assert not result
+    assert told in f"{result.message}"
+
+
 # Inputs
 
 
@@ -53,11 +87,14 @@ def test_value_dim_is_key_dim_in_the_first_four_trials_of_attention_alone():
         assert (key_kernel.shape == value_kernel.shape) == (trial < 4)
         assert output_kernel.shape[:2] == value_kernel.shape[1:]
         axes = {*x.shape, *key_kernel.shape, *value_kernel.shape, *output_kernel.shape}
+        if trial == 39:
+            assert (*x.shape[:2], key_kernel.shape[1]) == (1, 1, 1)
+            continue
         assert len(axes) == (6 if trial < 4 else 7)
 
 
 def test_scores_of_attention_neither_vanish_nor_saturate():
-    for x, query_kernel, key_kernel, *_ in drawn("heads-attention"):
+    for x, query_kernel, key_kernel, *_ in drawn("heads-attention")[:39]:  # the last has one score
         query, key = (np.einsum("btd,dhk->bhtk", x, kernel) for kernel in (query_kernel, key_kernel))
         spread = (query @ key.swapaxes(-1, -2) / np.sqrt(key.shape[-1])).std()
         assert 0.5 < spread < 8
@@ -69,11 +106,12 @@ def test_groups_of_one_and_of_all_heads_are_tried_and_others():
         num_heads, num_groups = len(query), len(key)
         assert num_heads % num_groups == 0
         assert key.shape[:2] == value.shape[:2]
-        assert len({query.shape[1], key.shape[1], key.shape[2], value.shape[2]}) == (3 if trial == 0 else 4)
+        sizes = {query.shape[1], key.shape[1], key.shape[2], value.shape[2]}
+        assert len(sizes) == (3 if trial in (0, 39) else 4)
         seen.add((num_groups == 1, num_groups == num_heads))
         shares.add(num_heads // num_groups)
     assert shares == {1, 2, 3, 4, 5}
-    assert seen == {(True, False), (False, True), (False, False)}
+    assert seen == {(True, False), (False, True), (False, False), (True, True)}
     query, key, _ = drawn("heads-grouped")[0]
     assert len(query) // len(key) < len(key)  # so that h // G stays in range
 

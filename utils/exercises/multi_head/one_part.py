@@ -109,9 +109,9 @@ def _of_many_places() -> list[Case]:
 
 
 def _of_one_order() -> list[Case]:
-    """Make layers that are wrong after one of the orders that a test takes, and remember which one it is."""
+    """Make layers that are wrong after one of the orders that a test takes, each in a row of its own."""
 
-    def wrong_after(chosen: Callable[[set[tuple[int, ...]], int], bool]) -> Layer:
+    def wrong_after(chosen: Callable[[set[tuple[int, ...]], int], bool], turn: int) -> Layer:
         first: dict[tuple, list[bytes]] = {}  # tokens in any order to the text that came first
         orders: dict[int, set[tuple[int, ...]]] = {}  # length to which place each token came from
         wrong: dict[int, tuple[int, ...]] = {}  # length to the order that goes wrong
@@ -128,7 +128,7 @@ def _of_one_order() -> list[Case]:
                     if length not in wrong and chosen(known, length):
                         wrong[length] = order
                 if order == wrong.get(length):
-                    row[_at(_ROWS[0], length), WIDTH // 3] += 0.1
+                    row[_at(_ROWS[turn], length), WIDTH // 3 + turn] += 0.1
             return rows
 
         return layer
@@ -137,10 +137,10 @@ def _of_one_order() -> list[Case]:
         return not len(never_reached(orders, length))
 
     return [
-        Case("it is wrong after one shuffle alone, the first", wrong_after(lambda orders, length: True), _EACH),
+        Case("it is wrong after one shuffle alone, the first", wrong_after(lambda orders, length: True, 1), _EACH),
         Case(
             "it is wrong after one shuffle alone, the one with which the orders lead any two places to any others",
-            wrong_after(enough),
+            wrong_after(enough, 0),
             _EACH,
             late=True,
         ),
@@ -148,7 +148,7 @@ def _of_one_order() -> list[Case]:
         *(
             Case(
                 f"it is wrong after one shuffle alone, the {nth} or the last that is needed",
-                wrong_after(lambda orders, length, count=count: len(orders) > count or enough(orders, length)),
+                wrong_after(lambda orders, length, count=count: len(orders) > count or enough(orders, length), count),
                 _EACH,
                 late=True,
             )

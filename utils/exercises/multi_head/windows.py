@@ -58,7 +58,9 @@ WINDOWS = Prediction(
                 (40, "as if every row were full, also the first ones"),
                 (55, "this is the causal mask without a window"),
                 (100, "this is without any mask"),
-                (30, "the tokens themselves are missing, or the first rows count for nothing"),
+                (30, "as if every row held three places"),
+                (24, "the tokens themselves are missing"),
+                (28, "the first three rows count for nothing"),
             ),
         ),
         Part(
