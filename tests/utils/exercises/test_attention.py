@@ -210,7 +210,41 @@ def test_streams_have_blocks_of_one_row_and_one_has_one_block_and_one_query():
     assert [len(query) for query, blocks in drawn if len(blocks._blocks) == 1] == [1]
 
 
-@pytest.mark.parametrize("number", [-1e3, -1e4, -1e5])
+def test_axes_told_by_their_sizes_are_not_told_where_sizes_are_equal():
+    def by_size(query, key, value):
+        leading = [size for size in query if size in value]
+        return (*leading, query[-2], value[-1]), (*leading, query[-2], key[-2])
+
+    def by_others(query, key, value):
+        leading = [size for size in query if size not in query[-2:]]
+        return (*leading, query[-2], value[-1]), (*leading, query[-2], key[-2])
+
+    assert not check("attention-shapes", by_size)
+    assert not check("attention-shapes", by_others)
+
+
+def test_stream_in_which_infinity_meets_zero_is_not_only_told_that_blocks_are_kept():
+    def answer(query, blocks):
+        largest, total, mixed = -np.inf, 0.0, 0.0
+        for key, value in blocks:
+            scores = query @ key.T / np.sqrt(query.shape[-1])
+            new = np.maximum(largest, scores.max(axis=-1, keepdims=True))
+            rescale, exponentials = np.exp(new - largest), np.exp(scores - new)
+            total = rescale * total + exponentials.sum(axis=-1, keepdims=True)
+            mixed, largest = rescale * mixed + exponentials @ value, new
+        return mixed / total
+
+    assert "or does ∞ meet 0?" in check("attention-streaming", answer).message
+
+
+def test_scores_of_the_gradient_exercise_lie_where_the_chapter_says():
+    exercise = EXERCISES["attention-query-gradient"]
+    for trial in range(exercise.trials):
+        query, key, *_ = exercise.draw(trial)
+        assert np.abs(query @ key.T / np.sqrt(key.shape[1])).max() <= 10
+
+
+@pytest.mark.parametrize("number", [-1e3, -1e4, -1e5, -1e6, -1e9, -1e18])
 def test_stream_that_begins_with_a_number_in_place_of_minus_infinity_fails(number):
     answer, exercise = stream_from(number), EXERCISES["attention-streaming"]
     np.testing.assert_allclose(answer(*exercise.draw(0)), exercise.reference(*exercise.draw(0)))

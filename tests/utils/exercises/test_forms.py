@@ -105,7 +105,7 @@ def test_a_case_that_alone_is_judged_wrongly_is_named(exercise_id, trial):
 
 @pytest.mark.parametrize("exercise_id", [one for one in TESTS if one not in OTHER_SHAPES])
 def test_shapes_and_finite_numbers_tell_no_broken_case_but_one(exercise_id):
-    """The broken ones run in silence, and all but one look like the sound ones."""
+    """The broken ones run in silence, and all but one look like the sound ones; one of two with NaN shows it."""
     inputs = {
         "attention-test-causal": (np.random.default_rng(0).normal(size=(7, 5)),),
         "heads-test": (np.random.default_rng(0).normal(size=(3, 7, 12)),),
@@ -113,14 +113,16 @@ def test_shapes_and_finite_numbers_tell_no_broken_case_but_one(exercise_id):
         "architecture-test-cache": (np.random.default_rng(0).normal(size=(7, 4)), None),
         "custom-test-convert": (np.random.default_rng(0).normal(size=(7, 7)), np.arange(7.0)),
     }[exercise_id]
-    others = []
+    others, not_finite = [], []
     for case in EXERCISES[exercise_id].cases():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             result = case.run(*inputs)
         result = result[0] if isinstance(result, tuple) else result
-        assert np.isfinite(result).all()
+        assert np.isfinite(result[1:]).all()
+        not_finite += [] if np.isfinite(result).all() else [case.name]
         others += [case] if result.shape != inputs[0].shape else []
+    assert [name.startswith("row 0 is NaN") for name in not_finite] == [True] * (exercise_id == "attention-test-causal")
     assert [case.sound for case in others] == [False] * len(others)
     assert len(others) <= 1
 
@@ -694,8 +696,34 @@ def by_moves(attend, looked_at, gap=1e-6, length=24):
     x = np.random.default_rng(0).normal(size=(length, 4))
     rows, before = np.arange(length), attend(x)
     for s in rows:
-        moved = np.abs(attend(x + (rows == s)[:, None]) - before).max(axis=1) > gap
+        moved = ~(np.abs(attend(x + (rows == s)[:, None]) - before).max(axis=1) <= gap)  # NaN has moved
         if any(moved[t] != (t >= s) for t in rows if looked_at(t, s)):
+            return False
+    return True
+
+
+def by_additions(attend, seed=0):
+    """Add random numbers to one token after another, but be blind to NaN."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(24, 4))
+    before = attend(x)
+    for place in range(24):
+        other = x.copy()
+        other[place] += rng.normal(size=4)
+        moved = np.abs(attend(other) - before).max(axis=1) > 1e-6
+        if moved[:place].any() or not moved[place:].all():
+            return False
+    return True
+
+
+def by_zeros(attend, of_a_row, blind=False):
+    """Put zeros in the place of one token after another, and reduce the gaps of a row to one."""
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    before = attend(x)
+    for place in range(24):
+        gaps = of_a_row(np.abs(attend(np.where((np.arange(24) == place)[:, None], 0, x)) - before), axis=1)
+        moved = gaps > 1e-6 if blind else ~(gaps <= 1e-6)
+        if moved[:place].any() or not moved[place:].all():
             return False
     return True
 
@@ -707,7 +735,7 @@ def by_features(attend, changed, compared):
     for place in range(24):
         other = x.copy()
         other[place, changed] += 1
-        moved = (np.abs(attend(other) - before) > 1e-6)[:, compared].reshape(24, -1).any(axis=1)
+        moved = (~(np.abs(attend(other) - before) <= 1e-6))[:, compared].reshape(24, -1).any(axis=1)
         if moved[:place].any() or not moved[place:].all():
             return False
     return True
@@ -1101,6 +1129,17 @@ CARELESS = [
             (1e-7, "refuses one that is sound: another text moves its rows by less than a millionth"),
         )
     ),
+    *(
+        ("attention-test-causal", blind, f"lets a broken one pass: {text}")
+        for blind, text in (
+            (by_additions, "row 0 is NaN for "),
+            (
+                lambda attend: by_zeros(attend, np.max, blind=True),
+                "each row sees the directions of later tokens, and is",
+            ),
+            (lambda attend: by_zeros(attend, np.mean), "later tokens move one number of a row by 3 millionths"),
+        )
+    ),
     *(  # the first row, the last row, the first column and the last, but for their ends
         (
             "attention-test-causal",
@@ -1146,9 +1185,14 @@ CARELESS = [
         (
             "attention-test-causal",
             lambda attend, changed=changed, compared=compared: by_features(attend, changed, compared),
-            f"lets a broken one pass: column {column} of the result shows the future, and 2 more",
+            f"lets a broken one pass: {text}",
         )
-        for changed, compared, column in ((EVERY, 0, 1), (EVERY, 3, 0), (0, EVERY, 1), (2, EVERY, 0))
+        for changed, compared, text in (
+            (EVERY, 0, "column 1 of the result shows the future, and 2 more"),
+            (EVERY, 3, "later tokens move one number of a row by 3 millionths, and 3 more"),
+            (0, EVERY, "column 1 of the result shows the future, and 2 more"),
+            (2, EVERY, "column 0 of the result shows the future, and 2 more"),
+        )
     ),
 ]
 

@@ -106,6 +106,26 @@ def _nan_where_a_later_token_is_zeros(x: np.ndarray) -> np.ndarray:
     return rows
 
 
+def _nan_for(sign: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a running mean whose row 0 is NaN for about half of all later tokens, whatever moves them.
+
+    Of the two signs one leaves a given text as it is. Then a test that is blind to NaN sees nothing of it.
+    """
+
+    def attend(x: np.ndarray) -> np.ndarray:
+        rows = np.tri(len(x)) @ x / np.arange(1, len(x) + 1)[:, None]
+        later = np.cos(777 * (np.sqrt(np.arange(len(x))) @ x).sum())
+        return np.where((np.arange(len(x)) == 0)[:, None] & (sign * later > 0), np.nan, rows)
+
+    return attend
+
+
+def _moves_one_number_a_little(x: np.ndarray) -> np.ndarray:
+    """Add a little of each later token to one column: less than 4e-6, so that the mean of four stays below 1e-6."""
+    later = 1.9e-6 * np.tri(len(x), k=-1).T @ np.cos(777 * x.sum(axis=1))
+    return np.tri(len(x)) @ x / np.arange(1, len(x) + 1)[:, None] + later[:, None] * np.eye(x.shape[1])[0]
+
+
 def _with_open_feature(feature: int) -> Callable[[np.ndarray], np.ndarray]:
     """Make a running mean, but of one feature the mean over the whole text."""
 
@@ -123,10 +143,11 @@ def _by_column(x: np.ndarray) -> np.ndarray:
 
 _MOVE_EACH = "Move one token at a time, each in turn, and look at every row of the result."
 _SMALL_GAPS = "From which gap on does your test say that a row has moved? The gap of a leak can be small."
+_NAN_MOVES = "A row that has become NaN has moved. But `nan > 1e-6` is False."
 _LOOK_BACK = "A token that is moved must move its own row and every later one."
 # Each token but the first and the last of a text of 24 tokens: the place, negative from the end, and its name.
 _TOKENS = tuple((place, f"token {place}") for place in range(1, _ROOM + 1)) + tuple(
-    (-1 - back, f"the token {back} before the last") for back in range(7, 0, -1)
+    (-1 - back, f"the token {back} before the last") for back in range(_LENGTH - _ROOM - 2, 0, -1)
 )
 
 
@@ -254,6 +275,7 @@ def _general_cases() -> tuple[Case, ...]:
         Case("forbidden scores become 0", lambda x: softmax(np.where(_past(x), _scores(x), 0)) @ x, _MOVE_EACH),
         Case("forbidden scores are lowered by 11", lambda x: softmax(_scores(x) - 11 * ~_past(x)) @ x, _SMALL_GAPS),
         Case("later tokens move a row by 1.5 millionths", _moves_more_than_a_millionth, _SMALL_GAPS),
+        Case("later tokens move one number of a row by 3 millionths", _moves_one_number_a_little, _SMALL_GAPS),
         Case("the mask comes after the softmax", lambda x: (_past(x) * softmax(_scores(x))) @ x, _MOVE_EACH),
         Case("the softmax runs over the queries", _by_column, _MOVE_EACH),
         Case(
@@ -277,8 +299,10 @@ def _general_cases() -> tuple[Case, ...]:
         Case(
             "each row sees the directions of later tokens, and is NaN if one of these is zeros",
             _nan_where_a_later_token_is_zeros,
-            "A row that has become NaN has moved. But `nan > 1e-6` is False.",
+            _NAN_MOVES,
         ),
+        Case("row 0 is NaN for half of all later tokens", _nan_for(1), _NAN_MOVES),
+        Case("row 0 is NaN for the other half", _nan_for(-1), _NAN_MOVES),
         Case(
             "it returns the weights", lambda x: np.where(_past(x), softmax(_scores(x)), 0), "Look at the shape as well."
         ),

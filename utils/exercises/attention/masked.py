@@ -140,9 +140,7 @@ def _weights_of_empty_rows(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask.any(axis=-1, keepdims=True), weights, np.nan)
 
 
-_NOT_LOW_ENOUGH = (
-    "No number is below every score, but −∞ is. Put it in the place of a forbidden score, whatever that was."
-)
+_NOT_LOW_ENOUGH = "Put −∞, or a number far below −1,000, in the place of a forbidden score, whatever that was."
 
 
 class _UnderAMask(Exercise):
@@ -168,7 +166,7 @@ MASKED = _UnderAMask(
     returns=("output", "weights"),
     note="rows with nothing to attend to included",
     rtol=2e-3,  # float32 holds scores of ±1,000 to 1e-4, and so their exponentials
-    hint="In order: scale, forbid with −∞ where the mask is False, subtract each row's maximum, softmax, mix.",
+    hint="In order: scale, forbid with −∞ where the mask is False, softmax, mix; zeros for a row that may see nothing.",
     mistakes=(
         Mistake(
             "NaN in empty rows",

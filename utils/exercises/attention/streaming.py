@@ -71,7 +71,7 @@ _SHORT = (6, 7)  # trials in which each of the two blocks that take nearly all w
 # Trials with a long tail: for the first query one key in the middle scores so much more than each of the others, but
 # together they count. The two numbers decide how small an exponential, or a factor, an answer may leave out.
 _TAILS = {0: 9.0, 5: 17.0}
-_FAR_BELOW = 7  # the trial in which all scores of the first query lie below -800,000
+_FAR_BELOW = 7  # the trial in which all scores of the first query lie below -8e29, further than most stand-ins for -inf
 
 
 def _stream_inputs(rng: np.random.Generator, trial: int) -> tuple:
@@ -94,7 +94,7 @@ def _stream_inputs(rng: np.random.Generator, trial: int) -> tuple:
         query[:, 1] = np.sqrt(key_dim) * (np.arange(num_queries) == 0)
         query[0, 0] *= 10
     if trial == _FAR_BELOW:  # one key takes all weight, so that float32 does not lose the answer
-        query[0, :2] = -1e6, 100 * query[0, 1]
+        query[0, :2] = -1e30, 1e26 * query[0, 1]
     blocks = []
     # The largest score so far is overtaken again and again.
     for growth, level in zip(np.linspace(0.2, 1.5, num_blocks), levels, strict=True):
@@ -126,8 +126,8 @@ STREAMING = Exercise(
         Mistake(
             "blocks kept",
             _hoard,
-            "the blocks are kept in a list; each is overwritten with NaN when the next is asked for",
-            "Keep, for each query, a maximum, a sum and a mix: their size does not grow with the number of keys.",
+            "every number is NaN: are blocks kept? each becomes NaN when the next is asked for; or does ∞ meet 0?",
+            "Keep a maximum, a sum and a mix. Rescale by exp(old maximum − new maximum), which never exceeds 1.",
         ),
         Mistake(
             "outputs averaged",
