@@ -20,7 +20,8 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(scores.dtype)
 
 
-_LONG = {31: np.float32, 32: np.float16}  # trials with one row of 100,003 scores
+# Trials with rows of 100,003 scores: one axis, and two.
+_LONG = {31: (np.float32, (100_003,)), 32: (np.float16, (2, 100_003))}
 # What a long row is drawn from. Its weights are far from equal. Its exponentials add up to about 79,600: more than the
 # largest number of float16, 65,504, and less than the number of scores, each of which an answer might take for the sum.
 _SCORES_OF_A_LONG_ROW = (0, 0, 0, 0, 0, 0, -1, -1e4)
@@ -28,7 +29,8 @@ _SCORES_OF_A_LONG_ROW = (0, 0, 0, 0, 0, 0, -1, -1e4)
 
 def _softmax_inputs(rng: np.random.Generator, trial: int) -> tuple:
     if trial in _LONG:
-        return (rng.choice(np.array(_SCORES_OF_A_LONG_ROW, _LONG[trial]), size=100_003),)
+        dtype, shape = _LONG[trial]
+        return (rng.choice(np.array(_SCORES_OF_A_LONG_ROW, dtype), size=shape),)
     dtype, kind = (np.float64, np.float32, np.float16)[trial % 3], trial % 4
     rank = 1 + (trial // 3 + trial // 12) % 4
     shape = sizes(rng, rank)

@@ -71,7 +71,7 @@ _SHORT = (6, 7)  # trials in which each of the two blocks that take nearly all w
 # Trials with a long tail: for the first query one key in the middle scores so much more than each of the others, but
 # together they count. The two numbers decide how small an exponential, or a factor, an answer may leave out.
 _TAILS = {0: 9.0, 5: 17.0}
-_FAR_BELOW = 7  # the trial in which all scores of the first query lie below -8e29, further than most stand-ins for -inf
+_FAR_BELOW = 7  # the trial in which all scores of the first query lie near -1e31, the lowest that is allowed
 
 
 def _stream_inputs(rng: np.random.Generator, trial: int) -> tuple:
@@ -94,7 +94,7 @@ def _stream_inputs(rng: np.random.Generator, trial: int) -> tuple:
         query[:, 1] = np.sqrt(key_dim) * (np.arange(num_queries) == 0)
         query[0, 0] *= 10
     if trial == _FAR_BELOW:  # one key takes all weight, so that float32 does not lose the answer
-        query[0, :2] = -1e30, 1e26 * query[0, 1]
+        query[0, :2] = -9.99e30, 1e25 * query[0, 1]
     blocks = []
     # The largest score so far is overtaken again and again.
     for growth, level in zip(np.linspace(0.2, 1.5, num_blocks), levels, strict=True):
