@@ -97,7 +97,7 @@ def scaled_dot_product_attention(
 
     Returns:
         (output, weights): (..., T, value_dim) and (..., T, S), in the type of the inputs
-        (Keras narrows float64 to float32 on JAX and PyTorch); the softmax runs in at least
+        (float32 for float64 on JAX, unless it is told to keep it); the softmax runs in at least
         float32. Weight rows sum to 1, but a query that may attend to nothing gets weights of
         zero, and an output of zero unless a value that another query may see is not finite.
 

@@ -116,7 +116,7 @@ _SOFTMAX = _OfRows(
             "mean",
             lambda scores: _exponentials_over_sum(scores - scores.mean(axis=-1, keepdims=True)),
             "scores far above the mean of their row overflow: the mean is subtracted, not the maximum",
-            "After the subtraction no score may be positive.",
+            "After the subtraction the largest score of a row should be 0, or near it.",
         ),
         Mistake(
             "whole array",

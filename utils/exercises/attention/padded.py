@@ -63,7 +63,7 @@ PADDED = FindTheBug(
             "padding ignored",
             lambda x, is_token: _attend(x, np.tri(len(x), dtype=bool)),
             "padding is seen like any token",
-            "Both masks count: a key must be earlier, and it must be a token.",
+            "Both masks count: an earlier key must also be a token.",
         ),
         Mistake(
             "either mask",

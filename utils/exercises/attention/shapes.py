@@ -77,13 +77,13 @@ SHAPES = Exercise(
             "weights of queries",
             _weights_shape(lambda query, key, value: (*query[:-1], query[-2])),
             "the weights have a column for each query",
-            "A query weighs keys. Only in self-attention are there as many keys as queries.",
+            "A query weighs keys. There need not be as many keys as queries.",
         ),
         Mistake(
             "weights of keys",
             _weights_shape(lambda query, key, value: (*key[:-1], key[-2])),
             "the weights have a row for each key",
-            "Each query has a row of weights. Only in self-attention are there as many queries as keys.",
+            "Each query has a row of weights. There need not be as many queries as keys.",
         ),
         Mistake(
             "key_dim kept in the weights",
