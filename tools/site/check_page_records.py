@@ -81,7 +81,7 @@ def pages_section(record: Mapping[str, Any] | None) -> str:
     tools = _listed(record["tools"])
     said = (
         f"On {record['date']}, {tools}. Lighthouse scores performance, accessibility, best practices and what search "
-        f"engines ask for; each number is the median of {record['lighthouse_runs']} runs."
+        f"engines ask for; performance is the median of {record['lighthouse_runs']} runs."
     )
     return f"{title}\n\n{said}\n\n{table(header, rows)}"
 
