@@ -269,7 +269,7 @@ def mended_content(app: Sphinx, content: str) -> str:
         header = Path(app.srcdir, sources[unquote(Path(match[2]).name)]).read_bytes()[:24]
         width, height = struct.unpack(">II", header[16:24])
         least = math.ceil(width * READABLE / SMALLEST_LABEL)
-        image = f'<img width="{width}" height="{height}" style="min-width: {least}px" {match[1]}>'
+        image = f'<img loading="lazy" width="{width}" height="{height}" style="min-width: {least}px" {match[1]}>'
         return f'<span class="plot" tabindex="0">{image}</span>'
 
     content = PLAIN_CODE.sub(r"\1", PLOT.sub(framed, content))
