@@ -106,8 +106,8 @@ def _nan_where_a_later_token_is_zeros(x: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _nan_for(sign: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Make a running mean whose row 0 is NaN for about half of all later tokens, whatever moves them.
+def _nan_for(sign: int, column: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a running mean, but one number of row 0 is NaN for about half of all later tokens, whatever moves them.
 
     Of the two signs one leaves a given text as it is. Then a test that is blind to NaN sees nothing of it.
     """
@@ -115,7 +115,8 @@ def _nan_for(sign: int) -> Callable[[np.ndarray], np.ndarray]:
     def attend(x: np.ndarray) -> np.ndarray:
         rows = np.tri(len(x)) @ x / np.arange(1, len(x) + 1)[:, None]
         later = np.cos(777 * (np.sqrt(np.arange(len(x))) @ x).sum())
-        return np.where((np.arange(len(x)) == 0)[:, None] & (sign * later > 0), np.nan, rows)
+        rows[0, column % x.shape[1]] = np.nan if sign * later > 0 else rows[0, column % x.shape[1]]
+        return rows
 
     return attend
 
@@ -137,13 +138,23 @@ def _with_open_feature(feature: int) -> Callable[[np.ndarray], np.ndarray]:
     return attend
 
 
+def _with_values_in(column: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a running mean whose value matrix fills one column alone: sound, though most numbers of a row stay 0."""
+
+    def attend(x: np.ndarray) -> np.ndarray:
+        value = np.outer(np.arange(1, x.shape[1] + 1), np.eye(x.shape[1])[column % x.shape[1]])
+        return np.tri(len(x)) @ x @ value / np.arange(1, len(x) + 1)[:, None]
+
+    return attend
+
+
 def _by_column(x: np.ndarray) -> np.ndarray:
     return softmax(np.where(_past(x), _scores(x), -1e30).T).T @ x
 
 
 _MOVE_EACH = "Move one token at a time, each in turn, and look at every row of the result."
 _SMALL_GAPS = "From which gap on does your test say that a row has moved? The gap of a leak can be small."
-_NAN_MOVES = "A row that has become NaN has moved. But `nan > 1e-6` is False."
+_NAN_MOVES = "A row has moved if one of its numbers has become NaN. But `nan > 1e-6` is False."
 _LOOK_BACK = "A token that is moved must move its own row and every later one."
 # Each token but the first and the last of a text of 24 tokens: the place, negative from the end, and its name.
 _TOKENS = tuple((place, f"token {place}") for place in range(1, _ROOM + 1)) + tuple(
@@ -255,6 +266,7 @@ def _general_cases() -> tuple[Case, ...]:
         Case("float32", lambda x: _mix(_scores(x), _past(x), x).astype(np.float32)),
         Case("it rounds a little otherwise for another text", _rounding),
         Case("another text moves its rows by less than a millionth", _moves_less_than_a_millionth),
+        *(Case(f"its values fill column {column} alone", _with_values_in(column)) for column in range(4)),
         Case("there is no mask", _seeing(lambda q, k, n: k >= 0), _MOVE_EACH),
         Case("the mask is inverted", _seeing(lambda q, k, n: k >= q), _MOVE_EACH),
         Case("each token sees one too far ahead", _seeing(lambda q, k, n: k <= q + 1), _MOVE_EACH),
@@ -301,8 +313,11 @@ def _general_cases() -> tuple[Case, ...]:
             _nan_where_a_later_token_is_zeros,
             _NAN_MOVES,
         ),
-        Case("row 0 is NaN for half of all later tokens", _nan_for(1), _NAN_MOVES),
-        Case("row 0 is NaN for the other half", _nan_for(-1), _NAN_MOVES),
+        *(
+            Case(f"row 0 is NaN in column {column} for {half} of all later tokens", _nan_for(sign, column), _NAN_MOVES)
+            for column in range(4)
+            for sign, half in ((1, "half"), (-1, "the other half"))
+        ),
         Case(
             "it returns the weights", lambda x: np.where(_past(x), softmax(_scores(x)), 0), "Look at the shape as well."
         ),
@@ -315,7 +330,8 @@ LEAKS = WriteATest(
     reference=hides_the_future,
     cases=_cases,
     note="in texts of 24 tokens",
-    hint="Which rows may move when one token moves? Allow for rounding, and for any scale and any projections.",
+    hint="Which rows may move when one token moves? A row has moved if one of its numbers has, even if others stay. "
+    "Allow for rounding, and for any scale and any projections.",
     mistakes=(
         Mistake(
             "accepts everything",

@@ -242,18 +242,18 @@ MASKED = _UnderAMask(
             "no scale",
             _rescaled(lambda key_dim, value_dim: key_dim**0.5),
             "the scores are not scaled",
-            "Divide them by √key_dim.",
+            "Divide the dot products by √key_dim.",
         ),
         Mistake(
             "scale by √value_dim",
             _rescaled(lambda key_dim, value_dim: (key_dim / value_dim) ** 0.5),
-            "the scores are divided by √value_dim",
+            "the dot products are divided by √value_dim",
             "A score is a sum of key_dim products: the number that counts is the width of a key.",
         ),
         Mistake(
             "scale by key_dim",
             _rescaled(lambda key_dim, value_dim: key_dim**-0.5),
-            "the scores are divided by key_dim",
+            "the dot products are divided by key_dim",
             "Variances add up to key_dim, so the standard deviation, which is what counts, is its square root.",
         ),
         Mistake(

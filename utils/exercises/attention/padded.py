@@ -50,7 +50,7 @@ PADDED = FindTheBug(
     innocent={
         1: "it only names what comes in",
         2: "rows are tokens, columns are features",
-        3: "each token is query and key, and the scores are divided by the root of the width",
+        3: "each token is query and key, and the dot products are divided by the root of the width",
         4: "True below the diagonal: row 2 is True at keys 0 and 1",
         6: "it lets each token see itself, so that no row is empty, padding or not",
         7: "−∞ is the score whose exponential is 0",

@@ -187,7 +187,7 @@ STREAMING = Exercise(
             "no scale",
             lambda query, blocks: _stream(query, blocks, scale=False),
             "the scores are not scaled",
-            "Divide them by √d.",
+            "Divide the dot products by √d_k, where d_k is the width of a key.",
         ),
     ),
 )
