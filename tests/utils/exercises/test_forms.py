@@ -164,7 +164,7 @@ def by_prefix(attend):
     x = np.random.default_rng(4).normal(size=(24, 3))
     whole = attend(x)
     for length in range(1, 24):
-        if not np.allclose(attend(x[:length]), whole[:length], atol=1e-6):
+        if not np.allclose(attend(x[:length]), whole[:length], rtol=0, atol=1e-6):
             return False
     for place in range(24):
         gaps = np.abs(attend(x + 0.5 * np.eye(24)[:, place, None]) - whole).max(axis=1)
@@ -717,6 +717,18 @@ def by_additions(attend, seed=0):
     return True
 
 
+def by_shares(attend):
+    """Take Exercise 1.6's changes, with a gap that grows with the numbers."""
+    x = np.random.default_rng(1).normal(size=(24, 4))
+    before = attend(x)
+    for place in range(24):
+        after = attend(np.where(np.arange(24)[:, None] == place, 0, x))
+        moved = ~np.isclose(after, before, atol=1e-6).all(axis=1)
+        if moved[:place].any() or not moved[place:].all():
+            return False
+    return True
+
+
 def by_zeros(attend, of_a_row, blind=False):
     """Put zeros in the place of one token after another, and reduce the gaps of a row to one."""
     x = np.random.default_rng(0).normal(size=(24, 4))
@@ -1159,6 +1171,7 @@ CARELESS = [
                 "each row sees the directions of later tokens, and is",
             ),
             (lambda attend: by_zeros(attend, np.mean), "later tokens move one number of a row by 3 millionths"),
+            (by_shares, "later tokens move a row of numbers near 100 by 1.5 millionths"),
         )
     ),
     *(  # the first row, the last row, the first column and the last, but for their ends

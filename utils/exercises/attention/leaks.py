@@ -287,6 +287,11 @@ def _general_cases() -> tuple[Case, ...]:
         Case("forbidden scores become 0", lambda x: softmax(np.where(_past(x), _scores(x), 0)) @ x, _MOVE_EACH),
         Case("forbidden scores are lowered by 11", lambda x: softmax(_scores(x) - 11 * ~_past(x)) @ x, _SMALL_GAPS),
         Case("later tokens move a row by 1.5 millionths", _moves_more_than_a_millionth, _SMALL_GAPS),
+        Case(
+            "later tokens move a row of numbers near 100 by 1.5 millionths",
+            lambda x: 100 + _moves_more_than_a_millionth(x),
+            "Is the least gap the same for large numbers? np.isclose and np.allclose add a share of them (rtol).",
+        ),
         Case("later tokens move one number of a row by 3 millionths", _moves_one_number_a_little, _SMALL_GAPS),
         Case("the mask comes after the softmax", lambda x: (_past(x) * softmax(_scores(x))) @ x, _MOVE_EACH),
         Case("the softmax runs over the queries", _by_column, _MOVE_EACH),
