@@ -19,9 +19,7 @@ def test_each_tab_opens_by_a_click_without_javascript_and_alone(phone):
     sets = phone.locator(".sd-tab-set")
     assert sets.count() >= 7
     for place in range(sets.count()):
-        sets.nth(place).scroll_into_view_if_needed()  # what is far from the screen is not laid out
         labels, bodies = (sets.nth(place).locator(f":scope > {part}") for part in ("label", ".sd-tab-content"))
-        labels.first.wait_for()
         assert [label.strip() for label in labels.all_text_contents()] == ["NumPy", "Keras", "PyTorch"]
         for one in (2, 1, 0):
             labels.nth(one).click()

@@ -1,10 +1,10 @@
 """Measure every built page: bytes, layout shift, axe, Lighthouse; write data/results/pages.json.
 
 Build the pages first (`make book`). Lighthouse and axe come from npm into _build/bench-pages, with the Node of the
-environment; the site is served on localhost, compressed as web servers do it. A page takes two minutes, because
-Lighthouse's score of performance, the one that hangs on the clock, is the median of five runs on a desktop and five on
-a phone. An interrupted measurement goes on
-with the pages that it has, as long as they and the styles and scripts of the site are the same.
+environment; the site is served on localhost, compressed as web servers do it. A page takes about three minutes:
+Lighthouse's score of performance, which hangs on the clock, is the median of five runs on a desktop and five on a
+phone. An interrupted measurement goes on with the pages that it has, as long as they and the styles and scripts of the
+site are the same.
 """
 
 import argparse
