@@ -142,6 +142,28 @@ def test_a_page_is_light_and_its_first_screen_stays_where_it_is(context, name):
     assert shift <= 0.02
 
 
+TABLE_ON_FIRST_SCREEN = """[...document.querySelectorAll("article table")]
+  .find((table) => table.getBoundingClientRect().height && table.getBoundingClientRect().top < innerHeight)"""
+WIDTHS_OF_COLUMNS = "(table) => [...table.rows[0].cells].map((cell) => cell.getBoundingClientRect().width)"
+FIRST_ROW_ONLY = "(table) => table.querySelectorAll('tbody tr:not(:first-child)').forEach((row) => row.remove())"
+
+
+@pytest.mark.slow
+def test_a_table_on_a_first_screen_does_not_move_as_its_rows_arrive(context, address):
+    page, tables = context.new_page(), 0
+    for width in (800, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        for name in NAMES:
+            page.goto(f"{address}/{name}")
+            if table := page.evaluate_handle(TABLE_ON_FIRST_SCREEN).as_element():
+                whole = table.evaluate(WIDTHS_OF_COLUMNS)
+                table.evaluate(FIRST_ROW_ONLY)
+                assert table.evaluate(WIDTHS_OF_COLUMNS) == whole, f"{name} at {width} px: give it .fixed-columns"
+                tables += 1
+    assert tables
+    page.close()
+
+
 SOUND = """<!doctype html><html lang="en" style="background:#fff"><head><title>x</title>
 <link rel="icon" href="data:,"></head><body><article><p>Plain text.</p>{}</article></body></html>"""
 MATHML = '<span class="katex-mathml" style="position:absolute"><math><mi>x</mi></math></span>'
