@@ -154,7 +154,7 @@ def _by_column(x: np.ndarray) -> np.ndarray:
 
 _MOVE_EACH = "Move one token at a time, each in turn, and look at every row of the result."
 _SMALL_GAPS = "From which gap on does your test say that a row has moved? The gap of a leak can be small."
-_NAN_MOVES = "A row has moved if one of its numbers has become NaN. But `nan > 1e-6` is False."
+_NAN_MOVES = "A row has moved if one of its numbers has become NaN, or is NaN no longer. But `nan > 1e-6` is False."
 _LOOK_BACK = "A token that is moved must move its own row and every later one."
 # Each token but the first and the last of a text of 24 tokens: the place, negative from the end, and its name.
 _TOKENS = tuple((place, f"token {place}") for place in range(1, _ROOM + 1)) + tuple(
@@ -292,7 +292,11 @@ def _general_cases() -> tuple[Case, ...]:
             lambda x: 100 + _moves_more_than_a_millionth(x),
             "Is the least gap the same for large numbers? np.isclose and np.allclose add a share of them (rtol).",
         ),
-        Case("later tokens move one number of a row by 3 millionths", _moves_one_number_a_little, _SMALL_GAPS),
+        Case(
+            "later tokens move one number of a row by less than 4 millionths",
+            _moves_one_number_a_little,
+            "A row has moved if one of its numbers has: take the largest gap of a row, not the mean.",
+        ),
         Case("the mask comes after the softmax", lambda x: (_past(x) * softmax(_scores(x))) @ x, _MOVE_EACH),
         Case("the softmax runs over the queries", _by_column, _MOVE_EACH),
         Case(

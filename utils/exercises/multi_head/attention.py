@@ -110,7 +110,7 @@ def _layer_inputs(rng: np.random.Generator, trial: int) -> tuple:
             (width, num_heads, key_dim),
             (width, num_heads, key_dim),
             (width, num_heads, value_dim),
-            (num_heads, value_dim, 17 + trial % 2),
+            (num_heads, value_dim, 17 + 2 * (trial % 2)),
         )
     )
     return x, *(1.5 / np.sqrt(width) * kernel for kernel in kernels[:3]), kernels[3]

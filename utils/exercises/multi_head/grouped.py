@@ -1,7 +1,7 @@
 """Exercise of chapter 2 on heads that share keys and values.
 
 Letters in shapes: H query heads, G heads of key and value, T queries, S keys, d head size, v width of a value.
-T, S, d and v are distinct primes, but for one trial; H is 1 to 5 times G.
+T, S, d and v are distinct primes, but for two trials; H is 1 to 5 times G.
 """
 
 from collections.abc import Callable
