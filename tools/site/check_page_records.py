@@ -73,7 +73,10 @@ def pages_section(record: Mapping[str, Any] | None) -> str:
         (
             row["page"].rpartition("/")[2],
             *(row[key] for key in ("kilobytes", "layout_shift", "axe_nodes")),
-            *(" / ".join(f"{row[device][score]:g}" for score in scores) for device in ("desktop", "mobile")),
+            *(
+                "\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}".join(f"{row[device][score]:g}" for score in scores)
+                for device in ("desktop", "mobile")
+            ),
         )
         for row in record["rows"]
     ]
