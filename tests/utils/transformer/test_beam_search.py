@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from keras.ops import convert_to_numpy as to_numpy
 
 from tests.support.thinning import thinned
 from tests.utils.transformer.test_decoding import CONFIG, CONFIGS, SOURCE, randomised
@@ -17,7 +18,7 @@ SOURCES = np.random.default_rng(5).integers(3, 23, size=(11, 5))
 
 def log_probabilities(model, source, target):
     """Return ln p of each token of a target after its start, by one call on the whole of it; padding is no token."""
-    logits = np.array(model((source[None], np.array([target[:-1]]))), "float64")[0]
+    logits = to_numpy(model((source[None], np.array([target[:-1]])))).astype("float64")[0]
     logits[:, 0] = -np.inf
     logits -= logits.max(-1, keepdims=True)
     logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
