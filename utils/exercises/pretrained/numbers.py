@@ -23,7 +23,7 @@ def model_numbers() -> tuple[np.ndarray, ...]:
 
 NUMBERS = Prediction(
     id="pretrained-predict",
-    title="numbers of a pre-trained model, before it is opened",
+    title="numbers of a pre-trained model",
     reference=model_numbers,
     note="most of a small model is its table of words",
     hint="Five numbers in the order of the question: (b) to within 0.1 %, the others to within 1 %.",
@@ -54,7 +54,7 @@ NUMBERS = Prediction(
             rtol=0.001,
         ),
         Part(
-            "(c) the tokens that become [MASK]",
+            "(c) the pieces that become [MASK]",
             "15 of 100 are chosen, and 8 of 10 of those become [MASK].",
             slips=(
                 (300, "so many are chosen, but not all become [MASK]"),
@@ -62,7 +62,7 @@ NUMBERS = Prediction(
             ),
         ),
         Part(
-            "(d) the chosen tokens that are left as they are",
+            "(d) the chosen pieces that are left as they are",
             "One of ten of those that are chosen.",
             slips=(
                 (200, "a tenth of the chosen, not of all"),

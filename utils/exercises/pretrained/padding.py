@@ -74,6 +74,10 @@ def _last(length: int) -> list[int]:
     return [length - 1]
 
 
+def _but(place: int, length: int) -> list[int]:
+    return [at for at in range(length) if at != place]
+
+
 def _attention(
     hide: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda mask, ids: mask,
     places: Callable[[int, np.ndarray], np.ndarray] = lambda length, mask: _PLACES[:length],
@@ -173,6 +177,12 @@ def _one_for_all(place: int) -> Encode:
     return encode
 
 
+def _others(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return for each token the sum of the others of its text."""
+    x = (_TABLE[ids] + _PLACES[: ids.shape[1]]) * mask[..., None]
+    return x.sum(axis=1, keepdims=True) - x
+
+
 def _shown_from(start: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Make a rule that hides padding, but not from one place on."""
     return lambda mask, ids: mask | (np.arange(mask.shape[1]) >= start)
@@ -182,6 +192,7 @@ _COMPARE = "Encode a text alone, and the same text with padding behind it. Compa
 _FILLER = "Does it hide what the mask says, or what has the id 0? Put another id at padded places."
 _MIXES = "Change one token. Do the vectors of the others move?"
 _EACH = "Change each token of a long text, one after another. Each of them must move all vectors of its text."
+_OWN = "Change a token, and look at its own vector, too."
 _EVERY = "Change one token after another, and look at every vector of its text, not at one or two."
 _LENGTHS = "Try texts of few tokens, of many, and of numbers between, with padding and with tokens changed."
 _ROWS = f"Padding can fill a row of {_ROOM} places. Try long rows, with little text and with much."
@@ -230,6 +241,7 @@ def _cases() -> tuple[Case, ...]:
         ),
         Case("a padded 0 is seen", _attention(lambda mask, ids: mask | (ids == 0)), "Put 0 at padded places, too."),
         Case("tokens see only themselves", lambda ids, mask: _TABLE[ids] + _PLACES[: ids.shape[1]], _MIXES),
+        Case("tokens see all but themselves", _others, _OWN),
         Case(
             "the last token is hidden with the padding",
             _attention(lambda mask, ids: mask & (np.cumsum(mask, axis=1) < np.maximum(mask.sum(1, keepdims=True), 2))),
@@ -349,6 +361,12 @@ PADDING = WriteATest(
             lambda encode: _holds(encode, read=lambda encode: _reads(encode, looked_at=lambda place, length: [0])),
             "looks at one vector alone when tokens are changed",
             _EVERY,
+        ),
+        Mistake(
+            "not its own vector",
+            lambda encode: _holds(encode, read=lambda encode: _reads(encode, looked_at=_but)),
+            "looks at all vectors but that of the token that is changed",
+            _OWN,
         ),
         Mistake(
             "padded places compared",
