@@ -380,7 +380,8 @@ def _property_line(one: Property, caller: _Caller, inputs: Inputs, size: float, 
         return Line(one.name, False, f"could not be measured: {str(error.__cause__ or error)[:60]}")
     should = "should not be 0" if one.moves else "should be 0"
     holds = one.holds(number, size)
-    return Line(one.name, holds, f"{one.says}: {_number(number)}" + ("" if holds else f", {should}"))
+    shown = f"{number:.0f}" if one.counts else _number(number)
+    return Line(one.name, holds, f"{one.says}: {shown}" + ("" if holds else f", {should}"))
 
 
 def _without_mask(caller: _Caller) -> Callable[..., np.ndarray]:

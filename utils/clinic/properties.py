@@ -61,6 +61,7 @@ class Property:
         moves: whether the number must be at least LEAST; otherwise it must be 0, up to rounding.
         hint: the likely mistake where the property fails.
         masked: whether the mask is part of it.
+        counts: whether the number is a count, to be shown as one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Property:
     hint: str
     moves: bool = False
     masked: bool = False
+    counts: bool = False
 
     def holds(self, number: float, size: float = 1.0) -> bool:
         """Whether a measured number is as it must be; NaN never is."""
@@ -260,6 +262,7 @@ ATTENTION = (
         "entries that are no numbers where scores reach ten thousands",
         large_scores,
         "subtract the largest score of each row before the exponential, and mask the scores, not the weights",
+        counts=True,
     ),
     Property(
         "equation",
