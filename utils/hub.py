@@ -115,7 +115,8 @@ def fetch_file(
     if found != sha256:
         raise DownloadError(
             f"expected {name} of {repository} with SHA-256 {sha256}; received {len(content):,} bytes with {found}. "
-            "Nothing was kept. Try again; if it stays so, compare the digest with the one that the model's page shows."
+            "Nothing of it was kept. Try again; if it stays so, compare the digest with the one that the model's page "
+            "shows."
         )
     if name.endswith(".safetensors") and (kind := foreign_weights(content)):
         raise ValueError(

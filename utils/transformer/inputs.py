@@ -30,7 +30,7 @@ def checked_ids(name: str, ids: Any, size: int) -> Any:
     if outside.size:
         raise ValueError(
             f"expected {name} from 0 to {size - 1}, as there are {size}; received {outside[0]}. "
-            "Use the tokeniser that the model was made for."
+            "Use the tokenizer that the model was made for."
         )
     return ids
 

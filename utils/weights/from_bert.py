@@ -86,11 +86,11 @@ PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
 def load_bert(folder: str | Path, **kwargs: Any) -> tuple[Encoder, Tokenizer]:
-    """Make an `Encoder` with the weights of a Hugging Face model, and its tokeniser.
+    """Make an `Encoder` with the weights of a Hugging Face model, and its tokenizer.
 
     Its hidden states are those of the model to 1e-5 of their size in float32, padding included. They differ in rows of
     nothing but padding, where Hugging Face's attention mixes all values evenly and ours gives nothing (see `Encoder`).
-    The pooler and the heads of the model are left behind. The tokeniser gives the ids of `transformers.AutoTokenizer`
+    The pooler and the heads of the model are left behind. The tokenizer gives the ids of `transformers.AutoTokenizer`
     (see `utils.wordpiece.load_tokenizer`). No code of the folder is run.
 
     Args:
@@ -106,7 +106,7 @@ def load_bert(folder: str | Path, **kwargs: Any) -> tuple[Encoder, Tokenizer]:
         FileNotFoundError: a file is missing.
         ValueError: the model is of another family or does what `Encoder` does not; a weight is missing, has another
             shape than the configuration says, is no floating-point array or is not finite; the file has more layers
-            than the configuration; the tokeniser has ids beyond the model's table, or files that contradict each
+            than the configuration; the tokenizer has ids beyond the model's table, or files that contradict each
             other.
     """
     folder = Path(folder)
@@ -299,12 +299,12 @@ def _configuration(settings: Mapping[str, Any], family: BertFamily) -> Transform
 
 
 def _check_ids_have_rows(tokenizer: Tokenizer, rows: int) -> None:
-    """Raise ValueError where the tokeniser gives ids for which the model has no vector."""
+    """Raise ValueError where the tokenizer gives ids for which the model has no vector."""
     piece, largest = max(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1])
     if largest >= rows:
         raise ValueError(
-            f"expected token ids below {rows}, the vocab_size of config.json; the tokeniser gives {piece!r} the id "
-            f"{largest}. Use the tokeniser that was saved with the model."
+            f"expected token ids below {rows}, the vocab_size of config.json; the tokenizer gives {piece!r} the id "
+            f"{largest}. Use the tokenizer that was saved with the model."
         )
 
 

@@ -265,11 +265,11 @@ def test_pruned_heads_are_refused(tmp_path):
 def test_ids_beyond_the_table_are_refused(tmp_path):
     folder = write(tmp_path / "model", "bert")
     wordpiece.save(wordpiece.build([*wordpiece.SPECIAL_TOKENS, *"abcdefghijklm"]), folder)
-    with pytest.raises(ValueError, match=r"expected token ids below 17, .* the tokeniser gives 'm' the id 17"):
+    with pytest.raises(ValueError, match=r"expected token ids below 17, .* the tokenizer gives 'm' the id 17"):
         load_bert(folder)
     wordpiece.save(wordpiece.build([*wordpiece.SPECIAL_TOKENS, *"abcdefghijkl"]), folder)
     (folder / "tokenizer_config.json").write_text('{"additional_special_tokens": ["[NEW]"]}')
-    with pytest.raises(ValueError, match=r"the tokeniser gives '\[NEW\]' the id 17"):
+    with pytest.raises(ValueError, match=r"the tokenizer gives '\[NEW\]' the id 17"):
         load_bert(folder)
     wordpiece.save(wordpiece.build([*wordpiece.SPECIAL_TOKENS, *"abcdefghijk"]), folder)  # one row has no piece
     assert load_bert(folder)[1].get_vocab_size() == 16
