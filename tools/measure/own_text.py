@@ -1,9 +1,10 @@
 """Classify the reviews by another column than the label, as a reader's own file would be: mini-bert beside counting.
 
-Two tasks: which of the ten phenomena a review shows, and whether its last sentence states the verdict outright, which
-one in fourteen does. On 500 labels mini-bert is fine-tuned as in chapter 8, with the same passes, and for the first
-task with four times as many as well, so that no rival wins for want of training; on all labels counting runs alone.
-Finished trainings are kept: Ctrl-C loses only the one under way. The figures go to data/results/own-text.json.
+Two tasks: which of the ten phenomena a review shows, and whether `support` marks it: it is not plain, and its last
+sentence states the verdict outright, as one in fourteen does. On 500 labels mini-bert is fine-tuned as in chapter 8,
+with the same passes, and for the first task with four times as many as well, so that no rival wins for want of
+training; on all labels counting runs alone. Finished trainings are kept: Ctrl-C loses only the one under way. The
+figures go to data/results/own-text.json.
 """
 
 import sys

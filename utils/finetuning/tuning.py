@@ -44,7 +44,7 @@ class LearningRates(NamedTuple):
 
     rates: np.ndarray
     losses: np.ndarray
-    suggested: float  # half-way along the longest fall of the loss: `valley` of ktrain, from fastai; NaN without a fall
+    suggested: float  # in the longest fall of the loss: `valley` of ktrain, from fastai; NaN without a fall
 
 
 class FineTuning:

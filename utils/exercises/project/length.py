@@ -81,7 +81,7 @@ _LENGTH = Exercise(
             "interpolated quantile",
             _rounded_up(np.quantile),
             "the quantile is interpolated: a length between those of two texts",
-            "It may hold one text too few. NumPy's quantile has methods that return one of the counts.",
+            "It may hold one text too few. Count the texts that fit, and divide by their number.",
         ),
         Mistake(
             "rounding in binary",

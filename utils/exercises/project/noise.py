@@ -22,7 +22,7 @@ _NOISE = Exercise(
     title="the accuracy behind labels with noise",
     reference=true_accuracy,
     make_inputs=_noise_inputs,
-    note="no noise and no error included",
+    note="the cases without noise and without errors among them",
     hint="Write down the equation of the measured accuracy, and solve it for the true one. Try it on 0.96 and 0.04.",
     mistakes=(
         Mistake(
