@@ -3,9 +3,9 @@
 Three races, each in turns: training on Multi30k's real lengths, in batches of like lengths and padded to the longest of
 all (useful tokens, those that are not padding, are counted; without BOOK_DATA_DIR this race is left out); greedy
 decoding with keys and values kept and computed again; a training step of ours, compiled by TensorFlow and by JAX, and
-one of torch.nn.Transformer with a table and scores around it that have as many parameters as ours. The model is the
-book's translator, with weights that have learnt nothing. Each race writes a file of its own as soon as it has ended.
-Decoding takes most of the time, half an hour and more.
+one of torch.nn.Transformer with a table and scores around it that have as many parameters as ours. The model has
+the sizes of the book's translator, normalised after each sum, and weights that have learnt nothing. Each race writes a
+file of its own as soon as it has ended. Decoding takes most of the time, half an hour and more.
 """
 
 import argparse
