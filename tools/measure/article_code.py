@@ -97,7 +97,7 @@ def ask_ktrain() -> list[dict[str, Any]]:
             {"library": "ktrain", "article": 2, "asks": f"text.Transformer.{name}"} | {"there": hasattr(of_text, name)}
         )
     accepted = "preprocess_mode" in inspect.signature(of_text.preprocess_train).parameters
-    rows.append({"library": "ktrain", "article": 2, "asks": "its argument preprocess_mode", "there": accepted})
+    rows.append({"library": "ktrain", "article": 2, "asks": "preprocess_train(preprocess_mode)", "there": accepted})
     return rows
 
 
