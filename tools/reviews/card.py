@@ -50,9 +50,9 @@ be luck or, in training, learning by heart.
 Counts are of true labels; those of the given labels are the same, since as many positive as negative labels are turned.
 Of the test's reviews, {words} have opinion words, {structures} a sentence frame that training never shows.
 
-In {supported} reviews of each split, a tenth of each phenomenon but plain, the verdict is also said outright ("Well
-worth it."). Such a sentence is a shortcut past the phenomenon. These rows are marked in `support`, and every figure for
-a phenomenon leaves them out.
+In {supported} reviews of each split, a tenth of each phenomenon but plain, the verdict is also said outright ("Highly
+recommended."). Such a sentence is a shortcut past the phenomenon. (Plain reviews may end so, too; they are not marked.)
+These rows are marked in `support`, and every figure for a phenomenon leaves them out.
 
 ## What is balanced
 
